@@ -1,0 +1,1 @@
+"""Measurements anyone can re-run: engine, pipeline, and the rows they leave."""

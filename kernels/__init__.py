@@ -1,0 +1,1 @@
+"""GPU operations, each beside its float32 reference."""

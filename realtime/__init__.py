@@ -1,0 +1,1 @@
+"""What a user runs: sources, engines, sinks and the pipeline between them."""

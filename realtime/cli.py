@@ -1,0 +1,301 @@
+"""The `stylecam` command: parse, open, run, report.
+
+Imports are late: `stylecam --help` must not wait for OpenCV.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from .errors import StylecamError, UsageError
+
+if TYPE_CHECKING:
+    from .stylize import Look
+
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+DEMO: Final = Path(__file__).parent / "assets" / "signing_640x360.mp4"
+
+EXAMPLES: Final = """\
+examples:
+  stylecam --demo                               try it on the clip that comes with it
+  stylecam clip.mp4                             makes clip.great-wave.mp4, sound kept
+  stylecam clip.mp4 -o out.mkv --style starry-night
+  stylecam photo.jpg -o painted.jpg --strength 0.7
+  stylecam clip.mp4 --size 360                  work at 360 lines: faster; the output keeps its size
+  stylecam --webcam                             your camera in a window; q quits
+  stylecam --webcam 1 -o call.mp4               the second camera, shown and recorded
+  stylecam --webcam clip.mp4                    a file played as if it were a camera
+  stylecam clip.mp4 --style path/to/model.onnx  anyone's ONNX style network
+
+more commands:
+  stylecam styles      the built-in styles, their artists and licences
+  stylecam doctor      what this machine has, and what to do about what it lacks
+  stylecam bench -h    measure speed and latency here
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    argv = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        command = COMMANDS.get(argv[0]) if argv else None
+        return command(argv[1:]) if command else _stylize(argv)
+    except UsageError as error:
+        return _fail(error, EXIT_USAGE)
+    except StylecamError as error:
+        return _fail(error, EXIT_FAILED)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return EXIT_FAILED
+    except ImportError as error:
+        from .doctor import missing_library
+
+        remedy = missing_library(error)
+        if not remedy:
+            raise
+        return _fail(StylecamError(f"a system library is missing: {error}", hint=remedy), 1)
+
+
+def _fail(error: StylecamError, code: int) -> int:
+    print(f"error: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"  try: {error.hint}", file=sys.stderr)
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the main command."""
+    made = argparse.ArgumentParser(
+        prog="stylecam",
+        description="Turn a webcam, a video or a photo into a moving painting, in real time.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("input", nargs="?", type=Path, metavar="INPUT", help="a video or a photo")
+    made.add_argument("-o", "--output", type=Path, help="where to; the suffix decides the format")
+    made.add_argument("--demo", action="store_true", help="stylize the bundled clip")
+    made.add_argument(
+        "--webcam",
+        nargs="?",
+        const="0",
+        metavar="CAMERA",
+        help="live from an index [0], /dev/videoN, URL, a video file, or 'pattern'",
+    )
+    look = made.add_argument_group("look")
+    look.add_argument("--style", help="a built-in style [great-wave] or a path to an .onnx file")
+    look.add_argument("--strength", type=float, default=1.0, help="0 (photo) to 1 (painting) [1]")
+    look.add_argument("--size", help="size to work at: short side or WxH [the input's own]")
+    how = made.add_argument_group("how")
+    how.add_argument("--force", action="store_true", help="overwrite an existing output")
+    how.add_argument("--allow-truncated", action="store_true", help="take what a cut file holds")
+    how.add_argument("--no-window", action="store_true", help="live: record only (needs -o)")
+    how.add_argument("--seconds", type=float, help="live: stop after so many seconds")
+    how.add_argument("--camera-size", metavar="WxH", help="live: size to ask the camera for")
+    how.add_argument("--engine", default="auto", help="auto, openvino, torch or echo [auto]")
+    how.add_argument("--device", help="openvino: CPU, GPU, NPU; torch: cuda, mps, cpu")
+    how.add_argument("--precision", choices=("f32", "bf16", "f16"), help="[the device's own]")
+    how.add_argument(
+        "--style-range",
+        metavar="RANGE",
+        help="values an .onnx style takes: 0-1, 0-255 or -1-1 [detected]",
+    )
+    how.add_argument("--json", action="store_true", help="report as JSON")
+    how.add_argument("--version", action="version", version=_Version())
+    return made
+
+
+class _Version(str):
+    """Looked up only when it is printed: reading metadata takes 30 ms."""
+
+    def __mod__(self, _: object) -> str:
+        import importlib.metadata
+
+        return f"stylecam {importlib.metadata.version('stylecam')}"
+
+
+def _stylize(argv: list[str]) -> int:
+    options = parser().parse_args(argv)
+    chosen = [bool(options.demo), options.webcam is not None, options.input is not None]
+    if sum(chosen) != 1:
+        if not any(chosen) and not argv:
+            parser().print_help()
+            return EXIT_USAGE
+        raise UsageError(
+            "one of INPUT, --webcam and --demo is needed", hint="stylecam --help has examples"
+        )
+    if not 0 <= options.strength <= 1:
+        raise UsageError("--strength must be between 0 and 1", hint="for example --strength 0.7")
+    look = _look(options)
+    return _live(options, look) if options.webcam is not None else _file(options, look)
+
+
+def _look(options: argparse.Namespace) -> Look:
+    from .engines import EngineOptions
+    from .styles import DEFAULT, find
+    from .stylize import Look
+
+    style_range = options.style_range
+    if style_range is not None and style_range not in ("0-1", "0-255", "-1-1"):
+        raise UsageError(
+            f"--style-range {style_range!r} is none", hint="one of 0-1, 0-255, --style-range=-1-1"
+        )
+    return Look(
+        style=find(options.style or DEFAULT),
+        strength=options.strength,
+        size=options.size,
+        engine=EngineOptions(options.engine, options.device, options.precision, style_range),
+    )
+
+
+def _file(options: argparse.Namespace, look: Look) -> int:
+    from rich.console import Console
+
+    from .stats import percentiles
+    from .stylize import default_output, stylize_file
+
+    path: Path = DEMO if options.demo else options.input
+    usual = Path("stylecam-demo.mp4") if options.demo else default_output(path, look.style)
+    outcome = stylize_file(
+        path,
+        options.output or usual,
+        look,
+        console=Console(stderr=True, quiet=options.json),
+        force=options.force or (options.demo and options.output is None),
+        allow_truncated=options.allow_truncated,
+    )
+    stats = outcome.stats
+    if options.json:
+        _print_json(outcome.as_json())
+    else:
+        latency = percentiles(stats.stages["latency"])
+        for note in outcome.notes:
+            print(f"note: {note}")
+        speed = f", {stats.fps:.1f} fps" if stats.frames > 1 else ""
+        print(
+            f"{outcome.output}: {stats.frames} frame{'s' * (stats.frames != 1)}{speed}, "
+            f"latency {latency.p50:.0f} ms (p99 {latency.p99:.0f})"
+        )
+        if outcome.interrupted:
+            print("interrupted: the file holds what was done so far")
+    return EXIT_INTERRUPTED if outcome.interrupted else 0
+
+
+def _live(options: argparse.Namespace, look: Look) -> int:
+    from rich.console import Console
+
+    from .stylize import stylize_live
+
+    if options.no_window and options.output is None:
+        raise UsageError("--no-window shows nothing and records nothing", hint="add -o out.mp4")
+    size = None
+    if options.camera_size:
+        try:
+            width, height = (int(side) for side in options.camera_size.lower().split("x"))
+        except ValueError as error:
+            raise UsageError(
+                f"--camera-size {options.camera_size!r} is no size", hint="WxH, as in 1280x720"
+            ) from error
+        size = (height, width)
+    outcome = stylize_live(
+        options.webcam,
+        look,
+        console=Console(stderr=True, quiet=options.json),
+        output=options.output,
+        window=not options.no_window,
+        force=options.force,
+        seconds=options.seconds,
+        camera_size=size,
+    )
+    if options.json:
+        _print_json(outcome.as_json())
+    else:
+        for note in outcome.notes:
+            print(f"note: {note}")
+        if outcome.output is not None:
+            print(f"{outcome.output}: {outcome.stats.frames} frames")
+    return 0
+
+
+def _styles(argv: list[str]) -> int:
+    made = argparse.ArgumentParser(prog="stylecam styles", description="List the built-in styles.")
+    made.add_argument("--json", action="store_true", help="machine-readable")
+    options = made.parse_args(argv)
+    from .styles import built_in
+
+    rows = [
+        {
+            "name": style.name,
+            "title": style.card.get("title", ""),
+            "artist": style.card.get("artist", ""),
+            "licence": style.card.get("licence", ""),
+            "size": style.card.get("size", ""),
+            "kilobytes": round(style.path.stat().st_size / 1000),
+        }
+        for style in built_in()
+    ]
+    if options.json:
+        _print_json(rows)
+    else:
+        _print_table(rows)
+    return 0
+
+
+def _doctor(argv: list[str]) -> int:
+    made = argparse.ArgumentParser(
+        prog="stylecam doctor", description="Tell what this machine has and lacks."
+    )
+    made.add_argument("--json", action="store_true", help="machine-readable")
+    options = made.parse_args(argv)
+    from .doctor import examine
+
+    checks = examine()
+    if options.json:
+        _print_json([check._asdict() for check in checks])
+        return 0
+    for check in checks:
+        print(f"{'ok  ' if check.ok else 'lack'} {check.name:16} {check.found}")
+        if check.remedy:
+            print(f"     {'':16} try: {check.remedy}")
+    return 0
+
+
+def _bench(argv: list[str]) -> int:
+    from stylecam.benchmarks.command import main as bench
+
+    return bench(argv)
+
+
+COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
+    "styles": _styles,
+    "doctor": _doctor,
+    "bench": _bench,
+}
+
+
+def _print_json(value: Any) -> None:
+    import json
+
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for key in rows[0]:
+        table.add_column(key, overflow="fold")
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""`stylecam doctor`: what this machine has, and what to do about what it lacks."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Check(NamedTuple):
+    """One finding. `remedy` is empty when nothing need be done."""
+
+    name: str
+    ok: bool
+    found: str
+    remedy: str = ""
+
+
+def examine() -> list[Check]:
+    """Look at everything stylecam can use."""
+    return [
+        _python(),
+        _openvino(),
+        _torch(),
+        _opencv(),
+        _cameras(),
+        _display(),
+        _virtual_camera(),
+        *_codecs(),
+    ]
+
+
+def _python() -> Check:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return Check("machine", True, f"Python {platform.python_version()}, {cores} CPU cores")
+
+
+def _openvino() -> Check:
+    try:
+        import openvino as ov
+
+        core = ov.Core()
+        devices = [
+            f"{d} ({core.get_property(d, 'FULL_DEVICE_NAME').strip()})"
+            for d in core.available_devices
+        ]
+        native = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    except (ImportError, RuntimeError) as error:
+        return Check("engine openvino", False, str(error), "pip install --force-reinstall openvino")
+    fast = [name for name in ("BF16", "FP16", "INT8") if name in native]
+    return Check("engine openvino", True, f"{', '.join(devices)}; CPU can {', '.join(fast)}")
+
+
+def _torch() -> Check:
+    if importlib.util.find_spec("torch") is None:
+        return Check(
+            "engine torch",
+            False,
+            "not installed (needed for NVIDIA GPUs and training only)",
+            "pip install 'stylecam[torch]'",
+        )
+    import torch
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no NVIDIA GPU"
+    return Check("engine torch", True, f"torch {torch.__version__}, {gpu}")
+
+
+def _opencv() -> Check:
+    try:
+        import cv2
+    except ImportError as error:
+        return Check("opencv", False, str(error), missing_library(error))
+    return Check("opencv", True, cv2.__version__)
+
+
+def _cameras() -> Check:
+    from .sources.camera import devices
+
+    if sys.platform != "linux":
+        return Check("cameras", True, "this system does not list them; try stylecam --webcam 0")
+    found = devices()
+    if not found:
+        return Check("cameras", False, "none", "plug one in; until then: stylecam --webcam pattern")
+    locked = [path for path in found if not os.access(path, os.R_OK | os.W_OK)]
+    remedy = 'sudo usermod -aG video "$USER", then log in again' if locked else ""
+    return Check("cameras", not locked, ", ".join(found), remedy)
+
+
+def _display() -> Check:
+    from .sinks.window import display_problem
+
+    problem = display_problem()
+    remedy = "run on the desktop, or record with -o" if problem else ""
+    return Check("display", not problem, problem or "there is one", remedy)
+
+
+def _virtual_camera() -> Check:
+    """Only what the system offers: stylecam does not write to one yet."""
+    if sys.platform == "linux":
+        loaded = Path("/sys/module/v4l2loopback").exists()
+        load = "sudo modprobe v4l2loopback exclusive_caps=1 card_label=stylecam"
+        if loaded:
+            return Check("virtual camera", True, "v4l2loopback is loaded")
+        return Check(
+            "virtual camera",
+            False,
+            "v4l2loopback is not loaded",
+            f"sudo apt install v4l2loopback-dkms, then {load}",
+        )
+    return Check("virtual camera", False, "not looked for on this system", "install OBS Studio")
+
+
+def _codecs() -> list[Check]:
+    import av
+
+    wanted = {
+        "H.264": ("libx264", "h264_nvenc", "h264_videotoolbox"),
+        "HEVC": ("libx265",),
+        "VP9": ("libvpx-vp9",),
+        "AV1": ("libsvtav1", "libaom-av1"),
+        "Opus": ("libopus",),
+    }
+    checks = []
+    for name, encoders in wanted.items():
+        found = [encoder for encoder in encoders if encoder in av.codecs_available]
+        remedy = "" if found else "pip install --force-reinstall av"
+        checks.append(Check(f"encoder {name}", bool(found), ", ".join(found) or "none", remedy))
+    version = importlib.metadata.version("av")
+    return [Check("ffmpeg", True, f"{av.ffmpeg_version_info} in PyAV {version}"), *checks]
+
+
+PACKAGES = {
+    "libGL.so": "libgl1",
+    "libEGL.so": "libegl1",
+    "libglib-2.0.so": "libglib2.0-0",
+    "libgthread-2.0.so": "libglib2.0-0",
+    "libxcb.so": "libxcb1",
+    "libX11.so": "libx11-6",
+    "libSM.so": "libsm6",
+    "libICE.so": "libice6",
+    "libXext.so": "libxext6",
+    "libXrender.so": "libxrender1",
+    "libfontconfig.so": "libfontconfig1",
+    "libdbus-1.so": "libdbus-1-3",
+}
+
+
+def missing_library(error: ImportError) -> str:
+    """Return the command that installs the system library an import failed on, or ""."""
+    for library, package in PACKAGES.items():
+        if library in str(error):
+            rest = sorted({"libgl1", "libglib2.0-0"} - {package})
+            return f"sudo apt install {package} {' '.join(rest)}".rstrip()
+    return ""

@@ -1,0 +1,108 @@
+"""A style file as a PyTorch module: the ONNX graph, node for node.
+
+Small on purpose: the operators that stylecam's own export writes. So the torch engine runs the
+very file that is shipped, with weights under their own names, and needs no training code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import onnx
+import onnx.numpy_helper
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..errors import EngineError
+
+Attributes = dict[str, Any]
+_TYPES: Final = {1: torch.float32, 2: torch.uint8, 7: torch.int64, 10: torch.float16}
+
+
+def _conv(a: Attributes, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    pads = a.get("pads", [0, 0, 0, 0])
+    if pads[:2] != pads[2:]:
+        x, pads = F.pad(x, (pads[1], pads[3], pads[0], pads[2])), [0, 0]
+    return F.conv2d(x, weight, bias, a.get("strides", 1), pads[:2], a.get("dilations", 1))
+
+
+def _instance_norm(a: Attributes, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+    return F.instance_norm(x, weight=scale, bias=bias, eps=a.get("epsilon", 1e-5))
+
+
+def _resize(a: Attributes, x: Tensor, roi: Tensor | None, scales: Tensor) -> Tensor:
+    if a.get("mode", b"nearest") != b"nearest":
+        raise EngineError(f"the torch engine knows no {a['mode']!r} resize")
+    return F.interpolate(x, scale_factor=scales[2:].tolist(), mode="nearest")
+
+
+def _clip(a: Attributes, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    return torch.clamp(x, float(low), float(high))
+
+
+def _depth_to_space(a: Attributes, x: Tensor) -> Tensor:
+    if a.get("mode", b"DCR") != b"CRD":
+        raise EngineError("the torch engine knows DepthToSpace in CRD order only")
+    return F.pixel_shuffle(x, a["blocksize"])
+
+
+OPERATORS: Final[dict[str, Callable[..., Tensor]]] = {
+    "Add": lambda a, x, y: x + y,
+    "Cast": lambda a, x: x.to(_TYPES[a["to"]]),
+    "Clip": _clip,
+    "Conv": _conv,
+    "DepthToSpace": _depth_to_space,
+    "InstanceNormalization": _instance_norm,
+    "Mul": lambda a, x, y: x * y,
+    "Relu": lambda a, x: F.relu(x),
+    "Resize": _resize,
+    "Sigmoid": lambda a, x: torch.sigmoid(x),
+    "Transpose": lambda a, x: x.permute(*a["perm"]),
+}
+
+
+class OnnxModule(nn.Module):
+    """Runs an ONNX graph of one input and one output. Raises EngineError for foreign operators."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        graph = onnx.load(path).graph
+        unknown = {node.op_type for node in graph.node} - OPERATORS.keys() - {"Constant"}
+        if unknown:
+            raise EngineError(
+                f"the torch engine does not know {', '.join(sorted(unknown))} in {path}",
+                hint="use --engine openvino for this style",
+            )
+        self._constants: dict[str, Tensor] = {}
+        for tensor in graph.initializer:
+            self._keep(tensor.name, tensor)
+        self._steps = []
+        for node in graph.node:
+            attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+            if node.op_type == "Constant":
+                self._keep(node.output[0], attributes["value"])
+            else:
+                self._steps.append((node.op_type, attributes, list(node.input), node.output[0]))
+        self._input, self._output = graph.input[0].name, graph.output[0].name
+
+    def _keep(self, name: str, tensor: onnx.TensorProto) -> None:
+        value = torch.from_numpy(onnx.numpy_helper.to_array(tensor).copy())
+        if value.is_floating_point() and value.ndim > 0 and tensor.name:
+            self.register_buffer(name.replace(".", "/"), value)
+        else:
+            self._constants[name] = value
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Run the graph; floating-point work is done in the weights' own type."""
+        values: dict[str, Tensor | None] = {"": None, self._input: image, **self._constants}
+        values |= {name.replace("/", "."): value for name, value in self.named_buffers()}
+        kind = next(self.buffers()).dtype
+        for operator, attributes, inputs, output in self._steps:
+            value = OPERATORS[operator](attributes, *(values[name] for name in inputs))
+            values[output] = value.to(kind) if value.dtype == torch.float32 else value
+        result = values[self._output]
+        assert result is not None
+        return result

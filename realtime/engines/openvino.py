@@ -1,0 +1,124 @@
+"""OpenVINO: the engine for any CPU, and for Intel GPUs and NPUs."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ..errors import EngineError, StyleError
+from ..frame import Image
+from ..styles import Style
+
+if TYPE_CHECKING:
+    import openvino as ov
+
+    from . import EngineOptions
+
+DEPTH: Final = 3
+FILE_STREAMS: Final = 2
+"""Infer requests that run at once for files: two beat one on 2 cores, as each thread then works
+without waiting for the other (docs/architecture.md has the figures)."""
+
+
+class _Request:
+    """A slot: one infer request. The picture and the painting are the caller's own arrays, so
+    nothing is copied.
+    """
+
+    def __init__(self, engine: OpenVINOEngine, request: ov.InferRequest) -> None:
+        self._engine, self._request = engine, request
+        self._painting: Image | None = None
+
+    def start(self, image_NHWC: Image, shape: tuple[int, ...]) -> _Request:
+        import openvino as ov
+
+        self._painting = np.empty(shape, np.uint8)
+        self._request.set_input_tensor(ov.Tensor(image_NHWC, shared_memory=True))
+        self._request.set_output_tensor(ov.Tensor(self._painting, shared_memory=True))
+        self._request.start_async()
+        return self
+
+    def wait(self) -> None:
+        """Return when the request is done."""
+        self._request.wait()
+
+    def result(self) -> Image:
+        """Wait, free the slot and return the painting (H, W, 3)."""
+        try:
+            self._request.wait()
+        except RuntimeError as error:
+            raise EngineError(f"the network failed: {error}") from error
+        assert self._painting is not None
+        painting: Image = self._painting[0]
+        self._painting = None
+        self._engine.free(self)
+        return painting
+
+
+class OpenVINOEngine:
+    """A style compiled for one size: two streams for files, one fast one when live."""
+
+    depth = DEPTH
+
+    def __init__(
+        self, options: EngineOptions, style: Style, *, height: int, width: int, live: bool
+    ) -> None:
+        import openvino as ov
+
+        core, device = ov.Core(), options.device or "CPU"
+        try:
+            model = core.read_model(style.path)
+        except RuntimeError as error:
+            raise StyleError(
+                f"{style.path} is no ONNX model that can be read",
+                hint=f"OpenVINO says: {_first_line(error)}",
+            ) from error
+        if not style.native:
+            from .foreign import adapt
+
+            model = adapt(model, height=height, width=width, value_range=options.style_range)
+        config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY" if live else "THROUGHPUT"}
+        if options.precision:
+            config["INFERENCE_PRECISION_HINT"] = options.precision
+        if not live and device == "CPU":
+            config["NUM_STREAMS"] = FILE_STREAMS
+        try:
+            model.reshape({0: [1, height, width, 3]})
+            self._compiled = core.compile_model(model, device, config)
+        except RuntimeError as error:
+            raise EngineError(
+                f"OpenVINO cannot build {style.name} for {device} at {width}x{height}",
+                hint=f"devices here: {', '.join(core.available_devices)}; "
+                f"it says: {_first_line(error)}",
+            ) from error
+        self._output_shape = tuple(self._compiled.output(0).shape)
+        self._free = deque(
+            _Request(self, self._compiled.create_infer_request()) for _ in range(DEPTH)
+        )
+        name = core.get_property(device, "FULL_DEVICE_NAME").strip()
+        precision = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        self.description = f"OpenVINO {precision} on {name}"
+
+    def submit(self, image: Image) -> _Request:
+        """Start on (H, W, 3); it must stay unchanged until the result is taken."""
+        if not self._free:
+            raise EngineError(f"more than {DEPTH} pictures under way")
+        return self._free.popleft().start(
+            np.ascontiguousarray(image)[np.newaxis], self._output_shape
+        )
+
+    def free(self, slot: _Request) -> None:
+        """Take a slot back."""
+        self._free.append(slot)
+
+    def close(self) -> None:
+        """Let requests under way finish, then drop the network."""
+        self._free.clear()
+        del self._compiled
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

@@ -1,0 +1,147 @@
+"""The way of a frame, as generators that know no threads; `run` puts them in a row.
+
+    Source -> prepare -> [1] -> submit -> [depth - 2] -> collect -> Sinks
+
+A live source drops frames in one place, the first queue, where the newest wins; a file loses
+none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from .engines import Engine, Pending
+from .errors import SourceError, WindowClosed
+from .fit import Fit
+from .frame import Frame, Image
+from .sinks import Sink
+from .sources import Source
+from .stats import Stats
+from .threads import Threads
+
+
+class Prepared(NamedTuple):
+    """A frame, and its picture as the engine takes it."""
+
+    frame: Frame
+    image: Image
+
+
+class Submitted(NamedTuple):
+    """A frame whose painting is under way."""
+
+    frame: Frame
+    pending: Pending
+
+
+def take(source: Iterable[Frame], seconds: float | None) -> Iterator[Frame]:
+    """Pass on the frames of the first `seconds` of video, or all."""
+    first_s: float | None = None
+    for frame in source:
+        now_s = float(frame.pts * frame.time_base)
+        first_s = now_s if first_s is None else first_s
+        if seconds is not None and now_s - first_s >= seconds:
+            return
+        yield frame
+
+
+def prepare(source: Iterable[Frame], fit: Fit, stats: Stats) -> Iterator[Prepared]:
+    """Scale and pad each frame to the engine's size."""
+    for frame in source:
+        with stats.stage("fit"):
+            image = fit.enter(frame.image)
+        yield Prepared(frame, image)
+
+
+def submit(prepared: Iterator[Prepared], engine: Engine, *, live: bool) -> Iterator[Submitted]:
+    """Start the engine on each frame. Live, the next frame is not chosen before the last one is
+    done: until then a newer one may come.
+    """
+    last: Pending | None = None
+    while True:
+        if live and last is not None:
+            last.wait()
+        item = next(prepared, None)
+        if item is None:
+            return
+        last = engine.submit(item.image)
+        yield Submitted(item.frame, last)
+
+
+def collect(
+    submitted: Iterable[Submitted], fit: Fit, stats: Stats, *, strength: float
+) -> Iterator[Frame]:
+    """Take each painting at the frame's own size, mixed with the photo if `strength` < 1."""
+    for frame, pending in submitted:
+        with stats.stage("engine wait"):
+            painting = pending.result()
+        with stats.stage("finish"):
+            painting = mix(frame.image, fit.leave(painting), strength)
+        yield frame.with_image(painting)
+
+
+def mix(photo: Image, painting: Image, strength: float) -> Image:
+    """Return `strength` parts painting to 1 - `strength` parts photo, contiguous."""
+    import cv2
+    import numpy as np
+
+    if strength >= 1:
+        return np.ascontiguousarray(painting)
+    mixed = cv2.addWeighted(painting, strength, photo, 1 - strength, 0)
+    return mixed.astype(np.uint8, copy=False)
+
+
+def run(
+    source: Source,
+    engine: Engine,
+    sinks: Sequence[Sink],
+    *,
+    fit: Fit,
+    threads: Threads,
+    stats: Stats,
+    strength: float = 1.0,
+    seconds: float | None = None,
+) -> None:
+    """Carry every frame from the source through the engine to the sinks, until the source ends
+    (after `seconds` of video at the latest), a window is closed or `threads.stop()`.
+
+    Afterwards the sinks are closed, and the good frames kept. On an error they are aborted and
+    the error raised; only what was recorded from a live source that fails is kept. The source and
+    the engine stay open: whoever opened them closes them, after `threads` has been left.
+    """
+    live = source.info.live
+
+    def drop(_: Prepared) -> None:
+        stats.dropped += 1
+
+    try:
+        frames = take(source, seconds)
+        prepared = threads.ahead(prepare(frames, fit, stats), newest=live, on_drop=drop)
+        submitted = threads.ahead(
+            submit(prepared, engine, live=live), capacity=max(1, engine.depth - 2)
+        )
+        try:
+            for frame in collect(submitted, fit, stats, strength=strength):
+                for sink in sinks:
+                    with stats.stage("sink"):
+                        sink.write(frame)
+                stats.shown(frame.born_s)
+                if live and threads.stopping:
+                    break
+        except WindowClosed:
+            threads.stop()
+        except SourceError:
+            if live:
+                _close(sinks)
+            raise
+        _close(sinks)
+    except BaseException:
+        for sink in sinks:
+            sink.abort()
+        raise
+
+
+def _close(sinks: Sequence[Sink]) -> None:
+    for sink in sinks:
+        sink.close()

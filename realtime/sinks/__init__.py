@@ -1,0 +1,46 @@
+"""Where frames go.
+
+| name | what |
+| --- | --- |
+| file | a video file, sound and subtitles copied from the input |
+| image | one picture |
+| window | a window on the screen |
+| null | nowhere, for measuring |
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ..frame import Frame
+
+
+class Sink(Protocol):
+    """Takes frames in order. All calls come from the thread that opened it."""
+
+    def write(self, frame: Frame) -> None:
+        """Take one frame. Raises SinkError when it cannot, WindowClosed when the viewer has seen
+        enough.
+        """
+        ...
+
+    def close(self) -> None:
+        """Finish: what was written so far becomes the whole output. Idempotent."""
+        ...
+
+    def abort(self) -> None:
+        """Give up: leave nothing behind. Idempotent, and nothing after `close`."""
+        ...
+
+
+class NullSink:
+    """Takes every frame and keeps none."""
+
+    def write(self, frame: Frame) -> None:
+        """Forget it."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def abort(self) -> None:
+        """Nothing is held."""

@@ -1,0 +1,52 @@
+"""An output file that appears under its name only when it is whole."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from ..errors import SinkError
+
+
+class PartialFile:
+    """`path` is a hidden temporary beside the final file; `keep` renames it, `drop` deletes it."""
+
+    def __init__(self, final: Path, *, force: bool) -> None:
+        self.final = final
+        self.path = final.with_name(f".{final.stem}.{os.getpid()}.part{final.suffix}")
+        if final.is_dir():
+            raise SinkError(f"{final} is a folder", hint=f"name a file: {final / 'out.mp4'}")
+        if final.exists() and not force:
+            raise SinkError(f"{final} exists", hint="--force overwrites it, -o names another")
+        try:
+            self.path.open("wb").close()
+        except OSError as error:
+            raise self.error(error) from error
+
+    def keep(self) -> None:
+        """Give the file its name."""
+        try:
+            self.path.replace(self.final)
+        except OSError as error:
+            raise self.error(error) from error
+
+    def drop(self) -> None:
+        """Delete what was written."""
+        self.path.unlink(missing_ok=True)
+
+    def error(self, error: OSError) -> SinkError:
+        """Turn the system's word into a message with the remedy."""
+        remedies = {
+            errno.ENOSPC: "free some space on this disk, or choose another with -o",
+            errno.EFBIG: "the system's limit on file size was met; raise it (ulimit -f)",
+            errno.ENOENT: f"make the folder first: mkdir -p {self.final.parent}",
+            errno.ENOTDIR: f"{self.final.parent} is not a folder; choose another with -o",
+            errno.EACCES: "you may not write there; choose another place with -o",
+            errno.EROFS: "this disk is read-only; choose another with -o",
+        }
+        code = error.errno or 0
+        return SinkError(
+            f"{self.final} cannot be written: {error.strerror or error}",
+            hint=remedies.get(code, "choose another place with -o"),
+        )

@@ -1,0 +1,78 @@
+"""Where frames come from.
+
+| name | what |
+| --- | --- |
+| file | a video file, every frame, as fast as it is read |
+| playback | the same, live: at its own rate |
+| camera | a webcam or network stream through OpenCV |
+| image | one photo |
+| pattern | a moving test pattern, from a clock or as fast as it is read |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, Protocol
+
+from ..errors import SourceError
+from ..frame import Frame, VideoInfo
+from ..stats import Stats
+
+IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+
+
+class Source(Protocol):
+    """Frames, in order. Opened by its constructor, iterated once, by one thread."""
+
+    info: VideoInfo
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield frames the caller owns. Raises SourceError when no more can be read."""
+        ...
+
+    def close(self) -> None:
+        """Give back the file or device; call after the iteration has ended. Idempotent."""
+        ...
+
+
+def open_file(path: Path, *, stats: Stats, allow_truncated: bool = False) -> Source:
+    """Open a photo or a video, whichever `path` is by its suffix.
+
+    Raises SourceError with the remedy when it is missing or neither.
+    """
+    if not path.exists():
+        raise SourceError(f"{path}: no such file", hint="check the name and the folder")
+    if path.is_dir():
+        raise SourceError(f"{path} is a folder", hint="name a video or a photo in it")
+    if path.stat().st_size == 0 and path.is_file():
+        raise SourceError(f"{path} is empty (0 bytes)", hint="copy or record it again")
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        from .image import ImageSource
+
+        return ImageSource(path)
+    from .file import FileSource
+
+    return FileSource(path, stats=stats, allow_truncated=allow_truncated)
+
+
+def open_live(
+    name: str, *, stats: Stats, sleep: Callable[[float], None], size: tuple[int, int] | None = None
+) -> Source:
+    """Open a camera index, device, URL, a video file to play as if live, or "pattern".
+
+    `sleep` waits between the frames of a file or pattern; `size` is the (height, width) asked of
+    a camera. Raises SourceError with the remedy.
+    """
+    if name == "pattern":
+        from .pattern import PatternSource
+
+        return PatternSource(*(size or (360, 640)), live=True, sleep=sleep)
+    path = Path(name)
+    if path.is_file():
+        from .playback import PlaybackSource
+
+        return PlaybackSource(open_file(path, stats=stats, allow_truncated=True), sleep=sleep)
+    from .camera import CameraSource
+
+    return CameraSource(name, size=size)

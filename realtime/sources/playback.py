@@ -1,0 +1,45 @@
+"""A recording played as if it were live."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+
+from .. import pacing
+from ..frame import Frame
+from . import Source
+
+
+class PlaybackSource:
+    """Yields the frames of another source when they are due, born at that moment.
+
+    `sleep` and `clock` are passed in, so that a stop can wake the sleeper and a test need not
+    wait.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        sleep: Callable[[float], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source, self._sleep, self._clock = source, sleep, clock
+        self.info = dataclasses.replace(source.info, live=True)
+
+    def __iter__(self) -> Iterator[Frame]:
+        origin: float | None = None
+        for frame in self._source:
+            pts_s = float(frame.pts * frame.time_base)
+            now = self._clock()
+            if origin is None or abs(pts_s - (now - origin)) > pacing.MAX_LEAD_S:
+                origin = now - pts_s
+            wait = pacing.wait_s(pts_s, now, origin)
+            if wait > 0:
+                self._sleep(wait)
+            yield dataclasses.replace(frame, born_s=self._clock())
+
+    def close(self) -> None:
+        """Close the recording."""
+        self._source.close()

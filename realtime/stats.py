@@ -1,0 +1,90 @@
+"""How long each stage takes, how many frames went through and how many were dropped."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+KEPT: Final = 4096
+"""Durations remembered per stage: enough for a 99th percentile, and memory stays flat."""
+
+
+class Percentiles(NamedTuple):
+    """Of the durations of one stage, in milliseconds."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
+def percentiles(durations_s: Iterator[float] | deque[float] | list[float]) -> Percentiles:
+    """Nearest-rank percentiles in milliseconds; zeros when there is nothing to rank."""
+    ranked = sorted(durations_s)
+    if not ranked:
+        return Percentiles(0.0, 0.0, 0.0)
+    last = len(ranked) - 1
+    return Percentiles(*(1000 * ranked[round(last * share)] for share in (0.50, 0.95, 0.99)))
+
+
+class Stats:
+    """Counters of one run. Every stage writes its own; anyone reads."""
+
+    def __init__(self) -> None:
+        self.stages: dict[str, deque[float]] = {}
+        self.frames = 0
+        self.dropped = 0
+        self.corrupt = 0
+        self._shown: deque[float] = deque(maxlen=61)
+        self._first_s = self._last_s = 0.0
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time the block as one pass of the stage `name`."""
+        begun = time.perf_counter()
+        yield
+        self.record(name, time.perf_counter() - begun)
+
+    def record(self, name: str, seconds: float) -> None:
+        """Add one duration to the stage `name`."""
+        kept = self.stages.get(name)
+        if kept is None:
+            kept = self.stages[name] = deque(maxlen=KEPT)
+        kept.append(seconds)
+
+    def shown(self, born_s: float) -> None:
+        """Count a frame that reached every sink; `born_s` as in `Frame`."""
+        now = time.monotonic()
+        if not self.frames:
+            self._first_s = now
+        self.frames += 1
+        self._last_s = now
+        self._shown.append(now)
+        self.record("latency", now - born_s)
+
+    @property
+    def fps(self) -> float:
+        """Frames a second over the whole run."""
+        seconds = self._last_s - self._first_s
+        return (self.frames - 1) / seconds if seconds > 0 else 0.0
+
+    @property
+    def fps_now(self) -> float:
+        """Frames a second over the last 60 frames."""
+        shown = list(self._shown)
+        return (len(shown) - 1) / (shown[-1] - shown[0]) if len(shown) > 1 else 0.0
+
+    def summary(self) -> dict[str, object]:
+        """Return everything as plain numbers, durations in milliseconds."""
+        return {
+            "frames": self.frames,
+            "fps": round(self.fps, 2),
+            "dropped": self.dropped,
+            "corrupt_packets": self.corrupt,
+            "stages_ms": {
+                name: {key: round(value, 3) for key, value in percentiles(kept)._asdict().items()}
+                for name, kept in list(self.stages.items())
+            },
+        }

@@ -1,0 +1,217 @@
+"""The three jobs: a video or photo into a file, and a live picture."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .dashboard import ProgressSink, StatusSink, describe
+from .engines import EngineOptions, open_engine
+from .errors import SinkError
+from .fit import fit
+from .pipeline import run
+from .sinks import Sink
+from .sources import IMAGE_SUFFIXES, Source, open_file, open_live
+from .stats import Stats
+from .styles import Style
+from .threads import Threads
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """How the result should look."""
+
+    style: Style
+    strength: float = 1.0
+    size: str | None = None
+    engine: EngineOptions = dataclasses.field(default_factory=EngineOptions)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a job did; `interrupted` when it was stopped before the input's end."""
+
+    output: Path | None
+    stats: Stats
+    engine: str
+    interrupted: bool
+    notes: list[str]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {
+            "output": None if self.output is None else str(self.output),
+            "engine": self.engine,
+            "interrupted": self.interrupted,
+            "notes": self.notes,
+            **self.stats.summary(),
+        }
+
+
+def default_output(path: Path, style: Style) -> Path:
+    """Return the name of the result when none is given: clip.mov becomes clip.great-wave.mp4."""
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return path.with_name(f"{path.stem}.{style.name}{path.suffix}")
+    keeps = {".mp4", ".mkv", ".webm", ".mov", ".m4v"}
+    suffix = path.suffix.lower() if path.suffix.lower() in keeps else ".mp4"
+    return path.with_name(f"{path.stem}.{style.name}{suffix}")
+
+
+def stylize_file(
+    path: Path,
+    output: Path,
+    look: Look,
+    *,
+    console: Console,
+    force: bool = False,
+    allow_truncated: bool = False,
+) -> Outcome:
+    """Stylize every frame of a video, or a photo, into `output`.
+
+    Raises StylecamError with the remedy; then there is no output.
+    """
+    if output.exists() and output.exists() == path.exists() and output.samefile(path):
+        raise SinkError(f"{output} is the input itself", hint="name another file with -o")
+    stats = Stats()
+    with (
+        closing(open_file(path, stats=stats, allow_truncated=allow_truncated)) as source,
+        opened([]) as sinks,
+    ):
+        sink = _open_output(output, source, sound_from=path, force=force)
+        sinks.append(sink)
+        sinks.append(ProgressSink(console, stats, title=path.name, total=source.info.frames))
+        outcome = _go(source, sinks, look, stats=stats, console=console, threads=Threads())
+    notes = list(getattr(sink, "notes", []))
+    if stats.corrupt:
+        notes.append(f"{stats.corrupt} corrupt packets in {path.name} skipped")
+    return dataclasses.replace(outcome, output=output, notes=notes)
+
+
+def stylize_live(
+    name: str,
+    look: Look,
+    *,
+    console: Console,
+    output: Path | None = None,
+    window: bool = True,
+    force: bool = False,
+    seconds: float | None = None,
+    camera_size: tuple[int, int] | None = None,
+) -> Outcome:
+    """Stylize a camera, or a file as if live, into a window, a recording, or both.
+
+    Ends with the source, after `seconds`, when the window is closed, or on Ctrl-C.
+    """
+    from .sinks.window import WindowSink, display_problem
+
+    stats, threads = Stats(), Threads()
+    notes: list[str] = []
+    with opened([]) as sinks:
+        if window and output is not None and display_problem():
+            notes.append(f"no window: {display_problem()}; recording only")
+            window = False
+        if window:
+            sinks.append(WindowSink(caption=lambda: f"{stats.fps_now:.0f} fps"))
+        with closing(open_live(name, stats=stats, sleep=threads.sleep, size=camera_size)) as source:
+            if output is not None:
+                sinks.append(_open_output(output, source, sound_from=None, force=force))
+            sinks.append(StatusSink(console, stats))
+            outcome = _go(
+                source,
+                sinks,
+                look,
+                stats=stats,
+                console=console,
+                threads=threads,
+                seconds=seconds,
+            )
+    console.print(f"{source.info.description}: {describe(stats)}", highlight=False)
+    return dataclasses.replace(outcome, output=output, notes=notes)
+
+
+def _open_output(path: Path, source: Source, *, sound_from: Path | None, force: bool) -> Sink:
+    photo_in = source.info.frames == 1 and not source.info.live
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        if not photo_in:
+            raise SinkError(
+                f"{path} is a picture, the input a video", hint="name a video: -o out.mp4"
+            )
+        from .sinks.image import ImageSink
+
+        return ImageSink(path, force=force)
+    from .sinks.file import FileSink
+
+    sound = None if photo_in else sound_from
+    return FileSink(path, source.info, sound_from=sound, force=force)
+
+
+def _go(
+    source: Source,
+    sinks: list[Sink],
+    look: Look,
+    *,
+    stats: Stats,
+    console: Console,
+    threads: Threads,
+    seconds: float | None = None,
+) -> Outcome:
+    """Open the engine for the source's size and run the pipeline."""
+    info = source.info
+    into = fit(info.height, info.width, size=look.size)
+    height, width = into.padded
+    with (
+        closing(
+            open_engine(look.engine, look.style, height=height, width=width, live=info.live)
+        ) as engine,
+        stop_on_signals(threads),
+        threads,
+    ):
+        line = f"{info.description} | {look.style.name} | {engine.description}"
+        console.print(line, highlight=False, soft_wrap=True)
+        run(
+            source,
+            engine,
+            sinks,
+            fit=into,
+            threads=threads,
+            stats=stats,
+            strength=look.strength,
+            seconds=seconds,
+        )
+        interrupted = threads.stopping
+    return Outcome(None, stats, engine.description, interrupted, [])
+
+
+@contextmanager
+def opened(sinks: list[Sink]) -> Iterator[list[Sink]]:
+    """Abort what the block has opened and not closed, should it fail."""
+    try:
+        yield sinks
+    except BaseException:
+        for sink in sinks:
+            sink.abort()
+        raise
+
+
+@contextmanager
+def stop_on_signals(threads: Threads) -> Iterator[None]:
+    """Let the first Ctrl-C or SIGTERM end the run cleanly; the second one breaks it off."""
+
+    def stop(number: int, _: object) -> None:
+        if threads.stopping:
+            raise KeyboardInterrupt
+        threads.stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

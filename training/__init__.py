@@ -1,0 +1,1 @@
+"""How a painting becomes a style file: network, losses, loop and export."""

@@ -1,0 +1,46 @@
+"""One style, one file: the generator and its card as ONNX."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+
+from .network import MULTIPLE, Generator, StyleGraph
+
+OPSET = 17
+
+
+def export_style(generator: Generator, card: dict[str, Any], path: Path) -> None:
+    """Write `path`: uint8 RGB (1, H, W, 3) in and out, H and W dynamic, initialisers named as the
+    generator's parameters, `card` as JSON in the metadata. The file appears whole or not at all.
+    """
+    temporary = path.with_suffix(".part")
+    graph = StyleGraph(generator).eval()
+    example = torch.zeros(1, 8 * MULTIPLE, 8 * MULTIPLE, 3, dtype=torch.uint8)
+    with warnings.catch_warnings():
+        # The tracing exporter keeps parameter names and writes no shape arithmetic; it warns that
+        # it is the older of torch's two.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            graph,
+            (example,),
+            str(temporary),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["image"],
+            output_names=["painting"],
+            dynamic_axes={
+                "image": {1: "height", 2: "width"},
+                "painting": {1: "height", 2: "width"},
+            },
+        )
+    model = onnx.load(temporary)
+    onnx.helper.set_model_props(model, {"stylecam": json.dumps(card, ensure_ascii=False)})
+    onnx.checker.check_model(model)
+    onnx.save(model, temporary)
+    temporary.replace(path)

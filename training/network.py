@@ -1,0 +1,115 @@
+"""The generator: one architecture for every style, weights apart.
+
+An hourglass with additive skips. It works at 1/2, 1/4 and 1/8 of the picture's size, where
+convolutions are cheap, and carries detail past the bottom through the skips:
+
+    RGB --stem 4x4/2--> 1/2 --> 1/4 --> 1/8 --residual blocks--> 1/8
+                         |       |                                |
+    RGB <--head+shuffle-- + <---- + <------- 1x1, bilinear up <----+
+
+Instance norm carries the style (Ulyanov, Vedaldi, Lempitsky 2017, arXiv:1701.02096); there is no
+skip from the input picture itself, because instance norm and such a skip fight each other.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+MULTIPLE: Final = 8
+"""Height and width of the input must be multiples of this."""
+
+
+class Size(NamedTuple):
+    """Channels at 1/2, 1/4 and 1/8 of the picture's size, and blocks at 1/4 and 1/8."""
+
+    half: int
+    quarter: int
+    eighth: int
+    quarter_blocks: int
+    eighth_blocks: int
+
+
+SIZES: Final = {
+    "small": Size(half=8, quarter=24, eighth=40, quarter_blocks=1, eighth_blocks=3),
+    "large": Size(half=32, quarter=64, eighth=128, quarter_blocks=2, eighth_blocks=5),
+}
+
+
+class ConvNorm(nn.Module):
+    """Convolution, instance norm over each picture, and ReLU unless it is the last of a block."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, relu: bool = True
+    ) -> None:
+        super().__init__()
+        padding = (kernel - stride + 1) // 2 if kernel % 2 == 0 else kernel // 2
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False)
+        self.norm = nn.InstanceNorm2d(outputs, affine=True)
+        self.relu = relu
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        x_NCHW = self.norm(self.conv(x_NCHW))
+        return F.relu(x_NCHW) if self.relu else x_NCHW
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions added to their input."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = ConvNorm(channels, channels, 3)
+        self.second = ConvNorm(channels, channels, 3, relu=False)
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        out: Tensor = x_NCHW + self.second(self.first(x_NCHW))
+        return out
+
+
+def _double(x_NCHW: Tensor) -> Tensor:
+    # Not "nearest": its blocks tell the next convolution where it is on the grid, and training
+    # then fills flat areas with a mesh of that period.
+    return F.interpolate(x_NCHW, scale_factor=2.0, mode="bilinear")
+
+
+class Generator(nn.Module):
+    """Photo in, painting out: float (N, 3, H, W) in 0..1, H and W multiples of `MULTIPLE`."""
+
+    def __init__(self, size: str = "small") -> None:
+        super().__init__()
+        half, quarter, eighth, quarter_blocks, eighth_blocks = SIZES[size]
+        self.stem = ConvNorm(3, half, 4, stride=2)
+        self.down_quarter = ConvNorm(half, quarter, 3, stride=2)
+        self.down_eighth = ConvNorm(quarter, eighth, 3, stride=2)
+        self.eighth = nn.Sequential(*(Residual(eighth) for _ in range(eighth_blocks)))
+        self.up_quarter = ConvNorm(eighth, quarter, 1)
+        self.quarter = nn.Sequential(*(Residual(quarter) for _ in range(quarter_blocks)))
+        self.up_half = ConvNorm(quarter, half, 1)
+        self.head = nn.Conv2d(half, 12, 3, padding=1)
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        half = self.stem(x_NCHW)
+        quarter = self.down_quarter(half)
+        eighth = self.eighth(self.down_eighth(quarter))
+        quarter = self.quarter(_double(self.up_quarter(eighth)) + quarter)
+        half = _double(self.up_half(quarter)) + half
+        return torch.sigmoid(F.pixel_shuffle(self.head(half), 2))
+
+
+class StyleGraph(nn.Module):
+    """The generator as it is shipped: uint8 RGB (N, H, W, 3) in and out.
+
+    Normalising, layout, rounding and clipping are inside, so every engine computes the same.
+    """
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, image_NHWC: Tensor) -> Tensor:
+        x_NCHW = image_NHWC.permute(0, 3, 1, 2).float() * (1 / 255)
+        y_NCHW: Tensor = self.generator(x_NCHW) * 255 + 0.5
+        return y_NCHW.clamp(0, 255).permute(0, 2, 3, 1).to(torch.uint8)
