@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from .errors import StyleError
+from ..errors import StyleError
 
-BUILT_IN: Final = Path(__file__).parent / "styles"
+BUILT_IN: Final = Path(__file__).parent
 DEFAULT: Final = "great-wave"
 _METADATA_FIELD: Final = 14  # ModelProto.metadata_props in onnx.proto
 _GRAPH_FIELD: Final = 7

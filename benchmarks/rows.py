@@ -1,0 +1,80 @@
+"""Results as rows of JSON: appended, never edited, each with the machine it was taken on."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+_PACKAGES = ("openvino", "av", "opencv-python", "numpy", "torch")
+
+
+def machine() -> dict[str, Any]:
+    """Return what the figures depend on besides the code under test."""
+    return {
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M"),
+        "commit": _commit(),
+        "cpu": cpu_name(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in _PACKAGES if _version(name)},
+    }
+
+
+def append(name: str, rows: list[dict[str, Any]], *, folder: Path = RESULTS) -> Path:
+    """Add `rows`, with the machine, to `<name>.jsonl` and return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.jsonl"
+    here = machine()
+    with path.open("a") as file:
+        for row in rows:
+            file.write(json.dumps(row | here) + "\n")
+    return path
+
+
+def read(name: str, *, folder: Path = RESULTS) -> list[dict[str, Any]]:
+    """Return all rows of `<name>.jsonl`, oldest first."""
+    path = folder / f"{name}.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def cpu_name() -> str:
+    """Return the processor's name as the system gives it."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _commit() -> str:
+    """Return the commit of the checkout this file lies in, with "+" if it was changed."""
+    here = Path(__file__).parent
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+", "--exclude=*"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return f"release {_version('stylecam')}"
+    return described.stdout.strip()
