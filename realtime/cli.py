@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from .errors import StylecamError, UsageError
 
@@ -107,17 +107,17 @@ def parser() -> argparse.ArgumentParser:
         help="values an .onnx style takes: 0-1, 0-255 or -1-1 [detected]",
     )
     how.add_argument("--json", action="store_true", help="report as JSON")
-    how.add_argument("--version", action="version", version=_Version())
+    how.add_argument("--version", action=_Version, nargs=0, help="print the version")
     return made
 
 
-class _Version(str):
-    """Looked up only when it is printed: reading metadata takes 30 ms."""
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for: reading metadata takes 30 ms."""
 
-    def __mod__(self, _: object) -> str:
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         import importlib.metadata
 
-        return f"stylecam {importlib.metadata.version('stylecam')}"
+        parser.exit(message=f"stylecam {importlib.metadata.version('stylecam')}\n")
 
 
 def _stylize(argv: list[str]) -> int:

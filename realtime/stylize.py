@@ -90,7 +90,7 @@ def stylize_file(
         outcome = _go(source, sinks, look, stats=stats, console=console, threads=Threads())
     notes = list(getattr(sink, "notes", []))
     if stats.corrupt:
-        notes.append(f"{stats.corrupt} corrupt packets in {path.name} skipped")
+        notes.append(f"{path.name} is damaged: {stats.corrupt} corrupt packet(s) skipped")
     return dataclasses.replace(outcome, output=output, notes=notes)
 
 

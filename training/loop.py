@@ -94,7 +94,7 @@ class Trainer:
             "style": losses.style_loss(features, self.targets),
             "temporal": losses.temporal_loss(moved, motion.apply(painted), motion.visible_N1HW),
             "total_variation": losses.total_variation(painted),
-            "lattice": losses.lattice_loss(painted),
+            "tone": losses.tone_loss(painted, photo),
         }
         if recipe.adversarial and self.step >= recipe.adversarial_from:
             terms["adversarial"] = adversarial_loss(self.discriminator, painted)
@@ -103,6 +103,7 @@ class Trainer:
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.generator.parameters(), recipe.gradient_clip)
         self.optimizer.step()
+        self.generator.head.settle()
         with torch.no_grad():
             for mean, value in zip(
                 self.average.parameters(), self.generator.parameters(), strict=True

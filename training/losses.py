@@ -37,26 +37,26 @@ def content_loss(features: dict[str, Tensor], photo: dict[str, Tensor]) -> Tenso
     return (features[CONTENT_LAYER] - target).square().mean() / target.var()
 
 
+def tone_loss(painted: Tensor, photo: Tensor, *, cell: int = 8) -> Tensor:
+    """1 - correlation of light and dark between painting and photo, over cells of `cell` pixels.
+
+    Features and Gram matrices are content with a dark head painted pale; viewers are not. A
+    correlation leaves the palette and its contrast free.
+    """
+    weights = painted.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+
+    def cells(x_NCHW: Tensor) -> Tensor:
+        luma = F.avg_pool2d((x_NCHW * weights).sum(1, keepdim=True), cell).flatten(1)
+        return luma - luma.mean(1, keepdim=True)
+
+    return 1 - F.cosine_similarity(cells(painted), cells(photo), dim=1, eps=1e-4).mean()
+
+
 def total_variation(x_NCHW: Tensor) -> Tensor:
     """Mean absolute difference of neighbouring pixels."""
     down = (x_NCHW[..., 1:, :] - x_NCHW[..., :-1, :]).abs().mean()
     across = (x_NCHW[..., :, 1:] - x_NCHW[..., :, :-1]).abs().mean()
     return down + across
-
-
-def lattice_loss(x_NCHW: Tensor, *, period: int = 8, repeats: int = 11) -> Tensor:
-    """Variance of the mean colours of the `period` x `period` places on the network's grid.
-
-    A network of strides can see where a pixel lies on its grid, and fills flat areas with a mesh
-    of that period, which Gram matrices reward. Averaged over `repeats` periods each way, pictures
-    have no such pattern and a mesh is all that remains.
-    """
-    fine = x_NCHW - F.avg_pool2d(x_NCHW, period + 1, stride=1, padding=period // 2)
-    block = period * repeats
-    n, c, h, w = (*fine.shape[:2], fine.shape[2] // block, fine.shape[3] // block)
-    fine = fine[..., : h * block, : w * block]
-    places = fine.reshape(n, c, h, repeats, period, w, repeats, period).mean((3, 6))
-    return places.var((3, 5)).mean()
 
 
 def temporal_loss(moved: Tensor, expected: Tensor, visible_N1HW: Tensor) -> Tensor:

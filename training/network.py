@@ -69,6 +69,32 @@ class Residual(nn.Module):
         return out
 
 
+class Head(nn.Module):
+    """Half-size features to RGB of full size: a 3x3 convolution whose four outputs a colour are the
+    four pixels of a 2x2 cell.
+
+    Left free, the four differ where nothing does, and training covers flat areas with a mesh of
+    2 pixels, because Gram matrices reward it. So `settle` holds the four kernels to equal sums:
+    flat features give flat colour.
+    """
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, 12, 3, padding=1)
+        self.settle()
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        return F.pixel_shuffle(self.conv(x_NCHW), 2)
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Project onto equal sums. Call after every step of the optimizer."""
+        for parameter in self.conv.parameters():
+            kernels = parameter.view(3, 4, -1, 9 if parameter.ndim > 1 else 1)
+            sums = kernels.mean(3, keepdim=True)
+            kernels += sums.mean(1, keepdim=True) - sums
+
+
 def _double(x_NCHW: Tensor) -> Tensor:
     # Not "nearest": its blocks tell the next convolution where it is on the grid, and training
     # then fills flat areas with a mesh of that period.
@@ -88,7 +114,7 @@ class Generator(nn.Module):
         self.up_quarter = ConvNorm(eighth, quarter, 1)
         self.quarter = nn.Sequential(*(Residual(quarter) for _ in range(quarter_blocks)))
         self.up_half = ConvNorm(quarter, half, 1)
-        self.head = nn.Conv2d(half, 12, 3, padding=1)
+        self.head = Head(half)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         half = self.stem(x_NCHW)
@@ -96,7 +122,7 @@ class Generator(nn.Module):
         eighth = self.eighth(self.down_eighth(quarter))
         quarter = self.quarter(_double(self.up_quarter(eighth)) + quarter)
         half = _double(self.up_half(quarter)) + half
-        return torch.sigmoid(F.pixel_shuffle(self.head(half), 2))
+        return torch.sigmoid(self.head(half))
 
 
 class StyleGraph(nn.Module):

@@ -17,18 +17,18 @@ class Recipe:
     artist: str
     licence: str
     size: str = "small"
-    painting_long_side: int = 640
+    painting_long_side: int = 512
     content: float = 1.0
-    style: float = 4.0
-    temporal: float = 10.0
+    style: float = 3.0
+    tone: float = 2.0
+    temporal: float = 20.0
     adversarial: float = 0.02
     total_variation: float = 0.02
-    lattice: float = 300.0
     batch: int = 2
     crop: int = 176
-    steps: int = 1500
+    steps: int = 1200
     warmup_steps: int = 50
-    adversarial_from: int = 300
+    adversarial_from: int = 200
     learning_rate: float = 1e-3
     discriminator_rate: float = 2e-4
     discriminator_dropout: float = 0.0

@@ -34,9 +34,11 @@ def _instance_norm(a: Attributes, x: Tensor, scale: Tensor, bias: Tensor) -> Ten
 
 
 def _resize(a: Attributes, x: Tensor, roi: Tensor | None, scales: Tensor) -> Tensor:
-    if a.get("mode", b"nearest") != b"nearest":
-        raise EngineError(f"the torch engine knows no {a['mode']!r} resize")
-    return F.interpolate(x, scale_factor=scales[2:].tolist(), mode="nearest")
+    known = {(b"linear", b"half_pixel"): "bilinear", (b"nearest", b"asymmetric"): "nearest"}
+    asked = (a.get("mode", b"nearest"), a.get("coordinate_transformation_mode", b"half_pixel"))
+    if asked not in known:
+        raise EngineError(f"the torch engine knows no resize of kind {asked}")
+    return F.interpolate(x, scale_factor=scales[2:].tolist(), mode=known[asked])
 
 
 def _clip(a: Attributes, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
@@ -55,6 +57,7 @@ OPERATORS: Final[dict[str, Callable[..., Tensor]]] = {
     "Clip": _clip,
     "Conv": _conv,
     "DepthToSpace": _depth_to_space,
+    "Identity": lambda a, x: x,
     "InstanceNormalization": _instance_norm,
     "Mul": lambda a, x, y: x * y,
     "Relu": lambda a, x: F.relu(x),

@@ -32,7 +32,7 @@ FORMATS: Final = {
     ".mp4": Format("mp4", "libx264", _X264, {"movflags": "+faststart"}),
     ".m4v": Format("mp4", "libx264", _X264, {"movflags": "+faststart"}),
     ".mov": Format("mov", "libx264", _X264, {"movflags": "+faststart"}),
-    ".mkv": Format("matroska", "libx264", _X264, {}),
+    ".mkv": Format("matroska", "libx264", _X264, {"avoid_negative_ts": "disabled"}),
     ".webm": Format("webm", "libvpx-vp9", _VP9, {}),
 }
 

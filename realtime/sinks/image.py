@@ -19,9 +19,11 @@ class ImageSink:
         self._written = self._ended = False
 
     def write(self, frame: Frame) -> None:
-        """Encode and write to the temporary file."""
+        """Encode and write to the temporary file; later frames are not wanted."""
         import cv2
 
+        if self._written:
+            return
         suffix = self._partial.final.suffix
         bgr = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
         try:

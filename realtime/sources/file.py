@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from fractions import Fraction
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 UNSPECIFIED: Final = 2
 _HD_LINES: Final = 720
 _MAX_CORRUPT_IN_A_ROW: Final = 500
+_SHORTFALL_S: Final = 1.0
 
 
 class FileSource:
@@ -61,9 +63,10 @@ class FileSource:
             raise SourceError(
                 f"{self._path} holds no picture that can be decoded", hint="record it again"
             )
+        self._coded_size = (width, height)
         if quarter_turns % 2:
             height, width = width, height
-        colour = _decide_colour(first, max(codec.height, codec.width) and codec.height)
+        colour = _decide_colour(first, height)
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         time_base = stream.time_base or Fraction(1, 90_000)
         aspect = stream.sample_aspect_ratio or Fraction(1)
@@ -79,18 +82,19 @@ class FileSource:
         )
 
     def _peek(self) -> VideoFrame | None:
-        """Decode the first frame for what only frames know (rotation, colour), then rewind."""
+        """Decode the first frame for what only frames know: rotation and colour.
+
+        From a container of its own: after seeking back, a cut Matroska file has lost its frames.
+        """
         import av
 
-        try:
-            for index, packet in enumerate(self._container.demux(self._stream)):
-                for frame in packet.decode():
-                    self._container.seek(0, backward=True, any_frame=False)
-                    return frame
+        with contextlib.suppress(av.FFmpegError), av.open(str(self._path)) as container:
+            for index, packet in enumerate(container.demux(video=0)):
+                with contextlib.suppress(av.FFmpegError):
+                    for frame in packet.decode():
+                        return frame
                 if index > _MAX_CORRUPT_IN_A_ROW:
                     break
-        except av.FFmpegError:
-            return None
         return None
 
     def _count(self, rate: Fraction) -> int | None:
@@ -108,14 +112,29 @@ class FileSource:
                 pts = decoded.pts if decoded.pts is not None else last + self._frame_ticks()
                 yield Frame(image, pts, info.time_base, born_s=time.monotonic())
                 count, last = count + 1, pts
-        promised = self._stream.frames
         if count == 0:
             raise SourceError(f"{self._path}: no frame could be decoded", hint="record it again")
-        if promised and self._seen < promised and not self._allow_truncated:
+        missing = self._missing(last)
+        if missing and not self._allow_truncated:
             raise SourceError(
-                f"{self._path} is cut short: {self._seen} of {promised} frames are there",
+                f"{self._path} is cut short: {missing}",
                 hint="copy it again, or stylize what is there with --allow-truncated",
             )
+
+    def _missing(self, last_pts: int) -> str:
+        """Say what of the promised length is not there; "" when all is."""
+        promised = self._stream.frames
+        if promised:
+            return f"{self._seen} of {promised} frames are there" if self._seen < promised else ""
+        tag = self._stream.metadata.get("DURATION", "")  # Matroska's, as 00:00:04.423000000
+        hours, _, rest = tag.partition(":")
+        minutes, _, seconds = rest.partition(":")
+        with contextlib.suppress(ValueError):
+            promised_s = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+            end_s = float(last_pts * self.info.time_base)
+            if end_s < promised_s - _SHORTFALL_S:
+                return f"{end_s:.1f} of {promised_s:.1f} seconds are there"
+        return ""
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         """Demux, going on after what cannot be read."""
@@ -157,6 +176,7 @@ class FileSource:
         colour = self.info.colour
         rgb: Image = self._reformatter.reformat(
             frame,
+            *self._coded_size,  # a stream may change its size midway
             format="rgb24",
             src_colorspace=swscale_matrix(colour.matrix),
             src_color_range=colour.range,

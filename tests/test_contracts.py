@@ -1,0 +1,200 @@
+"""One suite over every source, every engine and every sink."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from media import SIGNING, ClipMaker, decode, psnr
+from stylecam.realtime.engines import Engine, EngineOptions, open_engine
+from stylecam.realtime.errors import EngineError, SinkError, SourceError
+from stylecam.realtime.frame import BT709, Frame, VideoInfo
+from stylecam.realtime.sinks import NullSink, Sink
+from stylecam.realtime.sinks.file import FileSink
+from stylecam.realtime.sinks.image import ImageSink
+from stylecam.realtime.sources import Source, open_file, open_live
+from stylecam.realtime.sources.pattern import PatternSource
+from stylecam.realtime.sources.playback import PlaybackSource
+from stylecam.realtime.stats import Stats
+from stylecam.realtime.styles import DEFAULT, find
+
+
+@pytest.fixture(params=["video", "photo", "pattern", "playback", "live pattern", "camera file"])
+def source(request: pytest.FixtureRequest, make_clip: ClipMaker, tmp_path: Path) -> Source:
+    def photo() -> Source:
+        path = tmp_path / "photo.png"
+        cv2.imwrite(str(path), PatternSource(50, 70).image(3)[..., ::-1])
+        return open_file(path, stats=Stats())
+
+    def camera_file() -> Source:
+        # OpenCV's camera path, fed by a file through a file:// URL.
+        return open_live(f"file://{make_clip(frames=5)}", stats=Stats(), sleep=lambda _: None)
+
+    makers: dict[str, Callable[[], Source]] = {
+        "video": lambda: open_file(make_clip(), stats=Stats()),
+        "photo": photo,
+        "pattern": lambda: PatternSource(48, 64, frames=5),
+        "playback": lambda: PlaybackSource(PatternSource(48, 64, frames=5), sleep=lambda _: None),
+        "live pattern": lambda: PatternSource(48, 64, frames=5, live=True, sleep=lambda _: None),
+        "camera file": camera_file,
+    }
+    return makers[request.param]()
+
+
+def test_source(source: Source) -> None:
+    info, seen = source.info, []
+    try:
+        for frame in source:
+            assert frame.image.shape == (info.height, info.width, 3)
+            assert frame.image.dtype == np.uint8
+            assert isinstance(frame.pts, int)
+            assert frame.time_base == info.time_base
+            assert abs(frame.born_s - time.monotonic()) < 5
+            seen.append(frame)
+            if len(seen) == 12:
+                break
+    except SourceError:
+        if not info.live:  # a camera never ends but by an error
+            raise
+    finally:
+        source.close()
+        source.close()
+    assert seen
+    if info.frames is not None and info.frames <= 12:
+        assert len(seen) == info.frames
+    times = [frame.pts for frame in seen]
+    assert times == sorted(times)
+    assert info.description
+    frozen = [frame.image.copy() for frame in seen]
+    assert all(np.array_equal(a.image, b) for a, b in zip(seen, frozen, strict=True))
+    if len(seen) > 1:
+        assert not np.array_equal(seen[0].image, seen[-1].image)
+
+
+ENGINES = ["openvino", "torch", "echo"]
+
+
+@pytest.fixture(params=[(name, live) for name in ENGINES for live in (False, True)])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    name, live = request.param
+    return open_engine(EngineOptions(name), find(DEFAULT), height=64, width=96, live=live)
+
+
+def test_engine_keeps_slots_apart(engine: Engine) -> None:
+    pattern = PatternSource(64, 96)
+    pictures = [pattern.image(9 * n) for n in range(9)]
+    kept = [picture.copy() for picture in pictures]
+    alone = [engine.submit(picture).result() for picture in pictures]
+    under_way, together = [], []
+    for picture in pictures:
+        under_way.append(engine.submit(picture))
+        if len(under_way) == engine.depth:
+            pending = under_way.pop(0)
+            pending.wait()
+            together.append(pending.result())
+    together += [pending.result() for pending in under_way]
+    engine.close()
+    assert engine.depth >= 3  # main, queue and submit hold one each
+    assert engine.description
+    for a, b, picture, before in zip(alone, together, pictures, kept, strict=True):
+        assert a.shape == picture.shape
+        assert a.dtype == np.uint8
+        assert np.array_equal(a, b)
+        assert np.array_equal(picture, before)
+    assert not np.array_equal(alone[0], alone[1])
+
+
+@pytest.mark.parametrize("style", ["great-wave", "starry-night"])
+def test_two_engines_agree(style: str) -> None:
+    image = next(iter(open_file(SIGNING, stats=Stats()))).image
+    paintings = []
+    for name in ("openvino", "torch"):
+        engine = open_engine(
+            EngineOptions(name, precision="f32"), find(style), height=360, width=640, live=False
+        )
+        paintings.append(engine.submit(image).result())
+        engine.close()
+    assert psnr(*paintings) >= 40
+    assert psnr(paintings[0], image) < 25  # and it is a painting, not the photo
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (EngineOptions("tensorrt"), "TensorRT"),
+        (EngineOptions("nonsense"), "no engine"),
+        (EngineOptions("openvino", device="TPU"), "TPU"),
+        (EngineOptions("torch", device="cuda"), "no NVIDIA GPU"),
+    ],
+)
+def test_an_engine_that_cannot_be_says_why(options: EngineOptions, says: str) -> None:
+    import torch
+
+    if options.device == "cuda" and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(EngineError, match=says) as caught:
+        open_engine(options, find(DEFAULT), height=64, width=64, live=False)
+    assert caught.value.hint
+
+
+INFO = VideoInfo(height=96, width=128, fps=Fraction(30), time_base=Fraction(1, 30), colour=BT709)
+SINKS: dict[str, Callable[[Path], Sink]] = {
+    "out.mp4": lambda path: FileSink(path, INFO),
+    "out.mkv": lambda path: FileSink(path, INFO),
+    "out.mov": lambda path: FileSink(path, INFO),
+    "out.webm": lambda path: FileSink(path, INFO),
+    "out.png": ImageSink,
+    "out.jpg": ImageSink,
+    "null": lambda _: NullSink(),
+}
+
+
+def _write(sink: Sink, count: int = 6) -> None:
+    pattern = PatternSource(96, 128)
+    for index in range(count):
+        sink.write(Frame(pattern.image(index), index, INFO.time_base, time.monotonic()))
+
+
+@pytest.mark.parametrize("name", SINKS)
+def test_sink_appears_only_when_closed(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    sink = SINKS[name](path)
+    _write(sink)
+    assert not path.exists()
+    sink.close()
+    sink.close()
+    sink.abort()  # nothing after close
+    if name != "null":
+        assert path.exists()
+        assert psnr(decode(path)[0], PatternSource(96, 128).image(0)) > 28
+
+
+@pytest.mark.parametrize("name", SINKS)
+@pytest.mark.parametrize("frames", [0, 6])
+def test_sink_aborted_leaves_nothing(name: str, frames: int, tmp_path: Path) -> None:
+    sink = SINKS[name](tmp_path / name)
+    _write(sink, frames)
+    sink.abort()
+    sink.abort()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", [name for name in SINKS if name != "null"])
+def test_sink_overwrites_only_when_forced(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"precious")
+    with pytest.raises(SinkError, match="exists") as caught:
+        SINKS[name](path)
+    assert "--force" in caught.value.hint
+    assert path.read_bytes() == b"precious"
+
+
+def test_sink_without_frames_leaves_nothing(tmp_path: Path) -> None:
+    sink = FileSink(tmp_path / "out.mp4", INFO)
+    sink.close()
+    assert not list(tmp_path.iterdir())

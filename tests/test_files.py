@@ -1,0 +1,168 @@
+"""Real clips through the whole path: pictures, times, sound, colour."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from media import ANIMATION, SIGNING, ClipMaker, decode, packets, psnr, times
+from rich.console import Console
+from stylecam.realtime.engines import EngineOptions
+from stylecam.realtime.sources import open_file
+from stylecam.realtime.sources.pattern import PatternSource
+from stylecam.realtime.stats import Stats
+from stylecam.realtime.styles import DEFAULT, find
+from stylecam.realtime.stylize import Look, Outcome, stylize_file
+
+QUIET = Console(quiet=True)
+ECHO = Look(find(DEFAULT), engine=EngineOptions("echo"))
+
+
+def echo(path: Path, output: Path, look: Look = ECHO) -> Outcome:
+    return stylize_file(path, output, look, console=QUIET)
+
+
+@pytest.mark.parametrize("clip", [SIGNING, ANIMATION], ids=["signing", "animation"])
+def test_a_real_clip_is_painted_whole(clip: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    outcome = stylize_file(clip, output, Look(find(DEFAULT), size="180"), console=QUIET)
+    assert times(output) == times(clip)
+    assert outcome.stats.frames == len(times(clip))
+    assert outcome.stats.dropped == 0
+    photo, painting = decode(clip)[50], decode(output)[50]
+    assert painting.shape == photo.shape
+    assert psnr(painting, photo) < 25
+
+
+def test_sound_is_copied_bit_for_bit(tmp_path: Path) -> None:
+    for name in ("out.mp4", "out.mkv"):
+        echo(ANIMATION, tmp_path / name)
+        before, after = packets(ANIMATION), packets(tmp_path / name)
+        assert [data for _, data in after] == [data for _, data in before]
+        off = [abs(a - b) for (a, _), (b, _) in zip(after, before, strict=True)]
+        assert max(off) <= (0 if name == "out.mp4" else Fraction(1, 1000))  # Matroska: ms
+
+
+def test_sound_a_container_cannot_hold_is_reencoded_and_said(tmp_path: Path) -> None:
+    outcome = echo(ANIMATION, tmp_path / "out.webm")
+    assert outcome.notes == ["sound re-encoded as Opus: webm cannot hold aac"]
+    before, after = packets(ANIMATION), packets(tmp_path / "out.webm")
+    assert abs(float(after[-1][0] - before[-1][0])) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("pts", "time_base"),
+    [
+        ([0, 1, 2, 3, 4, 5], Fraction(1, 30)),
+        ([0, 1001, 2002, 3003, 4004, 5005], Fraction(1, 30_000)),
+        ([0, 40, 45, 200, 201, 500], Fraction(1, 1000)),
+        ([90, 130, 135, 290, 291, 590], Fraction(1, 1000)),
+        ([0, 512, 1100, 5000, 5001, 9999], Fraction(1, 12_800)),
+    ],
+    ids=["constant", "ntsc", "variable", "late start", "odd ticks"],
+)
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_every_time_stamp_is_kept(
+    suffix: str, pts: list[int], time_base: Fraction, make_clip: ClipMaker, tmp_path: Path
+) -> None:
+    clip = make_clip(f"clip{suffix}", frames=6, pts=pts, time_base=time_base, audio="aac")
+    echo(clip, tmp_path / f"out{suffix}")
+    assert times(tmp_path / f"out{suffix}") == times(clip)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.avi", "mpeg4"), ("a.webm", "libvpx-vp9"), ("a.mkv", "ffv1"), ("a.mov", "libx264")],
+)
+def test_other_inputs(name: str, codec: str, make_clip: ClipMaker, tmp_path: Path) -> None:
+    clip = make_clip(name, codec=codec)
+    echo(clip, tmp_path / "out.mp4")
+    assert len(decode(tmp_path / "out.mp4")) == 12
+
+
+@pytest.mark.parametrize(("height", "width"), [(97, 129), (18, 22), (96, 129)])
+def test_odd_sizes_are_kept(height: int, width: int, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.png"
+    cv2.imwrite(str(photo), PatternSource(height, width).image(1))
+    stylize_file(photo, tmp_path / "painted.png", Look(find(DEFAULT)), console=QUIET)
+    assert cv2.imread(str(tmp_path / "painted.png")).shape == (height, width, 3)
+    echo(photo, tmp_path / "still.mp4")
+    assert decode(tmp_path / "still.mp4")[0].shape == (height, width, 3)
+
+
+@pytest.mark.parametrize("height", [480, 720], ids=["601", "709"])
+def test_colours_come_back(height: int, tmp_path: Path) -> None:
+    """Bars and a ramp, lossless in: what remains is the encoder's loss."""
+    import av
+
+    bars = np.zeros((height, 640, 3), np.uint8)
+    for index in range(8):
+        bars[: height // 2, 80 * index : 80 * index + 80] = [
+            255 * (index >> 2 & 1), 255 * (index >> 1 & 1), 255 * (index & 1)
+        ]  # fmt: skip
+    bars[height // 2 :] = (np.arange(640) * 255 // 639)[None, :, None]
+    clip = tmp_path / "bars.mkv"
+    with av.open(str(clip), "w") as container:
+        stream = container.add_stream("ffv1", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 640, height, "yuv444p"
+        for _ in range(3):
+            rgb = av.VideoFrame.from_ndarray(bars, format="rgb24")
+            matrix = "ITU709" if height >= 720 else "ITU601"
+            container.mux(stream.encode(rgb.reformat(format="yuv444p", dst_colorspace=matrix)))
+        container.mux(stream.encode(None))
+    read = next(iter(open_file(clip, stats=Stats()))).image
+    assert np.abs(read.astype(int) - bars).max() <= 3
+    output = tmp_path / "out.mp4"
+    echo(clip, output)
+    with av.open(str(output)) as container:
+        frame = next(container.decode(video=0))
+        assert frame.colorspace == (1 if height >= 720 else 6)
+        assert frame.color_range == 1
+    back = next(iter(open_file(output, stats=Stats()))).image
+    inside = np.s_[4 : height // 2 - 4, 40::80]  # the middle of each bar
+    assert np.abs(back[inside].astype(int) - bars[inside]).max() <= 8  # x264 at crf 18
+    ramp = np.s_[height // 2 + 8 : -8]
+    assert np.abs(back[ramp].astype(int) - bars[ramp]).mean() < 1
+
+
+def test_strength_zero_is_the_photo(make_clip: ClipMaker, tmp_path: Path) -> None:
+    clip = make_clip()
+    stylize_file(clip, tmp_path / "out.mkv", Look(find(DEFAULT), strength=0.0), console=QUIET)
+    for before, after in zip(decode(clip), decode(tmp_path / "out.mkv"), strict=True):
+        assert psnr(before, after) > 30
+
+
+def test_a_corrupt_packet_is_skipped_and_counted(tmp_path: Path) -> None:
+    data = bytearray(ANIMATION.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 4000] = b"\x55" * 4000
+    clip = tmp_path / "damaged.mp4"
+    clip.write_bytes(bytes(data))
+    outcome = echo(clip, tmp_path / "out.mp4")
+    assert outcome.stats.corrupt >= 1
+    assert "damaged.mp4 is damaged" in outcome.notes[-1]
+    assert len(decode(tmp_path / "out.mp4")) >= 100
+
+
+def test_a_turned_video_comes_out_upright(make_clip: ClipMaker, tmp_path: Path) -> None:
+    """A display matrix as phones write it: a quarter turn, put into the file's header."""
+    clip = make_clip("turned.mp4", frames=4)
+    data = clip.read_bytes()
+    unity = b"".join(n.to_bytes(4, "big") for n in (0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000))
+    minus = (-0x10000 & 0xFFFFFFFF).to_bytes(4, "big")
+    quarter = (
+        bytes(4) + (0x10000).to_bytes(4, "big") + bytes(4) + minus + bytes(4 * 2)
+        + (96 << 16).to_bytes(4, "big") + bytes(4) + (0x40000000).to_bytes(4, "big")
+    )  # fmt: skip
+    header = data.index(b"tkhd")
+    at = data.index(unity, header)
+    clip.write_bytes(data[:at] + quarter + data[at + len(unity) :])
+    source = open_file(clip, stats=Stats())
+    image = next(iter(source)).image
+    source.close()
+    assert image.shape == (128, 96, 3)
+    upright = np.rot90(PatternSource(96, 128).image(0), -1)  # the matrix says: a quarter clockwise
+    assert psnr(image, np.ascontiguousarray(upright)) > 28

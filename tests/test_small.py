@@ -1,0 +1,78 @@
+"""The small pure parts: pacing, sizes, statistics, errors of option values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from stylecam.realtime.errors import UsageError
+from stylecam.realtime.fit import fit
+from stylecam.realtime.pacing import wait_s
+from stylecam.realtime.pipeline import mix
+from stylecam.realtime.stats import Stats, percentiles
+
+
+@pytest.mark.parametrize(
+    ("pts_s", "now_s", "expected"),
+    [(0.5, 10.2, 0.3), (0.5, 10.5, 0.0), (0.5, 11.0, 0.0), (90.0, 10.0, 0.0)],
+)
+def test_wait_until_due_but_never_for_a_jump(pts_s: float, now_s: float, expected: float) -> None:
+    assert wait_s(pts_s, now_s, origin_s=10.0) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "size", "work", "padded"),
+    [
+        (360, 640, None, (360, 640), (360, 640)),
+        (361, 641, None, (361, 641), (368, 648)),
+        (1080, 1920, "360", (360, 640), (360, 640)),
+        (1920, 1080, "360", (640, 360), (640, 360)),
+        (480, 640, "320x200", (200, 320), (200, 320)),
+        (20, 30, None, (20, 30), (64, 64)),
+    ],
+)
+def test_fit_enters_and_leaves(
+    height: int, width: int, size: str | None, work: tuple[int, int], padded: tuple[int, int]
+) -> None:
+    into = fit(height, width, size=size)
+    assert (into.work, into.padded) == (work, padded)
+    y, x = np.mgrid[0:height, 0:width]
+    image = np.stack([x * 255 // width, y * 255 // height, x * 0 + 99], -1).astype(np.uint8)
+    entered = into.enter(image)
+    assert entered.shape == (*padded, 3)
+    left = into.leave(entered)
+    assert left.shape == image.shape
+    assert np.abs(left.astype(int) - image).mean() < 1.5
+
+
+def test_fit_that_has_nothing_to_do_copies_nothing() -> None:
+    image = np.zeros((64, 64, 3), np.uint8)
+    into = fit(64, 64)
+    assert into.enter(image) is image
+    assert into.leave(image) is image
+
+
+@pytest.mark.parametrize("size", ["0", "big", "1x2x3", "9000", "640x-1", ""])
+def test_sizes_that_are_none(size: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        fit(360, 640, size=size)
+    assert caught.value.hint
+
+
+def test_mix_is_a_weighted_mean() -> None:
+    photo, painting = (np.full((8, 8, 3), value, np.uint8) for value in (100, 200))
+    assert mix(photo, painting, 1.0) is painting
+    assert int(mix(photo, painting, 0.25)[0, 0, 0]) == 125
+    assert np.array_equal(mix(photo, painting, 0.0), photo)
+
+
+def test_percentiles_are_nearest_rank_milliseconds() -> None:
+    assert percentiles([n / 1000 for n in range(1, 102)]) == pytest.approx((51, 96, 100))
+    assert percentiles([]) == (0, 0, 0)
+
+
+def test_stats_keep_a_bounded_history() -> None:
+    stats = Stats()
+    for _ in range(10_000):
+        stats.record("decode", 0.001)
+    assert len(stats.stages["decode"]) < 5_000
+    assert stats.fps == stats.fps_now == 0

@@ -1,0 +1,123 @@
+"""Threads: order, drops, errors, and that every way out leaves nobody behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from stylecam.realtime.threads import Threads
+
+
+def test_items_arrive_in_order_and_complete() -> None:
+    with Threads() as threads:
+        twice = (2 * n for n in threads.ahead(iter(range(500)), capacity=2))
+        assert list(threads.ahead(twice, capacity=3)) == [2 * n for n in range(500)]
+
+
+def test_a_full_queue_makes_the_worker_wait() -> None:
+    made: list[int] = []
+
+    def count() -> Iterator[int]:
+        for n in range(100):
+            made.append(n)
+            yield n
+
+    with Threads() as threads:
+        items = threads.ahead(count(), capacity=2)
+        assert next(items) == 0
+        time.sleep(0.1)
+        assert len(made) <= 4  # one taken, two queued, one in the worker's hand
+
+
+def test_the_newest_wins_and_drops_are_told() -> None:
+    dropped: list[int] = []
+    done = threading.Event()
+
+    def count() -> Iterator[int]:
+        yield from range(50)
+        done.set()
+
+    with Threads() as threads:
+        items = threads.ahead(count(), newest=True, on_drop=dropped.append)
+        assert done.wait(5)
+        rest = list(items)
+    assert rest == [49]
+    assert dropped == list(range(49))
+
+
+def test_an_error_comes_after_the_good_items() -> None:
+    def fail() -> Iterator[int]:
+        yield from range(3)
+        raise ValueError("boom")
+
+    got: list[int] = []
+    with pytest.raises(ValueError, match="boom"), Threads() as threads:
+        got.extend(threads.ahead(threads.ahead(fail(), capacity=9), capacity=9))
+    assert got == [0, 1, 2]
+    with Threads() as threads:
+        items = threads.ahead(fail(), capacity=9)
+        assert [next(items) for _ in range(3)] == [0, 1, 2]
+        with pytest.raises(ValueError, match="boom"):
+            next(items)
+
+
+def test_leaving_early_ends_endless_workers_and_closes_their_generators() -> None:
+    closed = threading.Event()
+
+    def endless() -> Iterator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            closed.set()
+
+    with Threads() as threads:
+        items = threads.ahead(threads.ahead(endless()), capacity=2)
+        assert next(items) == 1
+    assert closed.is_set()
+
+
+def test_stop_lets_what_is_under_way_through() -> None:
+    with Threads() as threads:
+        items = threads.ahead(iter(int, 1), capacity=2)
+        next(items)
+        threads.stop()
+        rest = list(items)
+    assert len(rest) <= 4
+
+
+def test_stop_does_not_wait_for_a_worker_that_hangs() -> None:
+    release = threading.Event()
+
+    def hang() -> Iterator[int]:
+        yield 1
+        release.wait(20)
+
+    begun = time.monotonic()
+    with Threads() as threads:
+        items = threads.ahead(hang())
+        assert next(items) == 1
+        threads.stop()
+        assert list(items) == []
+        waited = time.monotonic() - begun
+        release.set()
+    assert waited < 2
+
+
+def test_sleep_is_woken_by_stop() -> None:
+    threads = Threads()
+    threading.Timer(0.05, threads.stop).start()
+    begun = time.monotonic()
+    threads.sleep(20)
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize("newest", [True, False])
+def test_two_hundred_stops_leave_nobody(newest: bool) -> None:
+    for turn in range(200):
+        with Threads() as threads:
+            items = threads.ahead(threads.ahead(iter(int, 1), newest=newest), capacity=1 + turn % 3)
+            for _ in range(turn % 5):
+                next(items)
