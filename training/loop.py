@@ -31,6 +31,8 @@ from .vgg import VGG19
 
 CHECKPOINT_EVERY_S = 120.0
 PATCHES = 4
+MARGIN = 16
+"""Pixels at each border of a training crop that only the generator sees."""
 
 
 class Trainer:
@@ -74,26 +76,34 @@ class Trainer:
         return warmup * 0.5 * (1 + math.cos(math.pi * self.step / self.recipe.steps))
 
     def train_step(self, photo: Tensor) -> dict[str, float]:
-        """One step of both networks on photos (N, 3, crop, crop); returns the loss figures."""
+        """One step of both networks on photos (N, 3, crop, crop); returns the loss figures.
+
+        A convolution's zero padding tells it where the border is, and a border is where a network
+        left free paints what fits nowhere else. So the losses look at the painting without its
+        margin, and the moved photo is painted without the photo's margin: what is a border there
+        has to come out as the inside did.
+        """
         recipe = self.recipe
         random = torch.Generator().manual_seed(recipe.seed * 1_000_003 + self.step)
         motion = random_motion(photo.shape, generator=random)
-        moved_photo = camera_noise(motion.apply(photo), generator=random).to(self.device)
+        moved_photo = camera_noise(_inside(motion.apply(photo)), generator=random)
         motion = type(motion)(*(part.to(self.device) for part in motion))
         photo = photo.to(self.device)
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.learning_rate * self.rate()
 
-        both = self.generator(torch.cat([photo, moved_photo]))
-        painted, moved = both.chunk(2)
+        whole, moved = self.generator(photo), self.generator(moved_photo.to(self.device))
+        expected, visible = _inside(motion.apply(whole)), _inside(motion.visible_N1HW)
+        painted, photo = _inside(whole), _inside(photo)
         with torch.no_grad():
             photo_features = self.vgg(photo, upto=losses.CONTENT_LAYER)
         features = self.vgg(painted)
         terms = {
             "content": losses.content_loss(features, photo_features),
             "style": losses.style_loss(features, self.targets),
-            "temporal": losses.temporal_loss(moved, motion.apply(painted), motion.visible_N1HW),
+            "temporal": losses.temporal_loss(moved, expected, visible),
             "total_variation": losses.total_variation(painted),
+            "palette": losses.palette_loss(painted, self.painting[None].to(self.device)),
             "tone": losses.tone_loss(painted, photo),
         }
         if recipe.adversarial and self.step >= recipe.adversarial_from:
@@ -172,6 +182,10 @@ def train(
     preview(trainer.average, trainer.photos.paths, run / "preview.jpg")
     export_style(trainer.average.to("cpu"), card | {"steps": trainer.step}, result)
     return result
+
+
+def _inside(x_NCHW: Tensor) -> Tensor:
+    return x_NCHW[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
 
 
 def _save(trainer: Trainer, path: Path) -> None:

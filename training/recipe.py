@@ -18,17 +18,18 @@ class Recipe:
     licence: str
     size: str = "small"
     painting_long_side: int = 512
-    content: float = 1.0
-    style: float = 3.0
-    tone: float = 2.0
+    content: float = 0.5
+    style: float = 10.0
+    palette: float = 1.0
+    tone: float = 1.0
     temporal: float = 20.0
-    adversarial: float = 0.02
+    adversarial: float = 0.05
     total_variation: float = 0.02
     batch: int = 2
-    crop: int = 176
-    steps: int = 1200
+    crop: int = 208
+    steps: int = 700
     warmup_steps: int = 50
-    adversarial_from: int = 200
+    adversarial_from: int = 100
     learning_rate: float = 1e-3
     discriminator_rate: float = 2e-4
     discriminator_dropout: float = 0.0
