@@ -189,7 +189,7 @@ def test_a_run_trains_stops_resumes_and_exports(folder: Path, vgg: VGG19) -> Non
     half = train(first, folder / "run", card=card, report=said.append)
     assert "stopped at step 2" in said[-1]
     assert json.loads(find(str(half)).path.with_name("config.json").read_text())["steps"] == 4
-    assert find(str(half)).card == {"name": "tiny", "steps": 2}
+    assert find(str(half)).card == {"name": "tiny", "steps": 2, "losses": {}}
 
     second = trainer()
     whole = train(second, folder / "run", card=card, report=said.append)

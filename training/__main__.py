@@ -43,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         "title": recipe.title,
         "artist": recipe.artist,
         "licence": recipe.licence,
+        "photos": recipe.photos,
         "size": recipe.size,
         "recipe": options.recipe.name,
     }

@@ -7,8 +7,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
+from onnx.reference import ReferenceEvaluator
 
 from .network import MULTIPLE, Generator, StyleGraph
 
@@ -40,7 +42,31 @@ def export_style(generator: Generator, card: dict[str, Any], path: Path) -> None
             },
         )
     model = onnx.load(temporary)
+    fold_constants(model.graph)
     onnx.helper.set_model_props(model, {"stylecam": json.dumps(card, ensure_ascii=False)})
     onnx.checker.check_model(model)
     onnx.save(model, temporary)
     temporary.replace(path)
+
+
+def fold_constants(graph: onnx.GraphProto) -> None:
+    """Compute what does not depend on the picture: the exporter writes a dozen nodes to say how
+    wide a padding is. What remains are layers, and initialisers under their own names.
+    """
+    known = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer}
+    layers = []
+    for node in graph.node:
+        if node.op_type == "Constant" or all(name in known for name in node.input if name):
+            feeds = {name: known[name] for name in node.input if name}
+            values = ReferenceEvaluator(node).run(None, feeds)
+            known |= {
+                name: np.asarray(value) for name, value in zip(node.output, values, strict=True)
+            }
+        else:
+            layers.append(node)
+    used = {name for node in layers for name in node.input if name in known}
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(layers)
+    graph.initializer.extend(
+        onnx.numpy_helper.from_array(known[name], name) for name in known if name in used
+    )

@@ -31,8 +31,6 @@ from .vgg import VGG19
 
 CHECKPOINT_EVERY_S = 120.0
 PATCHES = 4
-MARGIN = 16
-"""Pixels at each border of a training crop that only the generator sees."""
 
 
 class Trainer:
@@ -76,32 +74,25 @@ class Trainer:
         return warmup * 0.5 * (1 + math.cos(math.pi * self.step / self.recipe.steps))
 
     def train_step(self, photo: Tensor) -> dict[str, float]:
-        """One step of both networks on photos (N, 3, crop, crop); returns the loss figures.
-
-        A convolution's zero padding tells it where the border is, and a border is where a network
-        left free paints what fits nowhere else. So the losses look at the painting without its
-        margin, and the moved photo is painted without the photo's margin: what is a border there
-        has to come out as the inside did.
-        """
+        """One step of both networks on photos (N, 3, crop, crop); returns the loss figures."""
         recipe = self.recipe
         random = torch.Generator().manual_seed(recipe.seed * 1_000_003 + self.step)
         motion = random_motion(photo.shape, generator=random)
-        moved_photo = camera_noise(_inside(motion.apply(photo)), generator=random)
+        moved_photo = camera_noise(motion.apply(photo), generator=random)
         motion = type(motion)(*(part.to(self.device) for part in motion))
         photo = photo.to(self.device)
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.learning_rate * self.rate()
 
-        whole, moved = self.generator(photo), self.generator(moved_photo.to(self.device))
-        expected, visible = _inside(motion.apply(whole)), _inside(motion.visible_N1HW)
-        painted, photo = _inside(whole), _inside(photo)
+        both = self.generator(torch.cat([photo, moved_photo.to(self.device)]))
+        painted, moved = both.chunk(2)
         with torch.no_grad():
             photo_features = self.vgg(photo, upto=losses.CONTENT_LAYER)
         features = self.vgg(painted)
         terms = {
             "content": losses.content_loss(features, photo_features),
             "style": losses.style_loss(features, self.targets),
-            "temporal": losses.temporal_loss(moved, expected, visible),
+            "temporal": losses.temporal_loss(moved, motion.apply(painted), motion.visible_N1HW),
             "total_variation": losses.total_variation(painted),
             "palette": losses.palette_loss(painted, self.painting[None].to(self.device)),
             "tone": losses.tone_loss(painted, photo),
@@ -156,19 +147,20 @@ def train(
     batches = trainer.photos.batches(recipe.batch, recipe.crop, seed=recipe.seed + trainer.step)
     begun, saved, first = time.monotonic(), time.monotonic(), trainer.step
     recent: list[dict[str, float]] = []
+    row: dict[str, float] = {}
     try:
         with (run / "stats.jsonl").open("a") as stats:
             while trainer.step < recipe.steps:
                 recent.append(trainer.train_step(next(batches)))
                 if trainer.step % 25 == 0 or trainer.step == recipe.steps:
-                    row = {key: float(np.mean([r[key] for r in recent])) for key in recent[-1]}
+                    row |= {key: float(np.mean([r[key] for r in recent])) for key in recent[-1]}
                     stats.write(json.dumps({"step": trainer.step} | row) + "\n")
                     stats.flush()
                     pace = (time.monotonic() - begun) / (trainer.step - first)
-                    figures = "  ".join(f"{key} {value:.4f}" for key, value in row.items())
+                    told = "  ".join(f"{key} {value:.4f}" for key, value in row.items())
                     left_min = pace * (recipe.steps - trainer.step) / 60
                     report(
-                        f"step {trainer.step}/{recipe.steps}  {figures}  "
+                        f"step {trainer.step}/{recipe.steps}  {told}  "
                         f"{pace:.2f} s a step, {left_min:.0f} min left"
                     )
                     recent = []
@@ -180,12 +172,11 @@ def train(
         report(f"stopped at step {trainer.step}; run again to go on")
     _save(trainer, checkpoint)
     preview(trainer.average, trainer.photos.paths, run / "preview.jpg")
-    export_style(trainer.average.to("cpu"), card | {"steps": trainer.step}, result)
+    figures = {key: round(value, 4) for key, value in row.items()}
+    export_style(
+        trainer.average.to("cpu"), card | {"steps": trainer.step, "losses": figures}, result
+    )
     return result
-
-
-def _inside(x_NCHW: Tensor) -> Tensor:
-    return x_NCHW[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
 
 
 def _save(trainer: Trainer, path: Path) -> None:

@@ -13,7 +13,7 @@ skip from the input picture itself, because instance norm and such a skip fight 
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -47,7 +47,12 @@ class ConvNorm(nn.Module):
     ) -> None:
         super().__init__()
         padding = (kernel - stride + 1) // 2 if kernel % 2 == 0 else kernel // 2
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False)
+        # Zeros would tell the network where the border is, and it paints there what fits nowhere
+        # else.
+        mode: Literal["replicate", "zeros"] = "replicate" if padding else "zeros"
+        self.conv = nn.Conv2d(
+            inputs, outputs, kernel, stride, padding, bias=False, padding_mode=mode
+        )
         self.norm = nn.InstanceNorm2d(outputs, affine=True)
         self.relu = relu
 
@@ -80,7 +85,7 @@ class Head(nn.Module):
 
     def __init__(self, inputs: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, 12, 3, padding=1)
+        self.conv = nn.Conv2d(inputs, 12, 3, padding=1, padding_mode="replicate")
         self.settle()
 
     def forward(self, x_NCHW: Tensor) -> Tensor:

@@ -16,21 +16,23 @@ class Recipe:
     title: str
     artist: str
     licence: str
+    photos: str = ""
+    """Where the photos come from and under which licences, for the card."""
     size: str = "small"
     painting_long_side: int = 512
     content: float = 0.5
-    style: float = 10.0
-    palette: float = 1.0
+    style: float = 8.0
+    palette: float = 0.3
     tone: float = 1.0
-    temporal: float = 20.0
-    adversarial: float = 0.05
+    temporal: float = 30.0
+    adversarial: float = 0.03
     total_variation: float = 0.02
     batch: int = 2
-    crop: int = 208
-    steps: int = 700
+    crop: int = 176
+    steps: int = 550
     warmup_steps: int = 50
     adversarial_from: int = 100
-    learning_rate: float = 1e-3
+    learning_rate: float = 7e-4
     discriminator_rate: float = 2e-4
     discriminator_dropout: float = 0.0
     gradient_penalty: float = 0.0

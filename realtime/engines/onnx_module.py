@@ -33,6 +33,13 @@ def _instance_norm(a: Attributes, x: Tensor, scale: Tensor, bias: Tensor) -> Ten
     return F.instance_norm(x, weight=scale, bias=bias, eps=a.get("epsilon", 1e-5))
 
 
+def _pad(a: Attributes, x: Tensor, pads: Tensor, value: Tensor | None = None) -> Tensor:
+    if a.get("mode") != b"edge":
+        raise EngineError("the torch engine knows padding by repeating the edge only")
+    top, left, bottom, right = (int(pads[i]) for i in (2, 3, 6, 7))
+    return F.pad(x, (left, right, top, bottom), mode="replicate")
+
+
 def _resize(a: Attributes, x: Tensor, roi: Tensor | None, scales: Tensor) -> Tensor:
     known = {(b"linear", b"half_pixel"): "bilinear", (b"nearest", b"asymmetric"): "nearest"}
     asked = (a.get("mode", b"nearest"), a.get("coordinate_transformation_mode", b"half_pixel"))
@@ -60,6 +67,7 @@ OPERATORS: Final[dict[str, Callable[..., Tensor]]] = {
     "Identity": lambda a, x: x,
     "InstanceNormalization": _instance_norm,
     "Mul": lambda a, x, y: x * y,
+    "Pad": _pad,
     "Relu": lambda a, x: F.relu(x),
     "Resize": _resize,
     "Sigmoid": lambda a, x: torch.sigmoid(x),
@@ -80,6 +88,7 @@ class OnnxModule(nn.Module):
                 hint="use --engine openvino for this style",
             )
         self._constants: dict[str, Tensor] = {}
+        self._buffer_names: dict[str, str] = {}
         for tensor in graph.initializer:
             self._keep(tensor.name, tensor)
         self._steps = []
@@ -94,14 +103,16 @@ class OnnxModule(nn.Module):
     def _keep(self, name: str, tensor: onnx.TensorProto) -> None:
         value = torch.from_numpy(onnx.numpy_helper.to_array(tensor).copy())
         if value.is_floating_point() and value.ndim > 0 and tensor.name:
-            self.register_buffer(name.replace(".", "/"), value)
+            buffer = name.replace(".", "__")  # a buffer's name holds no dots
+            self._buffer_names[buffer] = name
+            self.register_buffer(buffer, value)
         else:
             self._constants[name] = value
 
     def forward(self, image: Tensor) -> Tensor:
         """Run the graph; floating-point work is done in the weights' own type."""
         values: dict[str, Tensor | None] = {"": None, self._input: image, **self._constants}
-        values |= {name.replace("/", "."): value for name, value in self.named_buffers()}
+        values |= {self._buffer_names[name]: value for name, value in self.named_buffers()}
         kind = next(self.buffers()).dtype
         for operator, attributes, inputs, output in self._steps:
             value = OPERATORS[operator](attributes, *(values[name] for name in inputs))
