@@ -17,11 +17,13 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 from media import ClipMaker
+from stylecam.realtime.sinks.window import display_problem
 from stylecam.realtime.sources.pattern import PatternSource
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs_cuda: runs on an NVIDIA GPU only")
+    config.addinivalue_line("markers", "needs_display: opens a real window; xvfb-run gives one")
     config.addinivalue_line("markers", "needs_camera: runs with a camera only")
 
 
@@ -32,6 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     lacks = {
         "needs_cuda": not torch.cuda.is_available() and "STYLECAM_REQUIRE_CUDA" not in os.environ,
         "needs_camera": not Path("/dev/video0").exists(),
+        "needs_display": bool(display_problem()),
     }
     for item in items:
         for marker, lacking in lacks.items():

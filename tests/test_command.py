@@ -247,6 +247,22 @@ def test_seconds_ends_a_live_run(tmp_path: Path) -> None:
     assert 1 <= len(decode(tmp_path / "out.mp4")) <= 15
 
 
+@pytest.mark.needs_display
+def test_a_window_shows_and_ends(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*STYLECAM, "--webcam", "pattern", "--seconds", "1", "-o", "seen.mp4"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "recording only" not in done.stdout
+    assert "Qt" not in done.stderr
+    assert decode(tmp_path / "seen.mp4")
+
+
 def test_json_of_the_other_commands(tmp_path: Path) -> None:
     styles = json.loads(stylecam("styles", "--json", cwd=tmp_path).stdout)
     assert {"great-wave", "starry-night"} <= {style["name"] for style in styles}

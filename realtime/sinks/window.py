@@ -34,11 +34,13 @@ class WindowSink:
                 f"no window can be shown: {problem}",
                 hint="record instead with -o out.mp4, or run it on the desktop",
             )
+        # opencv-python ships Qt without fonts and Qt says so a dozen times; captions are OpenCV's.
+        os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
         import cv2
 
         self._cv2, self._caption, self._open = cv2, caption, True
         try:
-            cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+            cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
             raise SinkError(
                 f"OpenCV cannot show a window: {error.err}",
