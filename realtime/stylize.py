@@ -77,7 +77,7 @@ def stylize_file(
 
     Raises StylecamError with the remedy; then there is no output.
     """
-    if output.exists() and output.exists() == path.exists() and output.samefile(path):
+    if output.exists() and path.exists() and output.samefile(path):
         raise SinkError(f"{output} is the input itself", hint="name another file with -o")
     stats = Stats()
     with (
