@@ -29,11 +29,14 @@ class _Request:
 
     def __init__(self, engine: OpenVINOEngine, request: ov.InferRequest) -> None:
         self._engine, self._request = engine, request
+        self._picture: Image | None = None
         self._painting: Image | None = None
 
     def start(self, image_NHWC: Image, shape: tuple[int, ...]) -> _Request:
         import openvino as ov
 
+        # A tensor of shared memory does not keep its array alive, and it may be submit's own copy.
+        self._picture = image_NHWC
         self._painting = np.empty(shape, np.uint8)
         self._request.set_input_tensor(ov.Tensor(image_NHWC, shared_memory=True))
         self._request.set_output_tensor(ov.Tensor(self._painting, shared_memory=True))
@@ -52,7 +55,7 @@ class _Request:
             raise EngineError(f"the network failed: {error}") from error
         assert self._painting is not None
         painting: Image = self._painting[0]
-        self._painting = None
+        self._picture = self._painting = None
         self._engine.free(self)
         return painting
 
