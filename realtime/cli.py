@@ -117,7 +117,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         import importlib.metadata
 
-        parser.exit(message=f"stylecam {importlib.metadata.version('stylecam')}\n")
+        print(f"stylecam {importlib.metadata.version('stylecam')}")
+        parser.exit()
 
 
 def _stylize(argv: list[str]) -> int:

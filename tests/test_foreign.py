@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import openvino as ov
 import pytest
 from media import ClipMaker, decode, psnr
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from rich.console import Console
 from stylecam.realtime.engines import EngineOptions, open_engine
-from stylecam.realtime.engines.foreign import RANGES
+from stylecam.realtime.engines.foreign import RANGES, detect_ranges, settle
 from stylecam.realtime.errors import StyleError
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import find
@@ -130,3 +131,80 @@ def test_what_is_no_style_is_refused(broken: str, tmp_path: Path) -> None:
     with pytest.raises(StyleError) as caught:
         paint(path, np.zeros((64, 64, 3), np.uint8))
     assert caught.value.hint
+
+
+def painter(path: Path, values: str, end: str) -> Path:
+    """Write the usual convolutions and instance norms: random weights, picture-like values."""
+    low, high = RANGES[values]
+    half, middle = (high - low) / 2, (high + low) / 2
+    constants = {
+        "first": np.random.default_rng(4).normal(0, 1, (8, 3, 3, 3)),
+        "second": np.random.default_rng(5).normal(0, 1, (3, 8, 3, 3)),
+        "one": np.ones(8),
+        "zero": np.zeros(8),
+        "spread": np.full(3, 0.4 if end != "open" else 0.4 * half),
+        "centre": np.full(3, 0 if end != "open" else middle),
+        "-1": -1,
+        "1": 1,
+        "half": half,
+        "middle": middle,
+    }
+    chain = [
+        ("Conv", ["first"], {"pads": [1, 1, 1, 1]}),
+        ("InstanceNormalization", ["one", "zero"], {}),
+        ("Relu", [], {}),
+        ("Conv", ["second"], {"pads": [1, 1, 1, 1]}),
+        ("InstanceNormalization", ["spread", "centre"], {}),
+    ]
+    if end != "open":
+        chain += [("Clip", ["-1", "1"], {}) if end == "clamp" else ("Tanh", [], {})]
+        chain += [("Mul", ["half"], {}), ("Add", ["middle"], {})]
+    nodes = [
+        helper.make_node(name, [f"t{i}", *more], [f"t{i + 1}"], **attributes)
+        for i, (name, more, attributes) in enumerate(chain)
+    ]
+    shape = ["n", 3, "height", "width"]
+    infos = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name in ("t0", f"t{len(chain)}")
+    ]
+    weights = [numpy_helper.from_array(np.asarray(v, np.float32), k) for k, v in constants.items()]
+    graph = helper.make_graph(nodes, "style", infos[:1], infos[1:], weights)
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path
+    )
+    return path
+
+
+@pytest.mark.parametrize("values", RANGES)
+@pytest.mark.parametrize("end", ["open", "clamp", "tanh"])
+def test_the_range_of_a_usual_network_is_detected(values: str, end: str, tmp_path: Path) -> None:
+    model = ov.Core().read_model(painter(tmp_path / "net.onnx", values, end))
+    assert detect_ranges(model, settle(model, 96, 96)) == (values, values)
+
+
+def test_a_part_of_a_larger_picture_is_painted(tmp_path: Path) -> None:
+    """The engine's own copy of it must live until the painting is done."""
+    path = network(tmp_path / "net.onnx", layout="NCHW", values="0-255", size=None)
+    view = PatternSource(HEIGHT + 20, WIDTH + 20).image(4)[10:-10, 10:-10]
+    options = EngineOptions("openvino", precision="f32")
+    engine = open_engine(options, find(str(path)), height=HEIGHT, width=WIDTH, live=True)
+    pending = engine.submit(view)
+    np.full((1, HEIGHT, WIDTH, 3), 7, np.uint8)  # takes the memory that a lost copy frees
+    painting = pending.result()
+    engine.close()
+    assert np.abs(painting.astype(int) - (255 - view[..., ::-1])).max() <= 2
+
+
+def test_a_network_without_a_range_asks_for_it(tmp_path: Path) -> None:
+    path = network(tmp_path / "net.onnx", layout="NCHW", values="0-1", size=None)
+    model = onnx.load(path)
+    for constant in model.graph.initializer:
+        if constant.name == "swap":
+            constant.CopyFrom(numpy_helper.from_array(np.zeros((3, 3, 1, 1), np.float32), "swap"))
+    onnx.save(model, path)
+    image = PatternSource(HEIGHT, WIDTH).image(4)
+    with pytest.raises(StyleError, match="cannot be told") as caught:
+        paint(path, image)
+    assert "--style-range 0-255" in caught.value.hint
+    assert (paint(path, image, "0-1") == 255).all()

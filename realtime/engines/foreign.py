@@ -128,8 +128,9 @@ def detect_ranges(model: ov.Model, layout: str) -> tuple[str, str]:
     """Find the value ranges that the settled `model` takes and gives, each a name of `RANGES`.
 
     Each is tried on a small smooth picture: a network fed what it was trained for answers with a
-    picture that fills its range, and one fed too little with an almost flat one. What it gives at
-    most and least, fed far too much, is the range it gives if it ends in a clamp, tanh or sigmoid.
+    picture that fills its range, one fed too little with an almost flat one, and one fed too much
+    with the ends of its range or beyond. What it gives at most and least, fed far too much, is the
+    range it gives if it ends in a clamp, tanh or sigmoid.
     Nearly always both ranges are the same one. Raises StyleError when nothing fits.
     """
     import openvino as ov
