@@ -208,3 +208,19 @@ def test_a_network_without_a_range_asks_for_it(tmp_path: Path) -> None:
         paint(path, image)
     assert "--style-range 0-255" in caught.value.hint
     assert (paint(path, image, "0-1") == 255).all()
+
+
+def test_a_network_that_takes_0_1_and_gives_0_255(tmp_path: Path) -> None:
+    """Its paintings are colour without light; fed too much, they are black and white throughout."""
+    path = network(tmp_path / "net.onnx", layout="NCHW", values="0-255", size=None)
+    model = onnx.load(path)
+    colour = (np.eye(3) - 1 / 3).reshape(3, 3, 1, 1) * 255
+    new = {"swap": colour, "offset": np.full(3, 127.5)}
+    for constant in model.graph.initializer:
+        if constant.name in new:
+            value = new[constant.name].astype(np.float32)
+            constant.CopyFrom(numpy_helper.from_array(value, constant.name))
+    onnx.save(model, path)
+    image = PatternSource(HEIGHT, WIDTH).image(4)
+    expected = (127.5 + image - image.mean(axis=2, keepdims=True)).clip(0, 255)
+    assert np.abs(paint(path, image) - expected).max() <= 2
