@@ -33,6 +33,7 @@ examples:
 
 more commands:
   stylecam styles      the built-in styles, their artists and licences
+  stylecam train -h    a style of your own from any painting
   stylecam doctor      what this machine has, and what to do about what it lacks
   stylecam bench -h    measure speed and latency here
 """
@@ -273,9 +274,22 @@ def _bench(argv: list[str]) -> int:
     return bench(argv)
 
 
+def _train(argv: list[str]) -> int:
+    try:
+        from stylecam.training.command import main as train
+
+        return train(argv)
+    except ModuleNotFoundError as error:
+        raise StylecamError(
+            f"training needs {error.name}, which is not installed",
+            hint="pip install 'stylecam[train]'",
+        ) from error
+
+
 COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "styles": _styles,
     "doctor": _doctor,
+    "train": _train,
     "bench": _bench,
 }
 

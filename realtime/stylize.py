@@ -166,9 +166,12 @@ def _go(
     info = source.info
     into = fit(info.height, info.width, size=look.size)
     height, width = into.padded
+    options = look.engine
+    if info.frames == 1:
+        options = dataclasses.replace(options, statistics="frame")
     with (
         closing(
-            open_engine(look.engine, look.style, height=height, width=width, live=info.live)
+            open_engine(options, look.style, height=height, width=width, live=info.live)
         ) as engine,
         stop_on_signals(threads),
         threads,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from ..errors import EngineError
 from ..frame import Image
@@ -38,7 +38,8 @@ class Pending(Protocol):
 class Engine(Protocol):
     """The network at one picture size, with `depth` slots.
 
-    `submit` is called by one thread, `result` by another; at most `depth` pictures are under way.
+    `submit` is called by one thread with the frames of one clip in order, `result` by another; at
+    most `depth` pictures are under way.
     """
 
     depth: int
@@ -66,6 +67,8 @@ class EngineOptions:
     """f32, bf16 or f16; None is the device's own choice."""
     style_range: str | None = None
     """Value range of a foreign network, one of `foreign.RANGES`; None is to be detected."""
+    statistics: Literal["smoothed", "frame"] = "smoothed"
+    """What instance norm uses: statistics carried through the clip, or each frame's own."""
 
 
 def open_engine(
