@@ -37,7 +37,7 @@ class Protocol:
     def __init__(self, *, frames: int = CLIP_FRAMES) -> None:
         from .perceptual import ShiftTolerantLPIPS
 
-        self.photos = {path.stem: _read(path) for path in sorted(PHOTOS.glob("*.jpg"))}
+        self.photos = {path.stem: read_photo(path) for path in sorted(PHOTOS.glob("*.jpg"))}
         clips = [stability.read_clip(path) for path in (DEMO, ANIMATION)]
         clips.append(stability.camera_move(self.photos["colosseum"]))
         self.clips = [clip._replace(frames=clip.frames[:frames]) for clip in clips]
@@ -155,7 +155,8 @@ def write_card(style: Style, row: dict[str, Any]) -> None:
     temporary.replace(style.path)
 
 
-def _read(path: Path) -> Image:
+def read_photo(path: Path) -> Image:
+    """Return a picture of this repository, uint8 RGB (H, W, 3)."""
     bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
     assert bgr is not None, path
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8)
