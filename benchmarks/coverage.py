@@ -22,8 +22,8 @@ from stylecam.training.recipe import Recipe
 from stylecam.training.vgg import VGG19, load_vgg19
 from torch import Tensor
 
-SIDE_PX: Final = 256
-STEPS: Final = 60
+SIDE_PX: Final = 224
+STEPS: Final = 50
 _WEIGHTS: Final = Recipe("", "")
 
 
@@ -75,7 +75,7 @@ class Judge:
         with torch.no_grad():
             wanted = self._features(start, upto=losses.CONTENT_LAYER)
         pixels = start.clone().requires_grad_(True)
-        optimizer = torch.optim.Adam([pixels], lr=0.03)
+        optimizer = torch.optim.Adam([pixels], lr=0.04)
         for _ in range(STEPS):
             features = self._features(pixels.clamp(0, 1))
             loss = _WEIGHTS.style * losses.style_loss(features, self._targets)

@@ -24,6 +24,7 @@ examples:
   stylecam --demo                               try it on the clip that comes with it
   stylecam clip.mp4                             makes clip.great-wave.mp4, sound kept
   stylecam clip.mp4 -o out.mkv --style starry-night
+  stylecam clip.mp4 --style great-wave:0.6,starry-night:0.4    a blend of two
   stylecam photo.jpg -o painted.jpg --strength 0.7
   stylecam clip.mp4 --size 360                  work at 360 lines: faster; the output keeps its size
   stylecam --webcam                             your camera in a window; q quits
@@ -90,7 +91,7 @@ def parser() -> argparse.ArgumentParser:
         help="live from an index [0], /dev/videoN, URL, a video file, or 'pattern'",
     )
     look = made.add_argument_group("look")
-    look.add_argument("--style", help="a built-in style [great-wave] or a path to an .onnx file")
+    look.add_argument("--style", help="a built-in style [great-wave], an .onnx file, or a blend")
     look.add_argument("--strength", type=float, default=1.0, help="0 (photo) to 1 (painting) [1]")
     look.add_argument("--size", help="size to work at: short side or WxH [the input's own]")
     how = made.add_argument_group("how")

@@ -33,7 +33,7 @@ class Recipe:
     total_variation: float = 0.02
     batch: int = 1
     crop: int = 256
-    steps: int = 700
+    steps: int = 600
     warmup_steps: int = 50
     adversarial_from: int = 100
     learning_rate: float = 1e-3
