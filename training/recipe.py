@@ -28,12 +28,15 @@ class Recipe:
     """Share of the style loss that is taken at half size, where larger strokes show."""
     palette: float = 3.0
     tone: float = 1.0
-    temporal: float = 300.0
+    temporal: float = 1500.0
+    temporal_from: float = 0.1
+    """Share of `temporal` to begin with; all of it counts from 60 % of the run. Strokes are found
+    while they may still shimmer, then held still."""
     adversarial: float = 0.03
     total_variation: float = 0.02
     batch: int = 1
     crop: int = 256
-    steps: int = 600
+    steps: int = 700
     warmup_steps: int = 50
     adversarial_from: int = 100
     learning_rate: float = 1e-3

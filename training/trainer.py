@@ -25,6 +25,8 @@ from .recipe import Recipe
 from .vgg import VGG19
 
 PATCHES: Final = 4
+TEMPORAL_RAMP: Final = 0.6
+"""The share of a run after which the temporal loss has its full weight."""
 _PARTS: Final = (
     "generator",
     "average",
@@ -88,6 +90,11 @@ class Trainer:
         warmup = min(1.0, (self.step + 1) / self.recipe.warmup_steps)
         return warmup * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
+    def ramp(self, progress: float) -> float:
+        """Return the share of the temporal weight at `progress` of the run."""
+        first = self.recipe.temporal_from
+        return first + (1 - first) * min(1.0, progress / TEMPORAL_RAMP)
+
     def train_step(self, pair: Pair, *, progress: float) -> dict[str, float]:
         """Let both networks take one step, `progress` of the run done; returns the loss figures."""
         recipe, which = self.recipe, self.step % len(self.paintings)
@@ -114,7 +121,9 @@ class Trainer:
         adversarial = recipe.adversarial > 0 and self.step >= recipe.adversarial_from
         if adversarial:
             terms["adversarial"] = adversarial_loss(self.discriminator, painted)
-        loss = torch.stack([getattr(recipe, name) * term for name, term in terms.items()]).sum()
+        weights = {name: float(getattr(recipe, name)) for name in terms}
+        weights["temporal"] *= self.ramp(progress)
+        loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         ranks.average_gradients(self.generator.parameters())
