@@ -9,13 +9,14 @@ import cv2
 import numpy as np
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.frame import Image
-from stylecam.realtime.styles import Style, built_in
+from stylecam.realtime.styles import Style, built_in, find
 
 from .quality import PHOTOS, painter, painting_of, read_photo
 from .report import renew
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
 SHOWN: Final = ("coffee", "otters", "lake", "cat")
+BLENDS: Final = tuple(f"great-wave:{1 - w},starry-night:{w}" for w in (0, 0.25, 0.5, 0.75, 1))
 CELL: Final = (320, 240)
 BEGIN: Final = "<!-- gallery: made by `stylecam bench gallery` -->"
 END: Final = "<!-- end of gallery -->"
@@ -28,6 +29,8 @@ def renew_gallery(*, docs: Path = DOCS, styles: list[Style] | None = None) -> st
     pictures.mkdir(parents=True, exist_ok=True)
     photos = [_cell(read_photo(PHOTOS / f"{name}.jpg")) for name in SHOWN]
     _save(pictures / "photos.jpg", [np.full_like(photos[0], 255), *photos])
+    if {"great-wave", "starry-night"} <= {style.name for style in styles}:
+        _save(pictures / "blend.jpg", [paint(find(name), photos[1]) for name in BLENDS])
     parts = ["![the photos](gallery/photos.jpg)", ""]
     for style in styles:
         painting = painting_of(style)

@@ -135,6 +135,13 @@ def test_training_lowers_the_style_loss(folder: Path, vgg: VGG19) -> None:
     assert np.mean(history[-5:]) < 0.8 * np.mean(history[:3])
 
 
+def test_the_temporal_weight_ramps_up(folder: Path, vgg: VGG19) -> None:
+    learner = trainer(folder, vgg, dataclasses.replace(TINY, temporal_from=0.2))
+    assert learner.ramp(0) == pytest.approx(0.2)
+    assert 0.2 < learner.ramp(0.3) < 1
+    assert learner.ramp(0.6) == learner.ramp(1) == 1
+
+
 def test_the_command_makes_a_style_and_goes_on_with_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

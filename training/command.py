@@ -32,7 +32,7 @@ examples:
   stylecam train painting.jpg --photos ~/Pictures          30 minutes, makes painting.onnx
   stylecam train painting.jpg --photos holiday.mp4 photos/ --minutes 60 -o mine.onnx
   stylecam train painting.jpg --photos photos/ --set painting_long_side=1024   larger strokes
-  stylecam train painting.jpg --photos photos/ --set style=40 temporal=300     bolder, less steady
+  stylecam train painting.jpg --photos photos/ --set style=40 temporal=500     bolder, less steady
   stylecam train --resume painting.jpg --photos photos/    go on where a run was stopped
   stylecam train training/recipes/great-wave.toml --photos photos/             a built-in style anew
   torchrun --nproc-per-node 4 -m stylecam.training painting.jpg --photos photos/ --device cuda
