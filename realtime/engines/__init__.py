@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-from typing import Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from ..errors import EngineError
 from ..frame import Image
 from ..styles import Style
+
+if TYPE_CHECKING:
+    from .statistics import SmoothedStatistics
 
 NAMES: Final = ("auto", "openvino", "torch", "echo")
 
@@ -44,6 +47,8 @@ class Engine(Protocol):
 
     depth: int
     description: str
+    statistics: SmoothedStatistics | None
+    """What is carried from frame to frame; None when nothing is."""
 
     def submit(self, image: Image) -> Pending:
         """Start on uint8 RGB (H, W, 3) of the engine's size, which stays unchanged until the

@@ -96,12 +96,12 @@ class OpenVINOEngine:
             config["INFERENCE_PRECISION_HINT"] = options.precision
         if not live and device == "CPU":
             config["NUM_STREAMS"] = FILE_STREAMS
-        self._statistics: SmoothedStatistics | None = None
+        self.statistics: SmoothedStatistics | None = None
         try:
             model.reshape({0: [1, height, width, 3]})
             if options.statistics == "smoothed" and style.native and is_normalised(model):
                 measure = core.compile_model(giving_statistics(model), device, _MEASURE_CONFIG)
-                self._statistics = SmoothedStatistics(
+                self.statistics = SmoothedStatistics(
                     lambda image: np.array(measure([image[np.newaxis]])[0])
                 )
                 model = taking_statistics(model)
@@ -125,7 +125,7 @@ class OpenVINOEngine:
         if not self._free:
             raise EngineError(f"more than {DEPTH} pictures under way")
         image = np.ascontiguousarray(image)
-        statistics = None if self._statistics is None else self._statistics.step(image)
+        statistics = None if self.statistics is None else self.statistics.step(image)
         return self._free.popleft().start(image[np.newaxis], self._output_shape, statistics)
 
     def free(self, slot: _Request) -> None:
@@ -135,7 +135,7 @@ class OpenVINOEngine:
     def close(self) -> None:
         """Let requests under way finish, then drop the network."""
         self._free.clear()
-        self._statistics = None
+        self.statistics = None
         del self._compiled
 
 

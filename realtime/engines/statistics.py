@@ -50,3 +50,17 @@ class SmoothedStatistics:
             self._target = self._measure(image)
         self._current = self._current + FOLLOW * (self._target - self._current)
         return self._current
+
+    def state(self) -> dict[str, Any]:
+        """Return what is remembered, as a number and arrays that are never written to."""
+        return {
+            "age": self._age,
+            "small": self._small,
+            "target": self._target,
+            "current": self._current,
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` returned."""
+        self._age, self._small = state["age"], state["small"]
+        self._target, self._current = state["target"], state["current"]

@@ -55,7 +55,7 @@ class TorchEngine:
             )
         self._module = OnnxModule(style.path).to(self._device, PRECISIONS[precision]).eval()
         smoothed = options.statistics == "smoothed" and self._module.normalised
-        self._statistics = SmoothedStatistics(self._measure) if smoothed else None
+        self.statistics = SmoothedStatistics(self._measure) if smoothed else None
         self.description = f"torch {torch.__version__} {precision} on {self._device}"
 
     def submit(self, image: Image) -> _Computed:
@@ -63,8 +63,8 @@ class TorchEngine:
         with torch.inference_mode():
             try:
                 statistics = None
-                if self._statistics is not None:
-                    followed = self._statistics.step(image)
+                if self.statistics is not None:
+                    followed = self.statistics.step(image)
                     statistics = torch.from_numpy(followed).to(self._device)
                 return _Computed(self._module(self._batch(image), statistics))
             except RuntimeError as error:
