@@ -22,8 +22,8 @@ from stylecam.training.recipe import Recipe
 from stylecam.training.vgg import VGG19, load_vgg19
 from torch import Tensor
 
-SIDE_PX: Final = 224
-STEPS: Final = 50
+SIDE_PX: Final = 192
+ITERATIONS: Final = 40
 _WEIGHTS: Final = Recipe("", "")
 
 
@@ -46,7 +46,7 @@ class Judge:
     def __init__(self, painting: Path, *, long_side: int, cache: Path | None = None) -> None:
         self._vgg: VGG19 = load_vgg19(None)
         self._painting = read_image(painting, long_side)
-        self._key = f"{painting.name}:{long_side}:{STEPS}:{_WEIGHTS.content}:{_WEIGHTS.style}"
+        self._key = f"{painting.name}:{long_side}:{ITERATIONS}:{_WEIGHTS.content}:{_WEIGHTS.style}"
         self._cache = cache
         with torch.no_grad():
             features = self._features(self._painting[None])
@@ -74,17 +74,20 @@ class Judge:
         start = _tensor(photo)
         with torch.no_grad():
             wanted = self._features(start, upto=losses.CONTENT_LAYER)
-        pixels = start.clone().requires_grad_(True)
-        optimizer = torch.optim.Adam([pixels], lr=0.04)
-        for _ in range(STEPS):
-            features = self._features(pixels.clamp(0, 1))
-            loss = _WEIGHTS.style * losses.style_loss(features, self._targets)
-            loss = loss + _WEIGHTS.content * losses.content_loss(features, wanted)
+        pixels = start.flatten().clone().requires_grad_(True)
+        optimizer = torch.optim.LBFGS([pixels], max_iter=ITERATIONS, history_size=20)
+
+        def loss() -> float:
+            features = self._features(pixels.view(start.shape).clamp(0, 1))
+            total = _WEIGHTS.style * losses.style_loss(features, self._targets)
+            total = total + _WEIGHTS.content * losses.content_loss(features, wanted)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            total.backward()  # type: ignore[no-untyped-call]
+            return float(total.detach())
+
+        optimizer.step(loss)
         with torch.no_grad():
-            features = self._features(pixels.clamp(0, 1))
+            features = self._features(pixels.view(start.shape).clamp(0, 1))
             return float(losses.style_loss(features, self._targets))
 
     def _features(self, x_NCHW: Tensor, upto: str = "4_1") -> dict[str, Tensor]:
