@@ -85,7 +85,7 @@ class Judge:
             total.backward()  # type: ignore[no-untyped-call]
             return float(total.detach())
 
-        optimizer.step(loss)
+        optimizer.step(loss)  # type: ignore[no-untyped-call]
         with torch.no_grad():
             features = self._features(pixels.view(start.shape).clamp(0, 1))
             return float(losses.style_loss(features, self._targets))
