@@ -1,0 +1,284 @@
+"""Everything of the input but its picture, carried into the output packet by packet: sound,
+subtitles, data, attachments, cover, chapters and metadata.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import io
+from collections import deque
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from ..sources.section import EVERYTHING, Cut
+
+if TYPE_CHECKING:
+    from av import AudioFrame, AudioResampler, Packet
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer, OutputContainer
+    from av.stream import Stream
+
+_OPUS_RATE: Final = 48_000
+_MAX_ERRORS_IN_A_ROW: Final = 500
+_PICTURES_ONLY: Final = frozenset({"gif", "image2", "yuv4mpegpipe"})
+_OF_THE_FILE: Final = frozenset(
+    {"encoder", "major_brand", "minor_version", "compatible_brands", "duration"}
+)
+"""Metadata that tells of the input's file, not of what is in it."""
+_OF_THE_STREAM: Final = ("encoder", "vendor_id", "rotate", "duration", "bps", "number_of_", "_stat")
+
+
+@dataclasses.dataclass(frozen=True)
+class Original:
+    """Where the rest comes from: the input at `path`, less its stream number `picture`.
+
+    Standard input can be read once only, so there `container` is the one the pictures are read
+    from, and its other packets are found in `others`.
+    """
+
+    path: Path
+    picture: int
+    cut: Cut = EVERYTHING
+    audio: bool = True
+    container: InputContainer | None = None
+    others: deque[Packet[Stream]] | None = None
+
+
+class _Copied:
+    """A stream whose packets go over as they are."""
+
+    def __init__(self, out: Stream) -> None:
+        self._out = out
+
+    def convert(self, packet: Packet[Stream]) -> Iterator[Packet[Stream]]:
+        packet.stream = self._out
+        yield packet
+
+    def flush(self) -> Iterator[Packet[Stream]]:
+        return iter(())
+
+
+class _Reencoded:
+    """An audio stream decoded and encoded anew."""
+
+    def __init__(self, out: AudioStream, resampler: AudioResampler) -> None:
+        self._out, self._resampler = out, resampler
+
+    def convert(self, packet: Packet[Stream]) -> Iterator[Packet[Stream]]:
+        import av
+
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            return
+        for frame in frames:
+            for resampled in self._resampler.resample(cast("AudioFrame", frame)):
+                yield from self._out.encode(resampled)
+
+    def flush(self) -> Iterator[Packet[Stream]]:
+        for resampled in self._resampler.resample(None):
+            yield from self._out.encode(resampled)
+        yield from self._out.encode(None)
+
+
+class Carried:
+    """Adds the input's other streams to `container`, before its header is written, and feeds
+    their packets as the picture goes on. `notes` says what could not be carried, a line each.
+
+    A file is opened a second time, so that picture and sound never wait for each other.
+    """
+
+    def __init__(self, container: OutputContainer, original: Original) -> None:
+        import av
+
+        self._container, self._original, self.notes = container, original, list[str]()
+        self._input = original.container or av.open(str(original.path))
+        self._ways: dict[int, _Copied | _Reencoded] = {}
+        for stream in self._input.streams:
+            if stream.index != original.picture:
+                self._add(stream)
+        self._chapters()
+        container.metadata.update(wanted_metadata(self._input))
+        self._errors = self._refused = 0
+        self._packets = self._read()
+        self._next: Packet[Stream] | None = None
+
+    def _add(self, stream: Stream) -> None:
+        import av
+        from av.stream import Discard, Disposition
+
+        kind, muxer = stream.type, self._container.format.name
+        name = stream.codec_context.name if stream.codec_context is not None else "such data"
+        cover = bool(stream.disposition & Disposition.attached_pic)
+        if (kind == "audio" and not self._original.audio) or (
+            stream.discard == Discard.all  # QuickTime's track of chapter titles
+        ):
+            return
+        if kind == "video" and not cover:
+            self.notes.append(f"second picture (stream {stream.index}) left out: one is painted")
+        elif holds(muxer, stream):
+            out = self._container.add_stream_from_template(stream)
+            out.metadata.update(stream_metadata(stream))
+            out.disposition = stream.disposition
+            self._ways[stream.index] = _Copied(out)
+        elif kind == "audio" and muxer not in _PICTURES_ONLY and _takes_opus(self._container):
+            resampler = av.AudioResampler("flt", _layout(stream), _OPUS_RATE)
+            opus = self._container.add_stream("libopus", rate=_OPUS_RATE)
+            opus.codec_context.layout = _layout(stream)
+            opus.metadata.update(stream_metadata(stream))
+            self._ways[stream.index] = _Reencoded(opus, resampler)
+            self.notes.append(f"sound re-encoded as Opus: {muxer} cannot hold {name}")
+        else:
+            what = {"audio": "sound", "video": "cover", "subtitle": "subtitles"}.get(kind, kind)
+            self.notes.append(f"{what} left out: {muxer} cannot hold {name}")
+
+    def _chapters(self) -> None:
+        chapters, cut = [], self._original.cut
+        for chapter in self._input.chapters():
+            base = chapter["time_base"] or Fraction(1, 1000)
+            start, end = chapter["start"], chapter["end"]
+            if cut.begin_s is not None:
+                start = max(start, round(cut.begin_s / base))
+            if cut.end_s is not None:
+                end = min(end, round(cut.end_s / base))
+            if start < end:
+                shift = round(cut.shift_s / base)
+                chapters.append(chapter | {"start": start - shift, "end": end - shift})
+        if chapters and self._container.format.name in _PICTURES_ONLY:
+            self.notes.append(f"chapters left out: {self._container.format.name} holds none")
+        elif chapters:
+            self._container.set_chapters(chapters)
+
+    def _read(self) -> Iterator[Packet[Stream]]:
+        """Yield the packets of the part asked for, moved in time as the picture is."""
+        ended: set[int] = set()
+        for packet in self._demux():
+            index = packet.stream.index
+            if index not in self._ways or (packet.size == 0 and packet.dts is None):
+                continue
+            stamp = packet.pts if packet.pts is not None else packet.dts
+            if stamp is not None and packet.stream.type != "video":
+                now_s, cut = stamp * packet.time_base, self._original.cut
+                if cut.begin_s is not None and now_s < cut.begin_s:
+                    continue
+                if cut.end_s is not None and now_s >= cut.end_s:
+                    ended.add(index)
+                    if len(ended) == len(self._ways):
+                        return
+                    continue
+                shift = round(cut.shift_s / packet.time_base)
+                if shift:
+                    packet.pts = None if packet.pts is None else packet.pts - shift
+                    packet.dts = None if packet.dts is None else packet.dts - shift
+            yield packet
+
+    def _demux(self) -> Iterator[Packet[Stream]]:
+        import av
+
+        if self._original.others is not None:
+            while self._original.others:
+                yield self._original.others.popleft()
+            return
+        streams = [self._input.streams[index] for index in self._ways]
+        if not streams:
+            return
+        if self._original.cut.begin_s:
+            with contextlib.suppress(av.FFmpegError):
+                self._input.seek(max(0, int(self._original.cut.begin_s * 1_000_000)))
+        packets, failures = self._input.demux(*streams), 0
+        while failures < _MAX_ERRORS_IN_A_ROW:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except (av.FFmpegError, ValueError):
+                self._errors += 1
+                failures += 1
+                packets = self._input.demux(*streams)
+                continue
+            failures = 0
+            yield packet
+
+    def feed(self, until_s: Fraction | None) -> None:
+        """Write what comes before `until_s` in the output's time; None: all the rest."""
+        if self._original.others is not None:
+            self._packets = self._read()
+        while (packet := self._next or next(self._packets, None)) is not None:
+            self._next = packet
+            stamp_s = None if packet.dts is None else packet.dts * packet.time_base
+            if until_s is not None and stamp_s is not None and stamp_s > until_s:
+                return
+            self._next = None
+            for converted in self._ways[packet.stream.index].convert(packet):
+                self._mux(converted)
+
+    def finish(self, until_s: Fraction | None) -> None:
+        """Write what comes before `until_s`, or all the rest, and what encoders hold back."""
+        self.feed(until_s)
+        for way in self._ways.values():
+            for converted in way.flush():
+                self._mux(converted)
+        if self._errors or self._refused:
+            self.notes.append(
+                f"sound or other streams are damaged: {self._errors + self._refused} "
+                "packet(s) left out"
+            )
+
+    def _mux(self, packet: Packet[Stream]) -> None:
+        import av
+
+        try:
+            self._container.mux(packet)
+        except av.FFmpegError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            self._refused += 1  # such as time stamps that run backwards
+
+    def close(self) -> None:
+        """Close the input, where it is not the picture's."""
+        if self._original.container is None:
+            self._input.close()
+
+
+def holds(muxer: str, stream: Stream) -> bool:
+    """Whether a container takes a copy of the stream: found out by writing a header with it."""
+    import av
+
+    if muxer in _PICTURES_ONLY:
+        return False
+    trial = av.open(io.BytesIO(), "w", format=muxer)
+    try:
+        trial.add_stream_from_template(stream)
+        trial.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    finally:
+        with contextlib.suppress(av.FFmpegError, ValueError):
+            trial.close()
+    return True
+
+
+def _takes_opus(container: OutputContainer) -> bool:
+    return "libopus" in container.supported_codecs
+
+
+def _layout(stream: Stream) -> str:
+    return "mono" if cast("AudioStream", stream).codec_context.channels == 1 else "stereo"
+
+
+def wanted_metadata(container: InputContainer | Any) -> dict[str, str]:
+    """Return what a file's metadata says of its content."""
+    return {k: v for k, v in container.metadata.items() if k.lower() not in _OF_THE_FILE}
+
+
+def stream_metadata(stream: Stream) -> dict[str, str]:
+    """Return what a stream's metadata says of its content."""
+    return {
+        key: value
+        for key, value in stream.metadata.items()
+        if not key.lower().startswith(_OF_THE_STREAM)
+    }
