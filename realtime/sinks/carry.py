@@ -120,6 +120,8 @@ class Carried:
             return
         if kind == "video" and not cover:
             self.notes.append(f"second picture (stream {stream.index}) left out: one is painted")
+        elif cover and muxer == "matroska":
+            self._attach(stream)
         elif holds(muxer, stream):
             out = self._container.add_stream_from_template(stream)
             out.metadata.update(stream_metadata(stream))
@@ -135,6 +137,21 @@ class Carried:
         else:
             what = {"audio": "sound", "video": "cover", "subtitle": "subtitles"}.get(kind, kind)
             self.notes.append(f"{what} left out: {muxer} cannot hold {name}")
+
+    def _attach(self, cover: Stream) -> None:
+        """Give Matroska the cover as it wants it: a file attached."""
+        import av
+
+        if self._original.container is not None:
+            self.notes.append("cover left out: standard input is read once only")
+            return
+        form = {"mjpeg": "jpeg"}.get(cover.codec_context.name, cover.codec_context.name)
+        with av.open(str(self._original.path)) as container:
+            for packet in container.demux(container.streams[cover.index]):
+                if packet.size:
+                    name = f"cover.{'jpg' if form == 'jpeg' else form}"
+                    self._container.add_attachment(name, f"image/{form}", bytes(packet))
+                    return
 
     def _chapters(self) -> None:
         chapters, cut = [], self._original.cut
@@ -170,11 +187,22 @@ class Carried:
                     if len(ended) == len(self._ways):
                         return
                     continue
+                self._trim(packet, stamp)
                 shift = round(cut.shift_s / packet.time_base)
                 if shift:
                     packet.pts = None if packet.pts is None else packet.pts - shift
                     packet.dts = None if packet.dts is None else packet.dts - shift
             yield packet
+
+    def _trim(self, packet: Packet[Stream], stamp: int) -> None:
+        """End the last packet where the edit list ends the stream: packets are whole, and the
+        last of them may sound longer than the track does.
+        """
+        stream = packet.stream
+        if stream.type == "audio" and stream.duration and "mov" in self._input.format.name:
+            left = (stream.start_time or 0) + stream.duration - stamp
+            if 0 < left < (packet.duration or 0):
+                packet.duration = left
 
     def _demux(self) -> Iterator[Packet[Stream]]:
         import av

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, cast
@@ -103,26 +104,33 @@ class Muxer:
             self._carried.close()
         wanted = dict(self._container.metadata)
         chapters = len(self._container.chapters())
+        kinds = Counter(_kind(stream) for stream in self._container.streams)
         self._container.close()
         if self._original is not None and not self._target.startswith("pipe:"):
-            self._compare(wanted, chapters)
+            self._compare(wanted, chapters, kinds)
 
-    def _compare(self, wanted: dict[str, str], chapters: int) -> None:
-        """Say what of the metadata the container did not take."""
+    def _compare(self, metadata: dict[str, str], chapters: int, kinds: Counter[str]) -> None:
+        """Say what the container did not take, though it did not refuse it."""
         import av
+        from av.stream import Discard
 
         name = self._container.format.name
         if name in ("image2", "gif"):
-            lost, left = sorted(wanted), 0
-        else:
-            with av.open(self._target) as written:
-                kept = {key.lower() for key in wanted_metadata(written)}
-                left = len(written.chapters())
-            lost = sorted(key for key in wanted if key.lower() not in kept)
+            if metadata:
+                self._notes.append(f"metadata left out: {name} holds none")
+            return
+        with av.open(self._target) as written:
+            kept = {key.lower() for key in wanted_metadata(written)}
+            lost = sorted(key for key in metadata if key.lower() not in kept)
+            left = len(written.chapters())
+            kinds.subtract(_kind(s) for s in written.streams if s.discard != Discard.all)
         if lost:
             self._notes.append(f"metadata left out: {name} cannot hold {', '.join(lost)}")
         if left < chapters:
             self._notes.append(f"chapters left out: {name} holds {left} of {chapters}")
+        self._notes += [
+            f"{kind} left out: {name} cannot hold it" for kind, count in kinds.items() if count > 0
+        ]
 
     def abort(self) -> None:
         """Close without finishing. What ails the file has been reported."""
@@ -132,3 +140,11 @@ class Muxer:
             self._carried.close()
         with contextlib.suppress(av.FFmpegError, OSError, ValueError):
             self._container.close()
+
+
+def _kind(stream: Stream) -> str:
+    from av.stream import Disposition
+
+    covers = stream.disposition & Disposition.attached_pic
+    # Matroska keeps a cover as an attachment, which is read back as a picture.
+    return "cover or attachment" if covers or stream.type == "attachment" else stream.type

@@ -51,7 +51,9 @@ class FileSource:
         self.path = self._path = path
         self._stats, self._allow_truncated = stats, allow_truncated
         self.skip, self._seen, self._last = 0, 0, -1
+        self._decoding_times: deque[int] = deque()
         self.container = self._open()
+        self._format = self.container.format.name
         self.others: deque[Packet[Stream]] = deque()
         try:
             self._stream = self._choose()
@@ -213,8 +215,8 @@ class FileSource:
         time_base = self.info.time_base
         for frame in chain([self._first], self._frames):
             pts = frame.pts
-            if pts is None:  # as in AVI, which stores only the order of decoding
-                pts = frame.dts if last is None or (frame.dts or last) > last else None
+            if self._decoding_times:
+                pts = self._decoding_times.popleft()
             if pts is None or (last is not None and pts <= last):
                 self._moved += 1
                 pts = 0 if last is None else last + (self._frame_ticks() if pts is None else 1)
@@ -255,6 +257,10 @@ class FileSource:
             if packet.stream is not self._stream:
                 self.others.append(packet)
                 continue
+            # AVI stores decoding times only (what FFmpeg makes of them in B-frames is wrong): the
+            # n-th picture shown has the n-th of them.
+            if packet.dts is not None and (packet.pts is None or self._format == "avi"):
+                self._decoding_times.append(packet.dts)
             try:
                 with self._stats.stage("decode"):
                     frames = list(self._stream.codec_context.decode(packet))
@@ -262,6 +268,8 @@ class FileSource:
                 return
             except (av.FFmpegError, ValueError):
                 self._stats.corrupt += 1
+                if self._decoding_times:
+                    self._decoding_times.pop()
                 continue
             for frame in frames:
                 self._stats.corrupt += frame.is_corrupt
