@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 from pathlib import Path
 
@@ -240,7 +241,7 @@ def test_missing_and_repeating_times_are_mended_and_said(tmp_path: Path) -> None
     outcome = echo(raw, tmp_path / "raw.mp4")
     found = times(tmp_path / "raw.mp4")
     assert len(found) == 8
-    assert {b - a for a, b in zip(found, found[1:], strict=False)} == {Fraction(1, 25)}
+    assert {b - a for a, b in itertools.pairwise(found)} == {Fraction(1, 25)}
 
 
 def test_a_part_begins_at_zero_with_its_sound(tmp_path: Path) -> None:
@@ -347,6 +348,7 @@ def test_nothing_carries_over_a_cut(tmp_path: Path) -> None:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_any_film_keeps_its_times_and_shape(
+    *,
     height: int,
     width: int,
     steps: list[int],

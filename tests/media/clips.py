@@ -60,40 +60,42 @@ class Film:
             ]
             for index, track in enumerate(tracks):
                 track.metadata["language"] = ("eng", "fra")[index % 2]
-            titles = container.add_mux_stream(self.subtitles) if self.subtitles else None
-            if titles is not None:
-                titles.time_base = Fraction(1, 1000)
-                titles.metadata["language"] = "deu"
-            in_matroska = path.suffix == ".mkv"
-            if self.cover and in_matroska:
-                container.add_attachment("cover.png", "image/png", _png())
-            if self.attachment:
-                container.add_attachment("font.ttf", "font/ttf", b"\0\1\0\0" + bytes(60))
-            if self.data:
-                telemetry = container.add_data_stream("bin_data")
-                telemetry.codec_tag = "gpmd"
-                telemetry.time_base = Fraction(1, 1000)
-            cover = None
-            if self.cover and not in_matroska:
-                cover = container.add_mux_stream("png", width=16, height=16)
-                cover.disposition = av.stream.Disposition.attached_pic
             if self.chapters:
                 container.set_chapters(CHAPTERS)
+            extras = self._add_extras(container, matroska=path.suffix == ".mkv")
             container.start_encoding()
-            if cover is not None:
-                container.mux(_packet(cover, _png(), 0))
-            if titles is not None:
-                for index in range(2):
-                    text = f"line {index}".encode()
-                    if self.subtitles == "mov_text":
-                        text = len(text).to_bytes(2, "big") + text
-                    container.mux(_packet(titles, text, 200 * index, 150))
-            if self.data:
-                container.mux(_packet(telemetry, b"where I was", 0, 100))
+            container.mux(extras)
             self._write_video(container, video)
             for index, track in enumerate(tracks):
                 _write_tone(container, track, self.audio_start, self.seconds, pitch=index)
         return path
+
+    def _add_extras(self, container: Any, *, matroska: bool) -> list[Any]:
+        """Add all that is neither picture nor sound; return its packets."""
+        packets = []
+        if self.subtitles:
+            titles = container.add_mux_stream(self.subtitles)
+            titles.time_base = Fraction(1, 1000)
+            titles.metadata["language"] = "deu"
+            for index in range(2):
+                text = f"line {index}".encode()
+                if self.subtitles == "mov_text":
+                    text = len(text).to_bytes(2, "big") + text
+                packets.append(_packet(titles, text, 200 * index, 150))
+        if self.attachment:
+            container.add_attachment("font.ttf", "font/ttf", b"\0\1\0\0" + bytes(60))
+        if self.data:
+            telemetry = container.add_data_stream("bin_data")
+            telemetry.codec_tag = "gpmd"
+            telemetry.time_base = Fraction(1, 1000)
+            packets.append(_packet(telemetry, b"where I was", 0, 100))
+        if self.cover and matroska:
+            container.add_attachment("cover.png", "image/png", _png())
+        elif self.cover:
+            cover = container.add_mux_stream("png", width=16, height=16)
+            cover.disposition = av.stream.Disposition.attached_pic
+            packets.append(_packet(cover, _png(), 0))
+        return packets
 
     def _add_video(self, container: Any) -> Any:
         video = container.add_stream(self.codec, rate=self.rate, options=dict(self.options))

@@ -16,9 +16,12 @@ needs_ffprobe = pytest.mark.skipif(shutil.which("ffprobe") is None, reason="ther
 
 def ffprobe(path: Path) -> dict[str, Any]:
     """Return streams, chapters and format as ffprobe reads them, packets counted."""
+    return _run("-show_streams", "-show_chapters", "-show_format", "-count_packets", path)
+
+
+def _run(*arguments: object) -> dict[str, Any]:
     done = subprocess.run(
-        ["ffprobe", "-v", "error", "-show_streams", "-show_chapters", "-show_format"]
-        + ["-count_packets", "-of", "json", str(path)],
+        ["ffprobe", "-v", "error", "-of", "json", *map(str, arguments)],
         capture_output=True,
         text=True,
         check=True,
@@ -54,15 +57,8 @@ def table(path: Path, fields: list[str]) -> list[dict[str, Any]]:
 
 def frame_times(path: Path) -> list[Fraction]:
     """Return the time in seconds of every picture shown, exactly."""
-    done = subprocess.run(
-        ["ffprobe", "-v", "error", "-select_streams", "v:0", "-of", "json", "-show_entries"]
-        + ["stream=time_base:frame=best_effort_timestamp,pkt_duration", str(path)],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    found = json.loads(done.stdout)
+    entries = "stream=time_base:frame=best_effort_timestamp,pkt_duration"
+    found = _run("-select_streams", "v:0", "-show_entries", entries, path)
     base, times = Fraction(found["streams"][0]["time_base"]), list[Fraction]()
     for frame in found["frames"]:
         following = times[-1] / base + int(frame.get("pkt_duration", 0)) if times else 0
