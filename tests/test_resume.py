@@ -242,7 +242,7 @@ from stylecam.realtime import stylize
 stylize.ProgressSink = Watch
 look = Look(find(DEFAULT), engine=EngineOptions("echo"))
 stylize_file(clip, Path("out.mkv"), look, console=Console(quiet=True))
-around = lambda n: sorted(seen[n - 40 : n])[20]
+around = lambda n: sorted(seen[n - 128 : n])[64]  # over a whole segment
 print(len(seen), around({early}), around({frames}))
 """
     done = subprocess.run(

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
+from ..colour import HLG, PQ
 from ..errors import SinkError, UsageError
 from ..frame import VideoInfo
 
@@ -166,8 +167,14 @@ def decide(path: Path, coding: Coding, info: VideoInfo) -> Settings:
     kind, notes = CODECS[codec], list[str]()
     _check_held(path, container, codec, kind)
     formats = (coding.pix_fmt,) if coding.pix_fmt else kind.formats
-    if info.bits > 8 and not coding.pix_fmt:
-        formats = (*kind.deep_formats, *kind.formats)
+    hdr = info.colour.transfer in (PQ, HLG)
+    if (info.bits > 8 or hdr) and not coding.pix_fmt:
+        formats = kind.deep_formats if hdr else (*kind.deep_formats, *kind.formats)
+    if hdr and not all("10" in name or "16" in name for name in formats):
+        raise SinkError(
+            f"HDR needs 10 bits, and {codec} is written with 8",
+            hint="add --codec hevc or --codec av1, or leave out --keep-hdr",
+        )
     for encoder in _encoders(kind, coding.encoder):
         options = _options(kind, encoder, coding.quality)
         for pix_fmt in dict.fromkeys(formats):

@@ -45,7 +45,8 @@ class CodedPicture(NamedTuple):
 
 def work_folder(final: Path) -> Path:
     """Return the folder in which the unfinished `final` is kept."""
-    return final.with_name(f".{final.name}{SUFFIX}")
+    # FFmpeg would number a "%05d" in a folder's name.
+    return final.with_name(f".{final.name.replace('%', '')}{SUFFIX}")
 
 
 def unfinished(folder: Path) -> list[Path]:
