@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -36,6 +37,11 @@ class FileSink:
         from av.video.reformatter import VideoReformatter
 
         settings = decide(path, coding or Coding(), info)
+        self._numbered = settings.container.muxer == "yuv4mpegpipe"
+        if self._numbered:  # it has a rate and no time stamps
+            info = dataclasses.replace(info, time_base=1 / info.fps)
+            note = f"frames numbered at {float(info.fps):.4g} fps: y4m holds no time stamps"
+            settings = dataclasses.replace(settings, notes=(*settings.notes, note))
         self._path, self._stopped = path, stopped
         self._written, self._ended, self._end_s = 0, False, Fraction(0)
         self._partial = None if path == PIPE else PartialFile(path, force=force)
@@ -61,6 +67,9 @@ class FileSink:
         """Encode one frame, and carry what sounds up to it."""
         import av
 
+        if self._numbered:
+            base = self._muxer.stream.codec_context.time_base
+            frame = dataclasses.replace(frame, pts=self._written, time_base=base, duration=1)
         try:
             self._muxer.add(self._encoder.encode(frame))
         except (av.FFmpegError, OSError, ValueError) as error:
