@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 PIPE: Final = Path("-")
 _MAX_CORRUPT_IN_A_ROW: Final = 500
-_SHORTFALL_S: Final = 1.0
+_SHORTFALL_S: Final = 0.3
+"""A file may promise so much more than it has: the last picture's length is often a guess."""
 _LEAD_FRAMES: Final = 4
 """Frames shown to the deinterlacer before the first one wanted: it looks two back."""
 
@@ -51,6 +52,8 @@ class FileSource:
         self.path = self._path = path
         self._stats, self._allow_truncated = stats, allow_truncated
         self.skip, self._seen, self._last = 0, 0, -1
+        self._due = self._shown = self._lost = self._moved = 0
+        self._interlaced = False
         self._decoding_times: deque[int] = deque()
         self.container = self._open()
         self._format = self.container.format.name
@@ -72,7 +75,6 @@ class FileSource:
         except BaseException:
             self.container.close()
             raise
-        self._moved, self._interlaced = 0, False
 
     def _open(self) -> InputContainer:
         import av
@@ -124,7 +126,9 @@ class FileSource:
                 f"{self._moved} frame(s) had no time stamp, or one not after the frame before: "
                 "placed right after it"
             )
-        if self._stats.corrupt:
+        if self._lost:
+            notes.append(f"{self._path.name} is damaged: {self._lost} pictures cannot be decoded")
+        elif self._stats.corrupt:
             notes.append(
                 f"{self._path.name} is damaged: {self._stats.corrupt} corrupt packet(s) skipped"
             )
@@ -244,7 +248,7 @@ class FileSource:
         minutes, _, seconds = rest.partition(":")
         with contextlib.suppress(ValueError):
             promised_s = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-            end_s = float(self._last * self.info.time_base)
+            end_s = float((self._last + self._frame_ticks()) * self.info.time_base)
             if end_s < promised_s - _SHORTFALL_S:
                 return f"{end_s:.1f} of {promised_s:.1f} seconds are there"
         return ""
@@ -273,7 +277,10 @@ class FileSource:
                 continue
             for frame in frames:
                 self._stats.corrupt += frame.is_corrupt
+                self._shown += 1
                 yield frame
+        if self._stream.codec_context.name != "vp8":  # whose packets need not be shown
+            self._lost = max(0, self._due - self._shown)
 
     def _packets(self) -> Iterator[Packet[Stream]]:
         import av
@@ -295,6 +302,7 @@ class FileSource:
             failures = 0
             if packet.stream is self._stream:
                 self._seen += packet.size > 0
+                self._due += packet.size > 0 and not packet.is_discard
             yield packet
 
     def close(self) -> None:
