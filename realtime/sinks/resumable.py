@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import heapq
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -94,8 +96,10 @@ class ResumableSink:
     def _finish_segment(self) -> None:
         if self._encoder is not None:
             self._store(self._encoder.encode(None))
+            self._encoder = None
             self._work.finish_segment(self._in_segment)
-        self._encoder, self._in_segment = None, 0
+            _give_memory_back()
+        self._in_segment = 0
 
     def close(self) -> None:
         """Put the segments together and give the file its name."""
@@ -178,3 +182,14 @@ def _refuse(path: Path, *, force: bool) -> None:
     first = path.with_name(path.name % 1) if is_sequence(path) else path
     if first.exists() and not force:
         raise SinkError(f"{first} exists", hint="--force overwrites it, -o names another")
+
+
+def _give_memory_back() -> None:
+    """Return what an ended encoder's threads have freed to the system.
+
+    glibc keeps it in one arena a thread: at 720p with x264 that was 100 MiB, slowly growing.
+    """
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:  # musl has none
+            trim(0)
