@@ -13,6 +13,7 @@ from .dashboard import ProgressSink, StatusSink, describe
 from .engines import EngineOptions, open_engine
 from .errors import SinkError
 from .fit import fit
+from .memory import EngineMemory
 from .outputs import FileOptions, describe_job, open_output, open_recording
 from .pipeline import run
 from .sinks import Sink
@@ -105,7 +106,15 @@ def stylize_file(
         )
         sinks.append(sink)
         sinks.append(ProgressSink(console, stats, title=path.name, total=source.info.frames))
-        outcome = _go(source, sinks, look, stats=stats, console=console, threads=threads)
+        outcome = _go(
+            source,
+            sinks,
+            look,
+            stats=stats,
+            console=console,
+            threads=threads,
+            memory=getattr(sink, "memory", None),
+        )
     return dataclasses.replace(outcome, output=output, notes=[*source.notes, *sink.notes])
 
 
@@ -160,6 +169,7 @@ def _go(
     console: Console,
     threads: Threads,
     seconds: float | None = None,
+    memory: EngineMemory | None = None,
 ) -> Outcome:
     """Open the engine for the source's size and run the pipeline."""
     info = source.info
@@ -179,7 +189,7 @@ def _go(
         console.print(line, highlight=False, soft_wrap=True)
         run(
             source,
-            engine,
+            engine if memory is None else memory.attach(engine),
             sinks,
             fit=into,
             threads=threads,

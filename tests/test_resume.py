@@ -20,6 +20,7 @@ from stylecam.realtime.doctor import examine
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.errors import SinkError
 from stylecam.realtime.sinks.workfolder import CodedPicture, WorkFolder, unfinished, work_folder
+from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, find
 from stylecam.realtime.stylize import Look, stylize_file
 
@@ -51,13 +52,10 @@ def film(tmp_path: Path) -> Path:
 
 
 @pytest.mark.timeout(1200 if FULL else 120)
-@pytest.mark.parametrize("codec", ["h264", "hevc", "av1"] if FULL else ["h264"])
-def test_killed_at_any_moment_the_same_command_goes_on(
-    codec: str, film: Path, tmp_path: Path
-) -> None:
+def test_killed_at_any_moment_the_same_command_goes_on(film: Path, tmp_path: Path) -> None:
     """SIGKILL at random moments, each time begun again, against a run left alone."""
     whole, output = tmp_path / "whole.mp4", tmp_path / "out.mp4"
-    wish = ["--size", "64", "--codec", codec]
+    wish = ["--size", "64"]  # the engine that ships, with what it carries through a clip
     begun = time.monotonic()
     subprocess.run(command(film, "-o", whole, *wish), check=True, capture_output=True)
     seconds = time.monotonic() - begun
@@ -75,18 +73,22 @@ def test_killed_at_any_moment_the_same_command_goes_on(
                 process.kill()
         text = process.communicate(timeout=100)[0].decode()
         went_on += "went on after" in text
-        if process.returncode == 0:
-            assert not work_folder(output).exists()
-            assert pictures(output) == pictures(whole)
+        complete = output.exists()  # also if the kill came when all was done
+        if complete:
+            assert pictures(output) == pictures(whole), text
             assert times(output) == times(whole)
             assert packets(output) == packets(whole)
             assert output.read_bytes() == whole.read_bytes()
+        if process.returncode == 0:
+            assert complete
+            assert not work_folder(output).exists()
             if kills >= KILLS:
                 break
-            output.unlink()  # done before the kill came: once more
+        if complete:
+            output.unlink()  # once more
+        if process.returncode == 0:
             continue
         assert process.returncode == -signal.SIGKILL, text
-        assert not output.exists()
         kills += 1
     print(f"{kills} kills, {went_on} finished runs that had gone on")
     assert kills == KILLS
@@ -172,11 +174,12 @@ def test_a_segment_cut_by_a_power_failure_is_none(lost: int, tmp_path: Path) -> 
     work = WorkFolder(final, {"job": 1})
     for index in range(3):
         work.append(CodedPicture(index, index, 1, True, b"picture %d" % index))
-        work.finish_segment(1)
+        work.finish_segment(1, b"memory %d" % index)
     work.leave()
     last = work_folder(final) / "00001.segment"
     last.write_bytes(last.read_bytes()[:-lost])
     work = WorkFolder(final, {"job": 1})
+    assert work.memory() == b"memory 0"
     assert work.frames == 1  # what comes after the gap does not count either
     assert [picture.data for picture in work.pictures()] == [b"picture 0"]
     work.remove()
@@ -212,36 +215,37 @@ def test_a_failed_run_keeps_an_older_output(film: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(1000)
+@pytest.mark.skipif(sys.platform != "linux", reason="memory as Linux tells it")
 def test_memory_stays_flat(tmp_path: Path) -> None:
     """Resident memory late in a long run against early: all stages, segments and codecs in it."""
     # Small pictures leave the allocator's own ups and downs, 1 to 3 MiB, a larger share.
     frames, early, share = (3000, 500, 1.02) if FULL else (900, 300, 1.04)
     height, width = (720, 1280) if FULL else (180, 320)
+    shown = [PatternSource(height, width).image(index) for index in range(30)]
+    Film(
+        height,
+        width,
+        range(frames),
+        seconds=frames / 30,
+        options={"preset": "ultrafast", "bf": "2"},
+        picture=lambda index: shown[index % 30],
+    ).build(tmp_path / "long.mkv")
     program = f"""
-import sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-from fractions import Fraction
 from pathlib import Path
-from media.clips import Film
 from rich.console import Console
-from stylecam.realtime import dashboard
+from stylecam.realtime import stylize
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.styles import DEFAULT, find
-from stylecam.realtime.stylize import Look, stylize_file
-clip = Path("long.mkv")
-from stylecam.realtime.sources.pattern import PatternSource
-pictures = [PatternSource({height}, {width}).image(i) for i in range(30)]
-Film({height}, {width}, range({frames}), audio=("aac",), seconds={frames}/30,
-     options={{"preset": "ultrafast", "bf": "2"}}, picture=lambda i: pictures[i % 30]).build(clip)
-pages = lambda: int(Path("/proc/self/statm").read_text().split()[1])
+
 seen = []
-class Watch(dashboard.ProgressSink):
+
+class Watch(stylize.ProgressSink):
     def write(self, frame):
-        seen.append(pages())
-from stylecam.realtime import stylize
+        seen.append(int(Path("/proc/self/statm").read_text().split()[1]))
+
 stylize.ProgressSink = Watch
-look = Look(find(DEFAULT), engine=EngineOptions("echo"))
-stylize_file(clip, Path("out.mkv"), look, console=Console(quiet=True))
+look = stylize.Look(find(DEFAULT), engine=EngineOptions("echo"))
+stylize.stylize_file(Path("long.mkv"), Path("out.mkv"), look, console=Console(quiet=True))
 around = lambda n: sorted(seen[n - 128 : n])[64]  # over a whole segment
 print(len(seen), around({early}), around({frames}))
 """

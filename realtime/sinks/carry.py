@@ -127,7 +127,12 @@ class Carried:
             out.metadata.update(stream_metadata(stream))
             out.disposition = stream.disposition
             self._ways[stream.index] = _Copied(out)
-        elif kind == "audio" and muxer not in _PICTURES_ONLY and _takes_opus(self._container):
+        elif (
+            kind == "audio"
+            and stream.codec_context is not None
+            and muxer not in _PICTURES_ONLY
+            and _takes_opus(self._container)
+        ):
             resampler = av.AudioResampler("flt", _layout(stream), _OPUS_RATE)
             opus = self._container.add_stream("libopus", rate=_OPUS_RATE)
             opus.codec_context.layout = _layout(stream)

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import SinkError
 from ..frame import Frame, VideoInfo
+from ..memory import EngineMemory, Snapshot, encode
 from . import workfolder
 from .carry import Original
 from .encode import Encoder
 from .formats import Coding, configure, decide, is_sequence
 from .mux import Muxer
 from .partial import write_error
-from .workfolder import CodedPicture, WorkFolder
+from .workfolder import CodedPicture, WorkFolder, put_on_disk
 
 if TYPE_CHECKING:
     from av import Packet
@@ -31,8 +32,8 @@ class ResumableSink:
     and at `close` puts them and what is carried over from `original` into one file.
 
     So the result does not depend on whether, or when, earlier runs of the same `job` were killed.
-    `done` says how many frames they left; the first `write` takes the next one. Raises SinkError
-    with the remedy; finished segments are kept then.
+    `done` says how many frames they left; the first `write` takes the next one, from an engine
+    that `memory` was attached to. Raises SinkError with the remedy; finished segments are kept.
     """
 
     def __init__(
@@ -56,6 +57,8 @@ class ResumableSink:
         self._in_segment, self._ended, self._end_s = 0, False, Fraction(0)
         self._work = WorkFolder(path, job)
         self.done = self._work.frames
+        self.memory = EngineMemory(self._work.memory())
+        self._remembered: Snapshot = {}
         self.notes: list[str] = []
         if self.done:
             self.notes.append(f"went on after {self.done} frames that an earlier run left")
@@ -70,6 +73,7 @@ class ResumableSink:
             if self._encoder is None:
                 self._encoder = self._open_encoder()
             self._store(self._encoder.encode(frame))
+            self._remembered = self.memory.next()
             self._in_segment += 1
             if self._in_segment >= workfolder.SEGMENT_FRAMES:
                 self._finish_segment()
@@ -97,7 +101,7 @@ class ResumableSink:
         if self._encoder is not None:
             self._store(self._encoder.encode(None))
             self._encoder = None
-            self._work.finish_segment(self._in_segment)
+            self._work.finish_segment(self._in_segment, encode(self._remembered))
             _give_memory_back()
         self._in_segment = 0
 
@@ -132,6 +136,7 @@ class ResumableSink:
             raise
         self.notes += muxer.notes
         if not is_sequence(self._path):
+            put_on_disk(target)
             target.replace(self._path)
             return
         for picture in sorted(self._work.path.glob(f"*{self._path.suffix}")):

@@ -7,9 +7,8 @@ killed can go on.
         00000.segment ... coded pictures of SEGMENT_FRAMES frames each; the last may have fewer
 
 A segment is a row of records: a header (pts, dts, duration, size, flags), then the packet's
-bytes. The last record has the flag END and tells how many frames there are; a file without it is
-no segment. Records with flags of another kind are skipped, so what an engine remembers from one
-segment to the next can be put beside the pictures.
+bytes. One has the flag MEMORY: what the engine remembers after the segment. The last has the flag
+END and tells how many frames there are; a file without it is no segment.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from .partial import write_error
 SEGMENT_FRAMES: Final = 128
 SUFFIX: Final = ".stylecam"
 _RECORD: Final = struct.Struct("<qqqIB")
-_PACKET, _KEY, _END = 1, 2, 4
+_PACKET, _KEY, _END, _MEMORY = 1, 2, 4, 8
 
 
 class CodedPicture(NamedTuple):
@@ -117,12 +116,16 @@ class WorkFolder:
         head = _RECORD.pack(picture.pts, picture.dts, picture.duration, len(picture.data), flags)
         self._file.write(head + picture.data)
 
-    def finish_segment(self, frames: int) -> None:
-        """Make the segment under way, of so many frames, last: on the disk, under its name."""
+    def finish_segment(self, frames: int, memory: bytes = b"") -> None:
+        """Make the segment under way, of so many frames, last: on the disk, under its name.
+
+        `memory` is what the engine remembers after it. Raises OSError.
+        """
         if self._file is None:
             return
         file, self._file = self._file, None
         with file:
+            file.write(_RECORD.pack(0, 0, 0, len(memory), _MEMORY) + memory)
             file.write(_RECORD.pack(0, 0, frames, 0, _END))
             file.flush()
             os.fsync(file.fileno())
@@ -132,12 +135,16 @@ class WorkFolder:
     def pictures(self) -> Iterator[CodedPicture]:
         """Yield the coded pictures of all finished segments."""
         for index in range(len(self._counts)):
-            with self._segment(index).open("rb") as file:
-                while head := file.read(_RECORD.size):
-                    pts, dts, duration, size, flags = _RECORD.unpack(head)
-                    data = file.read(size)
-                    if flags & _PACKET:
-                        yield CodedPicture(pts, dts, duration, bool(flags & _KEY), data)
+            for flags, picture in _records(self._segment(index)):
+                if flags & _PACKET:
+                    yield picture
+
+    def memory(self) -> bytes:
+        """Return what the engine remembered after the last finished segment."""
+        if not self._counts:
+            return b""
+        records = _records(self._segment(len(self._counts) - 1))
+        return next((picture.data for flags, picture in records if flags & _MEMORY), b"")
 
     def leave(self) -> None:
         """Let go of the folder; keep it if there is anything in it to go on from."""
@@ -157,6 +164,13 @@ class WorkFolder:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
+def _records(segment: Path) -> Iterator[tuple[int, CodedPicture]]:
+    with segment.open("rb") as file:
+        while head := file.read(_RECORD.size):
+            pts, dts, duration, size, flags = _RECORD.unpack(head)
+            yield flags, CodedPicture(pts, dts, duration, bool(flags & _KEY), file.read(size))
+
+
 def _frames_in(segment: Path) -> int | None:
     """Return how many frames a finished segment holds; None when it is none."""
     try:
@@ -166,6 +180,12 @@ def _frames_in(segment: Path) -> int | None:
     except (OSError, struct.error):
         return None
     return int(frames) if flags == _END and size == 0 and frames > 0 else None
+
+
+def put_on_disk(path: Path) -> None:
+    """Wait until a file's content would survive a power failure. Raises OSError."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _write_safely(path: Path, data: bytes) -> None:
