@@ -89,7 +89,7 @@ CODECS: Final = {
         _EVEN,
         _EVEN_10,
         ("crf", 11, 46),
-        {"preset": "fast", "x265-params": "log-level=error"},
+        {"preset": "fast", "x265-params": "log-level=none"},
     ),
     "av1": Codec(
         "libsvtav1",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
@@ -14,7 +14,7 @@ from .hdr import ToneMap
 
 if TYPE_CHECKING:
     from av import VideoFrame
-    from av.sidedata.sidedata import SideData
+    from av.sidedata.sidedata import SideData, Type
 
 
 class Orientation(NamedTuple):
@@ -43,7 +43,7 @@ def read_orientation(frame: VideoFrame) -> tuple[Orientation, str]:
     """
     from av.sidedata.sidedata import Type
 
-    matrix = cast("Mapping[Type, SideData]", frame.side_data).get(Type.DISPLAYMATRIX)
+    matrix = _side_data(frame).get(Type.DISPLAYMATRIX)
     data = b"" if matrix is None else bytes(matrix)
     if len(data) < 36:
         return Orientation(), ""
@@ -53,6 +53,10 @@ def read_orientation(frame: VideoFrame) -> tuple[Orientation, str]:
     if abs(a) + abs(d) >= abs(b) + abs(c):
         return Orientation(False, a < 0, d < 0), note
     return Orientation(True, c < 0, b < 0), note
+
+
+def _side_data(frame: VideoFrame) -> dict[Type, SideData]:
+    return {data.type: data for data in cast("Iterable[SideData]", frame.side_data)}
 
 
 class Deinterlacer:
@@ -114,6 +118,8 @@ class Upright:
         from av.video.reformatter import VideoReformatter
 
         self.notes: list[str] = []
+        if "A53_CC" in [data.type.name for data in _side_data(first).values()]:
+            self.notes.append("closed captions left out: they were coded inside the picture")
         self._size = (first.width, first.height)
         self._orientation, note = read_orientation(first)
         if note:
@@ -130,7 +136,9 @@ class Upright:
         if self._coded.transfer in (PQ, HLG):
             kind = "PQ" if self._coded.transfer == PQ else "HLG"
             if keep_hdr:
-                self.notes.append(f"HDR ({kind}) kept, painted with 8 bits a channel")
+                self.notes.append(
+                    f"HDR ({kind}) kept, painted with 8 bits; mastering metadata left out"
+                )
             else:
                 self._tone_map, self.colour, self.bits = ToneMap(self._coded), BT709, 8
                 self.notes.append(f"HDR ({kind}) tone-mapped to SDR (BT.709); --keep-hdr keeps it")
