@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .dashboard import ProgressSink, StatusSink, describe
 from .engines import EngineOptions, open_engine
-from .errors import SinkError
+from .errors import SinkError, SourceError
 from .fit import fit
 from .memory import EngineMemory
 from .outputs import FileOptions, describe_job, open_output, open_recording
@@ -106,15 +106,21 @@ def stylize_file(
         )
         sinks.append(sink)
         sinks.append(ProgressSink(console, stats, title=path.name, total=source.info.frames))
-        outcome = _go(
-            source,
-            sinks,
-            look,
-            stats=stats,
-            console=console,
-            threads=threads,
-            memory=getattr(sink, "memory", None),
-        )
+        try:
+            outcome = _go(
+                source,
+                sinks,
+                look,
+                stats=stats,
+                console=console,
+                threads=threads,
+                memory=getattr(sink, "memory", None),
+            )
+        except SourceError as error:
+            kept = getattr(sink, "kept", 0)
+            if kept:
+                error.hint += f" ({kept} painted frames are kept for it)"
+            raise
     return dataclasses.replace(outcome, output=output, notes=[*source.notes, *sink.notes])
 
 

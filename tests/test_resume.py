@@ -47,7 +47,13 @@ def pictures(path: Path) -> list[str]:
 
 @pytest.fixture
 def film(tmp_path: Path) -> Path:
-    made = Film(180, 320, range(150), audio=("aac", "ac3"), seconds=5, chapters=True)
+    made = Film(
+        *(180, 320, range(150)),
+        audio=("aac", "ac3"),
+        seconds=5,
+        chapters=True,
+        muxer_options={"movflags": "faststart"},
+    )
     return made.build(tmp_path / "film.mp4")
 
 
@@ -198,6 +204,21 @@ def test_doctor_lists_what_is_unfinished(tmp_path: Path, monkeypatch: pytest.Mon
     assert not found.ok
     assert "out.mp4" in found.found
     assert ".out.mp4.stylecam" in found.remedy
+
+
+def test_what_a_cut_file_gave_is_kept_for_the_next_run(film: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(film.read_bytes()[: film.stat().st_size * 3 // 4])
+    arguments = command(cut, "-o", tmp_path / "out.mp4", "--engine", "echo")
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "is cut short" in done.stderr
+    assert "painted frames are kept for it" in done.stderr
+    assert not (tmp_path / "out.mp4").exists()
+    arguments.append("--allow-truncated")
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert "went on after" in done.stdout
+    assert 12 < len(decode(tmp_path / "out.mp4")) < 150
 
 
 def test_a_failed_run_keeps_an_older_output(film: Path, tmp_path: Path) -> None:

@@ -65,6 +65,11 @@ class ResumableSink:
         if self._work.restarted:
             self.notes.append("an unfinished run with other options was there: begun anew")
 
+    @property
+    def kept(self) -> int:
+        """How many frames are in finished segments."""
+        return self._work.frames
+
     def write(self, frame: Frame) -> None:
         """Encode one frame."""
         import av
@@ -167,8 +172,8 @@ class ResumableSink:
 
     def _error(self, error: Exception) -> SinkError:
         made = write_error(self._path, error)
-        if self._work.frames:
-            made.hint += f"; the same command then goes on after {self._work.frames} frames"
+        if self.kept:
+            made.hint += f"; the same command then goes on after {self.kept} frames"
         return made
 
     def abort(self) -> None:
