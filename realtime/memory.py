@@ -16,7 +16,7 @@ import numpy as np
 from .engines import Engine, Pending
 
 Snapshot = dict[str, Any]
-"""Plain numbers and arrays by name; arrays are never written to, so none is copied."""
+"""As `SmoothedStatistics.state` returns it; its arrays are never written to, so none is copied."""
 
 
 class EngineMemory:
@@ -30,8 +30,8 @@ class EngineMemory:
 
     def attach(self, engine: Engine) -> Engine:
         """Return `engine`, remembering what `start` says."""
-        if self._start:
-            restore(engine, decode(self._start))
+        if self._start and engine.statistics is not None:
+            engine.statistics.load(decode(self._start))
         return _Followed(engine, self._snapshots)
 
     def next(self) -> Snapshot:
@@ -45,29 +45,15 @@ class _Followed:
     def __init__(self, engine: Engine, snapshots: deque[Snapshot]) -> None:
         self._engine, self._snapshots = engine, snapshots
         self.depth, self.description = engine.depth, engine.description
+        self.statistics = engine.statistics
 
     def submit(self, image: Any) -> Pending:
         pending = self._engine.submit(image)
-        self._snapshots.append(snapshot(self._engine))
+        self._snapshots.append({} if self.statistics is None else self.statistics.state())
         return pending
 
     def close(self) -> None:
         self._engine.close()
-
-
-def snapshot(engine: Engine) -> Snapshot:
-    """Return what the engine remembers: the state of its `SmoothedStatistics`, if it has any."""
-    statistics = getattr(engine, "_statistics", None)
-    if statistics is None:
-        return {}
-    return {name: value for name, value in vars(statistics).items() if not callable(value)}
-
-
-def restore(engine: Engine, state: Snapshot) -> None:
-    """Make the engine remember what `snapshot` returned."""
-    statistics = getattr(engine, "_statistics", None)
-    if statistics is not None:
-        vars(statistics).update(state)
 
 
 def encode(state: Snapshot) -> bytes:

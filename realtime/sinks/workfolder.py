@@ -211,6 +211,8 @@ def _lock(file: IO[bytes]) -> bool:
 
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
+    except OSError:  # some network disks have no locks
+        return True
     return True
