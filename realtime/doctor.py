@@ -137,7 +137,8 @@ def _codecs() -> list[Check]:
 
 def _hardware() -> Check:
     """Hardware encoders that FFmpeg names are tried on one frame: most need a device or driver."""
-    from .sinks.formats import CODECS, try_encoder
+    from .sinks.codecs import CODECS
+    from .sinks.formats import try_encoder
 
     found = [
         encoder

@@ -80,7 +80,7 @@ def open_output(
             f"{path} is a picture, the input a video",
             hint="name a video (-o out.mp4) or number the pictures (-o out_%05d.png)",
         )
-    from .sinks.carry import Original
+    from .sinks.original import Original
 
     piped = source.path == INPUT_PIPE
     original = Original(

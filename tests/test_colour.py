@@ -15,7 +15,8 @@ from rich.console import Console
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.errors import SinkError, UsageError
 from stylecam.realtime.outputs import FileOptions
-from stylecam.realtime.sinks.formats import CODECS, Coding, try_encoder
+from stylecam.realtime.sinks.codecs import CODECS
+from stylecam.realtime.sinks.formats import Coding, try_encoder
 from stylecam.realtime.sources.hdr import nits_to_pq, pq_to_nits, roll_off, tone_map
 from stylecam.realtime.styles import DEFAULT, find
 from stylecam.realtime.stylize import Look, Outcome, stylize_file

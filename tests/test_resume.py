@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import random
 import resource
@@ -18,9 +19,15 @@ from media.clips import Film
 from rich.console import Console
 from stylecam.realtime.doctor import examine
 from stylecam.realtime.engines import EngineOptions
+from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.errors import SinkError
+from stylecam.realtime.sinks.formats import Coding
+from stylecam.realtime.sinks.original import Original
+from stylecam.realtime.sinks.resumable import ResumableSink
 from stylecam.realtime.sinks.workfolder import CodedPicture, WorkFolder, unfinished, work_folder
+from stylecam.realtime.sources import open_file
 from stylecam.realtime.sources.pattern import PatternSource
+from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import DEFAULT, find
 from stylecam.realtime.stylize import Look, stylize_file
 
@@ -219,6 +226,26 @@ def test_what_a_cut_file_gave_is_kept_for_the_next_run(film: Path, tmp_path: Pat
     done = subprocess.run(arguments, capture_output=True, text=True, check=True)
     assert "went on after" in done.stdout
     assert 12 < len(decode(tmp_path / "out.mp4")) < 150
+
+
+def test_a_run_stopped_early_ends_its_sound_with_its_picture(film: Path, tmp_path: Path) -> None:
+    output, source = tmp_path / "out.mp4", open_file(film, stats=Stats())
+    sink = ResumableSink(
+        output,
+        source.info,
+        original=Original(film, 0),
+        coding=Coding(),
+        job={},
+        stopped=lambda: True,
+    )
+    engine = sink.memory.attach(EchoEngine())
+    for frame in itertools.islice(source, 30):
+        engine.submit(frame.image)
+        sink.write(frame)
+    sink.close()
+    source.close()
+    assert len(decode(output)) == 30
+    assert 0.95 < packets(output)[-1][0] <= 1
 
 
 def test_a_failed_run_keeps_an_older_output(film: Path, tmp_path: Path) -> None:

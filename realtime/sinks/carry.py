@@ -5,47 +5,21 @@ subtitles, data, attachments, cover, chapters and metadata.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import errno
-import io
-from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from ..sources.section import EVERYTHING, Cut
+from .original import PICTURES_ONLY, Original, holds, stream_metadata, wanted_metadata
 
 if TYPE_CHECKING:
     from av import AudioFrame, AudioResampler, Packet
     from av.audio.stream import AudioStream
-    from av.container import InputContainer, OutputContainer
+    from av.container import OutputContainer
     from av.stream import Stream
 
 _OPUS_RATE: Final = 48_000
 _MAX_ERRORS_IN_A_ROW: Final = 500
-_PICTURES_ONLY: Final = frozenset({"gif", "image2", "yuv4mpegpipe"})
-_OF_THE_FILE: Final = frozenset(
-    {"encoder", "major_brand", "minor_version", "compatible_brands", "duration"}
-)
-"""Metadata that tells of the input's file, not of what is in it."""
-_OF_THE_STREAM: Final = ("encoder", "vendor_id", "rotate", "duration", "bps", "number_of_", "_stat")
-
-
-@dataclasses.dataclass(frozen=True)
-class Original:
-    """Where the rest comes from: the input at `path`, less its stream number `picture`.
-
-    Standard input can be read once only, so there `container` is the one the pictures are read
-    from, and its other packets are found in `others`.
-    """
-
-    path: Path
-    picture: int
-    cut: Cut = EVERYTHING
-    audio: bool = True
-    container: InputContainer | None = None
-    others: deque[Packet[Stream]] | None = None
 
 
 class _Copied:
@@ -130,7 +104,7 @@ class Carried:
         elif (
             kind == "audio"
             and stream.codec_context is not None
-            and muxer not in _PICTURES_ONLY
+            and muxer not in PICTURES_ONLY
             and _takes_opus(self._container)
         ):
             resampler = av.AudioResampler("flt", _layout(stream), _OPUS_RATE)
@@ -170,7 +144,7 @@ class Carried:
             if start < end:
                 shift = round(cut.shift_s / base)
                 chapters.append(chapter | {"start": start - shift, "end": end - shift})
-        if chapters and self._container.format.name in _PICTURES_ONLY:
+        if chapters and self._container.format.name in PICTURES_ONLY:
             self.notes.append(f"chapters left out: {self._container.format.name} holds none")
         elif chapters:
             self._container.set_chapters(chapters)
@@ -277,41 +251,9 @@ class Carried:
             self._input.close()
 
 
-def holds(muxer: str, stream: Stream) -> bool:
-    """Whether a container takes a copy of the stream: found out by writing a header with it."""
-    import av
-
-    if muxer in _PICTURES_ONLY:
-        return False
-    trial = av.open(io.BytesIO(), "w", format=muxer)
-    try:
-        trial.add_stream_from_template(stream)
-        trial.start_encoding()
-    except (av.FFmpegError, ValueError):
-        return False
-    finally:
-        with contextlib.suppress(av.FFmpegError, ValueError):
-            trial.close()
-    return True
-
-
 def _takes_opus(container: OutputContainer) -> bool:
     return "libopus" in container.supported_codecs
 
 
 def _layout(stream: Stream) -> str:
     return "mono" if cast("AudioStream", stream).codec_context.channels == 1 else "stereo"
-
-
-def wanted_metadata(container: InputContainer | Any) -> dict[str, str]:
-    """Return what a file's metadata says of its content."""
-    return {k: v for k, v in container.metadata.items() if k.lower() not in _OF_THE_FILE}
-
-
-def stream_metadata(stream: Stream) -> dict[str, str]:
-    """Return what a stream's metadata says of its content."""
-    return {
-        key: value
-        for key, value in stream.metadata.items()
-        if not key.lower().startswith(_OF_THE_STREAM)
-    }

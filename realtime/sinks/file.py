@@ -9,10 +9,10 @@ from pathlib import Path
 
 from ..errors import SinkError
 from ..frame import Frame, VideoInfo
-from .carry import Original
 from .encode import Encoder
 from .formats import PIPE, Coding, decide
 from .mux import Muxer
+from .original import Original
 from .partial import PartialFile, write_error
 
 

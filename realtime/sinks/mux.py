@@ -10,8 +10,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final, cast
 
 from ..frame import VideoInfo
-from .carry import Carried, Original, stream_metadata, wanted_metadata
+from .carry import Carried
 from .formats import Settings, configure
+from .original import Original, stream_metadata, wanted_metadata
 
 if TYPE_CHECKING:
     from av import Packet

@@ -14,10 +14,10 @@ from ..errors import SinkError
 from ..frame import Frame, VideoInfo
 from ..memory import EngineMemory, Snapshot, encode
 from . import workfolder
-from .carry import Original
 from .encode import Encoder
 from .formats import Coding, configure, decide, is_sequence
 from .mux import Muxer
+from .original import Original
 from .partial import write_error
 from .workfolder import CodedPicture, WorkFolder, put_on_disk
 
