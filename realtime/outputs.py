@@ -66,7 +66,7 @@ def open_output(
     stopped: Callable[[], bool],
 ) -> ImageSink | FileSink | ResumableSink:
     """Open the sink for `path` by its suffix, and let `source` begin where it goes on."""
-    from .sources.file import PIPE as INPUT_PIPE
+    from .sources.decode import PIPE as INPUT_PIPE
     from .sources.image import ImageSource
 
     if isinstance(source, ImageSource):
@@ -85,11 +85,11 @@ def open_output(
     piped = source.path == INPUT_PIPE
     original = Original(
         source.path,
-        source.stream.index,
+        source.decoder.stream.index,
         source.cut,
         options.audio,
-        source.container if piped else None,
-        source.others if piped else None,
+        source.decoder.container if piped else None,
+        source.decoder.others if piped else None,
     )
     if piped or path == PIPE or path.suffix.lower() == ".gif":
         from .sinks.file import FileSink

@@ -35,7 +35,8 @@ FULL = bool(os.environ.get("STYLECAM_FULL"))
 KILLS = 20 if FULL else 4
 SEGMENT = 12
 PROGRAM = f"""
-import sys
+import faulthandler, sys
+faulthandler.dump_traceback_later(200, exit=True)  # a hang tells where
 from stylecam.realtime.sinks import workfolder
 workfolder.SEGMENT_FRAMES = {SEGMENT}
 from stylecam.realtime.cli import main
@@ -64,7 +65,7 @@ def film(tmp_path: Path) -> Path:
     return made.build(tmp_path / "film.mp4")
 
 
-@pytest.mark.timeout(1200 if FULL else 120)
+@pytest.mark.timeout(1800 if FULL else 600)
 def test_killed_at_any_moment_the_same_command_goes_on(film: Path, tmp_path: Path) -> None:
     """SIGKILL at random moments, each time begun again, against a run left alone."""
     whole, output = tmp_path / "whole.mp4", tmp_path / "out.mp4"
@@ -84,7 +85,7 @@ def test_killed_at_any_moment_the_same_command_goes_on(film: Path, tmp_path: Pat
                 process.wait(chance.uniform(0.3, 1.05) * seconds)
             except subprocess.TimeoutExpired:
                 process.kill()
-        text = process.communicate(timeout=100)[0].decode()
+        text = process.communicate(timeout=240)[0].decode()
         went_on += "went on after" in text
         complete = output.exists()  # also if the kill came when all was done
         if complete:

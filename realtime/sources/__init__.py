@@ -55,7 +55,8 @@ def open_file(
 
     Raises SourceError with the remedy when it is missing or neither.
     """
-    from .file import PIPE, FileSource
+    from .decode import PIPE
+    from .file import FileSource
 
     if path != PIPE and not path.exists():
         raise SourceError(f"{path}: no such file", hint="check the name and the folder")

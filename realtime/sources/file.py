@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import chain
@@ -14,17 +13,13 @@ from typing import TYPE_CHECKING, Final
 from ..errors import SourceError
 from ..frame import Frame, VideoInfo
 from ..stats import Stats
+from .decode import PIPE, Decoder
 from .section import WHOLE, Section
 from .upright import Deinterlacer, Upright
 
 if TYPE_CHECKING:
-    from av import Packet, VideoFrame
-    from av.container import InputContainer
-    from av.stream import Stream
-    from av.video.stream import VideoStream
+    from av import VideoFrame
 
-PIPE: Final = Path("-")
-_MAX_CORRUPT_IN_A_ROW: Final = 500
 _SHORTFALL_S: Final = 0.3
 """A file may promise so much more than it has: the last picture's length is often a guess."""
 _LEAD_FRAMES: Final = 4
@@ -34,10 +29,8 @@ _LEAD_FRAMES: Final = 4
 class FileSource:
     """Decodes the first video stream of a file, or of standard input for the path "-".
 
-    Packets that cannot be decoded are skipped and counted in `stats.corrupt`; `notes` says what
-    else differs from what was stored. Frames before `skip` are decoded but not yielded: a run
-    that goes on counts, rather than seeks, so that it sees what the first run saw. Of standard
-    input, which can be read once only, the other streams' packets are put in `others`.
+    `notes` says what differs from what was stored. Frames before `skip` are decoded but not
+    yielded: a run that goes on counts, rather than seeks, so that it sees what the first run saw.
     """
 
     def __init__(
@@ -49,21 +42,16 @@ class FileSource:
         section: Section = WHOLE,
         keep_hdr: bool = False,
     ) -> None:
-        self.path = self._path = path
+        self.path = path
         self._stats, self._allow_truncated = stats, allow_truncated
-        self.skip, self._seen, self._last = 0, 0, -1
-        self._due = self._shown = self._lost = self._moved = 0
-        self._interlaced = False
-        self._decoding_times: deque[int] = deque()
-        self.container = self._open()
-        self._format = self.container.format.name
-        self.others: deque[Packet[Stream]] = deque()
+        self.skip, self._last, self._moved, self._interlaced = 0, -1, 0, False
+        self.decoder = Decoder(path, stats=stats)
         try:
-            self._stream = self._choose()
-            self.cut = section.cut(Fraction(self.container.start_time or 0, 1_000_000))
+            container = self.decoder.container
+            self.cut = section.cut(Fraction(container.start_time or 0, 1_000_000))
             if self.cut.begin_s is not None and path != PIPE:
-                self._seek(self.cut.begin_s)
-            self._frames = self._decoded()
+                self.decoder.seek(self.cut.begin_s)
+            self._frames = self.decoder.frames()
             first = next(self._frames, None)
             if first is None:
                 raise SourceError(
@@ -73,47 +61,8 @@ class FileSource:
             self._first, self._upright = first, Upright(first, keep_hdr=keep_hdr)
             self.info = self._describe()
         except BaseException:
-            self.container.close()
+            self.decoder.close()
             raise
-
-    def _open(self) -> InputContainer:
-        import av
-
-        try:
-            return av.open("pipe:0" if self._path == PIPE else str(self._path))
-        except (av.FFmpegError, OSError, ValueError) as error:
-            raise SourceError(
-                f"{self._path} is not a video that can be read "
-                f"({getattr(error, 'strerror', None) or error})",
-                hint=f"play it with another player; `file {self._path}` tells what it is",
-            ) from error
-
-    def _choose(self) -> VideoStream:
-        """Take the first stream that is a film, not a cover picture."""
-        from av.stream import Disposition
-
-        for stream in self.container.streams.video:
-            if not stream.disposition & Disposition.attached_pic:
-                if stream.codec_context is None:
-                    raise SourceError(
-                        f"{self._path}: its picture is in a format this FFmpeg cannot decode",
-                        hint="convert it to H.264 with the program that made it",
-                    )
-                stream.thread_type = "AUTO"
-                return stream
-        raise SourceError(f"{self._path} has no picture, only sound", hint="name a video file")
-
-    def _seek(self, begin_s: Fraction) -> None:
-        """Go to the key frame before `begin_s`; without an index, read from the beginning."""
-        import av
-
-        with contextlib.suppress(av.FFmpegError):
-            self.container.seek(max(0, int(begin_s * 1_000_000)))
-
-    @property
-    def stream(self) -> VideoStream:
-        """The stream that is decoded."""
-        return self._stream
 
     @property
     def notes(self) -> list[str]:
@@ -126,16 +75,16 @@ class FileSource:
                 f"{self._moved} frame(s) had no time stamp, or one not after the frame before: "
                 "placed right after it"
             )
-        if self._lost:
-            notes.append(f"{self._path.name} is damaged: {self._lost} pictures cannot be decoded")
+        if self.decoder.lost:
+            what = f"{self.decoder.lost} pictures cannot be decoded"
+            notes.append(f"{self.path.name} is damaged: {what}")
         elif self._stats.corrupt:
-            notes.append(
-                f"{self._path.name} is damaged: {self._stats.corrupt} corrupt packet(s) skipped"
-            )
+            what = f"{self._stats.corrupt} corrupt packet(s) skipped"
+            notes.append(f"{self.path.name} is damaged: {what}")
         return notes
 
     def _describe(self) -> VideoInfo:
-        stream, upright = self._stream, self._upright
+        stream, upright = self.decoder.stream, self._upright
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         aspect = self._first_aspect()
         return VideoInfo(
@@ -148,23 +97,23 @@ class FileSource:
             bits=upright.bits,
             sample_aspect_ratio=1 / aspect if upright.turned else aspect,
             description=(
-                f"{self._path.name}: {upright.width}x{upright.height}, {float(rate):.4g} fps, "
+                f"{self.path.name}: {upright.width}x{upright.height}, {float(rate):.4g} fps, "
                 f"{stream.codec_context.name}"
             ),
         )
 
     def _first_aspect(self) -> Fraction:
-        return self._stream.sample_aspect_ratio or Fraction(1)
+        return self.decoder.stream.sample_aspect_ratio or Fraction(1)
 
     def _count(self, rate: Fraction) -> int | None:
-        duration_s = Fraction(self.container.duration or 0, 1_000_000)
+        duration_s = Fraction(self.decoder.container.duration or 0, 1_000_000)
         if self.cut.begin_s is not None or self.cut.end_s is not None:
-            start_s = Fraction(self.container.start_time or 0, 1_000_000)
+            start_s = Fraction(self.decoder.container.start_time or 0, 1_000_000)
             end_s = start_s + duration_s if duration_s else self.cut.end_s
             if self.cut.end_s is not None:
                 end_s = min(end_s or self.cut.end_s, self.cut.end_s)
             return max(0, round(((end_s or 0) - (self.cut.begin_s or start_s)) * rate)) or None
-        return int(self._stream.frames) or round(duration_s * rate) or None
+        return int(self.decoder.stream.frames) or round(duration_s * rate) or None
 
     def __iter__(self) -> Iterator[Frame]:
         shift = round(self.cut.shift_s / self.info.time_base)
@@ -184,13 +133,13 @@ class FileSource:
             )
         if index < 0:
             raise SourceError(
-                f"{self._path}: there is no frame in the part asked for",
+                f"{self.path}: there is no frame in the part asked for",
                 hint="choose another --start or --duration",
             )
         missing = self._missing()
         if missing and not self._allow_truncated:
             raise SourceError(
-                f"{self._path} is cut short: {missing}",
+                f"{self.path} is cut short: {missing}",
                 hint="copy it again, or stylize what is there with --allow-truncated",
             )
 
@@ -219,8 +168,8 @@ class FileSource:
         time_base = self.info.time_base
         for frame in chain([self._first], self._frames):
             pts = frame.pts
-            if self._decoding_times:
-                pts = self._decoding_times.popleft()
+            if self.decoder.decoding_times:
+                pts = self.decoder.decoding_times.popleft()
             if pts is None or (last is not None and pts <= last):
                 self._moved += 1
                 pts = 0 if last is None else last + (self._frame_ticks() if pts is None else 1)
@@ -239,11 +188,12 @@ class FileSource:
         """Say what of the promised length is not there; "" when all is."""
         if self.cut.end_s is not None:
             return ""
+        stream, seen = self.decoder.stream, self.decoder.seen
         # The index leaves out what an edit list hides; without one the header tells.
-        promised = self._stream.frames and len(self._stream.index_entries)
+        promised = stream.frames and len(stream.index_entries)
         if promised and self.cut.begin_s is None:
-            return f"{self._seen} of {promised} frames are there" if self._seen < promised else ""
-        tag = self._stream.metadata.get("DURATION", "")  # Matroska's, as 00:00:04.423000000
+            return f"{seen} of {promised} frames are there" if seen < promised else ""
+        tag = stream.metadata.get("DURATION", "")  # Matroska's, as 00:00:04.423000000
         hours, _, rest = tag.partition(":")
         minutes, _, seconds = rest.partition(":")
         with contextlib.suppress(ValueError):
@@ -253,58 +203,6 @@ class FileSource:
                 return f"{end_s:.1f} of {promised_s:.1f} seconds are there"
         return ""
 
-    def _decoded(self) -> Iterator[VideoFrame]:
-        """Demux and decode, going on after what cannot be read."""
-        import av
-
-        for packet in self._packets():
-            if packet.stream is not self._stream:
-                self.others.append(packet)
-                continue
-            # AVI stores decoding times only (what FFmpeg makes of them in B-frames is wrong): the
-            # n-th picture shown has the n-th of them.
-            if packet.dts is not None and (packet.pts is None or self._format == "avi"):
-                self._decoding_times.append(packet.dts)
-            try:
-                with self._stats.stage("decode"):
-                    frames = list(self._stream.codec_context.decode(packet))
-            except av.error.EOFError:
-                return
-            except (av.FFmpegError, ValueError):
-                self._stats.corrupt += 1
-                if self._decoding_times:
-                    self._decoding_times.pop()
-                continue
-            for frame in frames:
-                self._stats.corrupt += frame.is_corrupt
-                self._shown += 1
-                yield frame
-        if self._stream.codec_context.name != "vp8":  # whose packets need not be shown
-            self._lost = max(0, self._due - self._shown)
-
-    def _packets(self) -> Iterator[Packet[Stream]]:
-        import av
-
-        wanted = self.container.streams if self._path == PIPE else [self._stream]
-        packets = self.container.demux(*wanted)
-        failures = 0
-        while failures < _MAX_CORRUPT_IN_A_ROW:
-            try:
-                with self._stats.stage("demux"):
-                    packet = next(packets)
-            except StopIteration:
-                return
-            except (av.FFmpegError, ValueError):
-                self._stats.corrupt += 1
-                failures += 1
-                packets = self.container.demux(*wanted)
-                continue
-            failures = 0
-            if packet.stream is self._stream:
-                self._seen += packet.size > 0
-                self._due += packet.size > 0 and not packet.is_discard
-            yield packet
-
     def close(self) -> None:
         """Close the file."""
-        self.container.close()
+        self.decoder.close()
