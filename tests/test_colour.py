@@ -264,7 +264,7 @@ def test_gif_and_png_sequence(tmp_path: Path) -> None:
     pictures = sorted(tmp_path.glob("still_*.png"))
     assert [path.name for path in pictures] == [f"still_{n:03d}.png" for n in range(1, 13)]
     for picture, before in zip(pictures, decode(clip), strict=True):
-        assert psnr(decode(picture)[0], before) > 36
+        assert psnr(decode(picture)[0], before) > 34  # the reader converts as well
     assert not list(tmp_path.glob(".*"))
     with pytest.raises(SinkError, match="exists"):
         echo(clip, tmp_path / "still_%03d.png")

@@ -126,6 +126,14 @@ def test_metadata_a_container_cannot_hold_is_said(tmp_path: Path) -> None:
     assert "metadata left out: mp4 cannot hold SCANNER" in echo(clip, tmp_path / "out.mp4").notes
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_tags_that_are_not_utf8_are_carried(suffix: str, tmp_path: Path) -> None:
+    clip = Film(metadata={"title": "Grosse"}).build(tmp_path / f"a{suffix}")
+    clip.write_bytes(clip.read_bytes().replace(b"Grosse", b"Gr\xf6\xdfe!"))
+    assert echo(clip, tmp_path / f"out{suffix}").notes == []
+    assert b"Gr\xf6\xdfe!" in (tmp_path / f"out{suffix}").read_bytes()
+
+
 def test_no_audio(tmp_path: Path) -> None:
     clip = EVERYTHING["all.mkv"].build(tmp_path / "all.mkv")
     outcome = echo(clip, tmp_path / "out.mkv", FileOptions(audio=False))

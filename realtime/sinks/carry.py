@@ -67,10 +67,8 @@ class Carried:
     """
 
     def __init__(self, container: OutputContainer, original: Original) -> None:
-        import av
-
         self._container, self._original, self.notes = container, original, list[str]()
-        self._input = original.container or av.open(str(original.path))
+        self._input = original.container or original.open()
         self._ways: dict[int, _Copied | _Reencoded] = {}
         for stream in self._input.streams:
             if stream.index != original.picture:
@@ -119,13 +117,11 @@ class Carried:
 
     def _attach(self, cover: Stream) -> None:
         """Give Matroska the cover as it wants it: a file attached."""
-        import av
-
         if self._original.container is not None:
             self.notes.append("cover left out: standard input is read once only")
             return
         form = {"mjpeg": "jpeg"}.get(cover.codec_context.name, cover.codec_context.name)
-        with av.open(str(self._original.path)) as container:
+        with self._original.open() as container:
             for packet in container.demux(container.streams[cover.index]):
                 if packet.size:
                     name = f"cover.{'jpg' if form == 'jpeg' else form}"

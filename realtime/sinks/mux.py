@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final, cast
 
 from ..frame import VideoInfo
+from ..sources.decode import TAG_ERRORS
 from .carry import Carried
 from .formats import Settings, configure
 from .original import Original, stream_metadata, wanted_metadata
@@ -36,7 +37,9 @@ class Muxer:
         self._carried: Carried | None = None
         muxer = settings.container.muxer
         options = dict(settings.container.options)
-        self._container = av.open(target, "w", format=muxer, options=options)
+        self._container = av.open(
+            target, "w", format=muxer, options=options, metadata_errors=TAG_ERRORS
+        )
         try:
             self.stream = cast(
                 "VideoStream", self._container.add_stream(settings.encoder, rate=info.fps)
@@ -55,9 +58,7 @@ class Muxer:
             raise
 
     def _describe_picture(self, original: Original) -> None:
-        import av
-
-        container = original.container or av.open(str(original.path))
+        container = original.container or original.open()
         try:
             picture = container.streams[original.picture]
             self.stream.metadata.update(stream_metadata(picture))
@@ -120,7 +121,7 @@ class Muxer:
             if metadata:
                 self._notes.append(f"metadata left out: {name} holds none")
             return
-        with av.open(self._target) as written:
+        with av.open(self._target, metadata_errors=TAG_ERRORS) as written:
             kept = {key.lower() for key in wanted_metadata(written)}
             lost = sorted(key for key in metadata if key.lower() not in kept)
             left = len(written.chapters())

@@ -9,6 +9,7 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from ..sources.decode import TAG_ERRORS
 from ..sources.section import EVERYTHING, Cut
 
 if TYPE_CHECKING:
@@ -39,6 +40,12 @@ class Original:
     container: InputContainer | None = None
     others: deque[Packet[Stream]] | None = None
 
+    def open(self) -> InputContainer:
+        """Open the file once more."""
+        import av
+
+        return av.open(str(self.path), metadata_errors=TAG_ERRORS)
+
 
 def holds(muxer: str, stream: Stream) -> bool:
     """Whether a container takes a copy of the stream: found out by writing a header with it."""
@@ -46,7 +53,7 @@ def holds(muxer: str, stream: Stream) -> bool:
 
     if muxer in PICTURES_ONLY:
         return False
-    trial = av.open(io.BytesIO(), "w", format=muxer)
+    trial = av.open(io.BytesIO(), "w", format=muxer, metadata_errors=TAG_ERRORS)
     try:
         trial.add_stream_from_template(stream)
         trial.start_encoding()

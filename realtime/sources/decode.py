@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 PIPE: Final = Path("-")
+TAG_ERRORS: Final = "surrogateescape"
+"""Tags need not be UTF-8: whatever they are goes into the output byte for byte."""
 _MAX_CORRUPT_IN_A_ROW: Final = 500
 
 
@@ -42,8 +44,9 @@ class Decoder:
     def _open(self) -> InputContainer:
         import av
 
+        name = "pipe:0" if self._path == PIPE else str(self._path)
         try:
-            return av.open("pipe:0" if self._path == PIPE else str(self._path))
+            return av.open(name, metadata_errors=TAG_ERRORS)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise SourceError(
                 f"{self._path} is not a video that can be read "
