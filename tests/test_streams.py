@@ -176,6 +176,14 @@ TIMES = {
     "late picture.mp4": Film(pts=range(90, 102)),
     "late sound.mp4": Film(audio_start=9600),
     "both late.mp4": Film(pts=range(31, 43), audio_start=40_001),
+    "fine offset.mp4": Film(
+        pts=range(31, 43), audio_start=40_001, muxer_options={"movie_timescale": "240000"}
+    ),
+    "gap after a segment.mp4": Film(
+        pts=[0, 1, 2, 3, 4, 10, 1000, 2000, 3000, 3001],
+        time_base=Fraction(1, 1000),
+        options={"bf": "3", "b-adapt": "0"},
+    ),
     "edit list.mp4": Film(pts=range(-5, 12)),
     "no edit list.mp4": Film(muxer_options={"use_editlist": "0"}),
     "fragments.mp4": Film(muxer_options={"movflags": "frag_keyframe+empty_moov"}),
