@@ -1,0 +1,136 @@
+"""Decoded pictures of a file's first film stream, going on after what cannot be read."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ..errors import SourceError
+from ..stats import Stats
+
+if TYPE_CHECKING:
+    from av import Packet, VideoFrame
+    from av.container import InputContainer
+    from av.stream import Stream
+    from av.video.stream import VideoStream
+
+PIPE: Final = Path("-")
+TAG_ERRORS: Final = "surrogateescape"
+"""Tags need not be UTF-8: whatever they are goes into the output byte for byte."""
+_MAX_CORRUPT_IN_A_ROW: Final = 500
+
+
+class Decoder:
+    """Opens a file, or standard input for the path "-", and decodes its first film stream.
+
+    Packets that cannot be decoded are skipped and counted in `stats.corrupt`. `seen` counts the
+    stream's packets, `lost` the pictures that did not come of them. `decoding_times` has those of
+    pictures yet to come, where the file stores no others. Of standard input, which can be read
+    once only, the other streams' packets are put in `others`. Raises SourceError.
+    """
+
+    def __init__(self, path: Path, *, stats: Stats) -> None:
+        self._path, self._stats = path, stats
+        self.seen = self.lost = self._due = self._shown = 0
+        self.decoding_times: deque[int] = deque()
+        self.others: deque[Packet[Stream]] = deque()
+        self.container = self._open()
+        self.stream = self._choose()
+
+    def _open(self) -> InputContainer:
+        import av
+
+        name = "pipe:0" if self._path == PIPE else str(self._path)
+        try:
+            return av.open(name, metadata_errors=TAG_ERRORS)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise SourceError(
+                f"{self._path} is not a video that can be read "
+                f"({getattr(error, 'strerror', None) or error})",
+                hint=f"play it with another player; `file {self._path}` tells what it is",
+            ) from error
+
+    def _choose(self) -> VideoStream:
+        """Take the first stream that is a film, not a cover picture."""
+        from av.stream import Disposition
+
+        for stream in self.container.streams.video:
+            if not stream.disposition & Disposition.attached_pic:
+                if stream.codec_context is None:
+                    self.container.close()
+                    raise SourceError(
+                        f"{self._path}: its picture is in a format this FFmpeg cannot decode",
+                        hint="convert it to H.264 with the program that made it",
+                    )
+                stream.thread_type = "AUTO"
+                return stream
+        self.container.close()
+        raise SourceError(f"{self._path} has no picture, only sound", hint="name a video file")
+
+    def seek(self, begin_s: Fraction) -> None:
+        """Go to the key frame before `begin_s`; without an index, read from the beginning."""
+        import av
+
+        with contextlib.suppress(av.FFmpegError):
+            self.container.seek(max(0, int(begin_s * 1_000_000)))
+
+    def frames(self) -> Iterator[VideoFrame]:
+        """Yield every picture in the order of showing. Once."""
+        import av
+
+        unordered = self.container.format.name == "avi"
+        for packet in self._packets():
+            if packet.stream is not self.stream:
+                self.others.append(packet)
+                continue
+            # AVI stores decoding times only (what FFmpeg makes of them in B-frames is wrong): the
+            # n-th picture shown has the n-th of them.
+            if packet.dts is not None and (packet.pts is None or unordered):
+                self.decoding_times.append(packet.dts)
+            try:
+                with self._stats.stage("decode"):
+                    frames = list(self.stream.codec_context.decode(packet))
+            except av.error.EOFError:
+                return
+            except (av.FFmpegError, ValueError):
+                self._stats.corrupt += 1
+                if self.decoding_times:
+                    self.decoding_times.pop()
+                continue
+            for frame in frames:
+                self._stats.corrupt += frame.is_corrupt
+                self._shown += 1
+                yield frame
+        if self.stream.codec_context.name != "vp8":  # whose packets need not be shown
+            self.lost = max(0, self._due - self._shown)
+
+    def _packets(self) -> Iterator[Packet[Stream]]:
+        import av
+
+        wanted = self.container.streams if self._path == PIPE else [self.stream]
+        packets = self.container.demux(*wanted)
+        failures = 0
+        while failures < _MAX_CORRUPT_IN_A_ROW:
+            try:
+                with self._stats.stage("demux"):
+                    packet = next(packets)
+            except StopIteration:
+                return
+            except (av.FFmpegError, ValueError):
+                self._stats.corrupt += 1
+                failures += 1
+                packets = self.container.demux(*wanted)
+                continue
+            failures = 0
+            if packet.stream is self.stream:
+                self.seen += packet.size > 0
+                self._due += packet.size > 0 and not packet.is_discard
+            yield packet
+
+    def close(self) -> None:
+        """Close the file."""
+        self.container.close()
