@@ -60,7 +60,13 @@ class Frame:
     time_base: Fraction
     born_s: float
     """When it was captured, on `time.monotonic`'s clock."""
+    photo: Image | None = None
+    """Of a painting: what it was painted from, for a sink that compares."""
 
     def with_image(self, image: Image) -> Frame:
         """Return the same moment with another picture."""
         return dataclasses.replace(self, image=image)
+
+    def painted(self, painting: Image) -> Frame:
+        """Return the same moment as a painting of this photo."""
+        return dataclasses.replace(self, image=painting, photo=self.image)

@@ -292,7 +292,16 @@ def test_the_flags_are_frozen() -> None:
     assert flags == {
         *("-h", "--help", "-o", "--output", "--demo", "--webcam", "--style", "--strength"),
         *("--size", "--force", "--allow-truncated", "--no-window", "--seconds"),
-        *("--camera-size", "--engine", "--device", "--precision", "--style-range", "--json"),
+        *("--virtual-camera", "--virtual-camera-size", "--virtual-camera-fps", "--camera-fps"),
+        *(
+            "--mirror",
+            "--camera-size",
+            "--engine",
+            "--device",
+            "--precision",
+            "--style-range",
+            "--json",
+        ),
         "--version",
     }
 

@@ -1,0 +1,153 @@
+"""The live job: a camera into a window, a virtual camera, a recording, or any of them at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import ExitStack, closing
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .controls import Controls
+from .dashboard import LiveSink, describe
+from .engines import Engine, open_engine
+from .fit import fit
+from .pipeline import run
+from .sinks import Sink
+from .sinks.recording import RecordingSink
+from .sources import Source, Wish, open_live
+from .sources.camera import prepare_opencv
+from .stats import Stats
+from .styles import Style, built_in
+from .stylize import Look, Outcome, open_output, opened, stop_on_signals
+from .switch import SwitchingEngine
+from .threads import Threads
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclasses.dataclass(frozen=True)
+class VirtualCamera:
+    """The virtual camera to fill: `device` None is the system's own; (height, width) and rate are
+    held whatever the source does.
+    """
+
+    device: str | None = None
+    size: tuple[int, int] = (720, 1280)
+    fps: Fraction = Fraction(30)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outputs:
+    """Where a live picture goes."""
+
+    window: bool = True
+    file: Path | None = None
+    virtual_camera: VirtualCamera | None = None
+    force: bool = False
+
+
+def stylize_live(
+    name: str,
+    look: Look,
+    outputs: Outputs,
+    *,
+    console: Console,
+    wish: Wish = Wish(),  # noqa: B008 - frozen
+    mirror: bool = False,
+    seconds: float | None = None,
+) -> Outcome:
+    """Stylize a camera, or a file as if live, for as long as it goes on.
+
+    Ends with the source, after `seconds`, when the window is closed, or on Ctrl-C. Raises
+    StylecamError with the remedy.
+    """
+    from .sinks.window import WindowSink, display_problem, require_display
+
+    prepare_opencv()
+    stats, threads, notes = Stats(), Threads(), list[str]()
+    window = outputs.window
+    if window and (outputs.file or outputs.virtual_camera) and display_problem():
+        notes.append(f"no window: {display_problem()}; {_without_window(outputs)}")
+        window = False
+    if window:
+        require_display()
+    with opened([]) as sinks, ExitStack() as stack:
+        where = _open_virtual_camera(outputs.virtual_camera, sinks, stats)
+        source = _open_source(name, wish, mirror=mirror, stats=stats, threads=threads)
+        stack.enter_context(closing(source))
+        if outputs.file is not None:
+            sinks.append(open_output(outputs.file, source, sound_from=None, force=outputs.force))
+        into = fit(source.info.height, source.info.width, size=look.size)
+        height, width = into.padded
+
+        def load(style: Style) -> Engine:
+            return open_engine(look.engine, style, height=height, width=width, live=True)
+
+        engine = stack.enter_context(closing(SwitchingEngine(look.style, load)))
+        recording = RecordingSink(
+            lambda path: open_output(path, source, sound_from=None, force=False)
+        )
+        controls = Controls(engine, built_in(), recording, stats, strength=look.strength)
+        shown = WindowSink(lines=controls.lines, wish=controls.wish) if window else None
+        if shown is not None:
+            sinks += [recording, shown]
+        status = LiveSink(
+            console,
+            stats,
+            title=lambda: " | ".join([source.info.description, *where]),
+            engine=lambda: f"{engine.style.name} | {engine.description}",
+        )
+        sinks.append(status)
+
+        def waiting() -> None:
+            if shown is not None:
+                shown.idle()
+            status.idle()
+
+        stack.enter_context(stop_on_signals(threads))
+        stack.enter_context(threads)
+        run(
+            source,
+            engine,
+            sinks,
+            fit=into,
+            threads=threads,
+            stats=stats,
+            strength=controls.strength,
+            seconds=seconds,
+            waiting=waiting,
+        )
+        outcome = Outcome(outputs.file, stats, engine.description, threads.stopping, notes)
+    console.print(f"{source.info.description}: {describe(stats)}", highlight=False)
+    return outcome
+
+
+def _open_source(name: str, wish: Wish, *, mirror: bool, stats: Stats, threads: Threads) -> Source:
+    source = open_live(
+        name, stats=stats, sleep=threads.sleep, stopped=lambda: threads.stopping, wish=wish
+    )
+    if not mirror:
+        return source
+    from .sources.mirror import MirrorSource
+
+    return MirrorSource(source)
+
+
+def _open_virtual_camera(
+    wanted: VirtualCamera | None, sinks: list[Sink], stats: Stats
+) -> list[str]:
+    """Open it, if wanted, before the source, so that a call lists it early; say what it is."""
+    if wanted is None:
+        return []
+    from .sinks.virtual_camera import VirtualCameraSink
+
+    height, width = wanted.size
+    sink = VirtualCameraSink(wanted.device, height=height, width=width, fps=wanted.fps, stats=stats)
+    sinks.append(sink)
+    return [sink.description]
+
+
+def _without_window(outputs: Outputs) -> str:
+    return "virtual camera only" if outputs.virtual_camera else "recording only"
