@@ -281,8 +281,8 @@ def _cameras(argv: list[str]) -> int:
         print("no cameras; without one: stylecam --webcam pattern, or --webcam clip.mp4")
     for camera in () if options.json else found:
         print(f"{camera.use:14} {camera.name}{f'  [{camera.note}]' if camera.note else ''}")
-        if camera.modes:
-            print(f"{'':14} {camera.summary()}")
+        for line in camera.summary():
+            print(f"{'':14} {line}")
     return 0
 
 

@@ -20,6 +20,7 @@ _ASK_WINDOWS: Final = (
     "Where-Object PNPClass -in Camera,Image | Select-Object -ExpandProperty Name)",
 )
 _TIMEOUT_S: Final = 20
+_SHOWN: Final = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,15 +37,23 @@ class Camera:
         modes = [mode._asdict() | {"fps": round(float(mode.fps), 2)} for mode in self.modes]
         return {"use": self.use, "name": self.name, "note": self.note, "modes": modes}
 
-    def summary(self) -> str:
-        """Return the modes in one line: each format's largest sizes, with their rates."""
-        formats: dict[str, list[v4l2.Mode]] = {}
+    def summary(self) -> list[str]:
+        """Return lines of formats that have the same modes: the four largest, with their rates."""
+        formats: dict[str, dict[tuple[int, int], v4l2.Mode]] = {}
         for mode in self.modes:
-            formats.setdefault(mode.fourcc, []).append(mode)
-        return "; ".join(
-            f"{fourcc} " + ", ".join(_short(mode) for mode in sorted(modes, key=_area)[-4:][::-1])
-            for fourcc, modes in formats.items()
-        )
+            known = formats.setdefault(mode.fourcc, {}).get((mode.height, mode.width))
+            if known is None or known.fps < mode.fps:
+                formats[mode.fourcc][mode.height, mode.width] = mode
+        alike: dict[str, list[str]] = {}
+        for fourcc, modes in formats.items():
+            largest = sorted(modes.values(), key=_area)[-_SHOWN:][::-1]
+            alike.setdefault(", ".join(map(_short, largest)), []).append(fourcc)
+        return [f"{_some(fourccs)}: {modes}" for modes, fourccs in alike.items()]
+
+
+def _some(fourccs: list[str]) -> str:
+    more = len(fourccs) - _SHOWN
+    return " ".join(fourccs[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _area(mode: v4l2.Mode) -> int:
