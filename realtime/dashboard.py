@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _REFRESH_S: Final = 0.1
+_TABLE_EVERY_S: Final = 0.5
+_LINE_EVERY_S: Final = 10.0
 
 
 class ProgressSink:
@@ -77,7 +79,7 @@ class LiveSink:
         from rich.live import Live
 
         self._console, self._stats, self._title, self._engine = console, stats, title, engine
-        self._every_s = 0.5 if console.is_terminal else 10.0
+        self._every_s = _TABLE_EVERY_S if console.is_terminal else _LINE_EVERY_S
         self._shown_s, self._trouble = time.monotonic(), ""
         # Not refreshed by a thread of its own: frames, or their absence, are beat enough.
         self._live = Live(console=console, auto_refresh=False, transient=True)

@@ -134,10 +134,10 @@ def confirm(camera: pyvirtualcam.Camera, height: int, width: int, fps: Fraction)
     return f"{path} ({v4l2.name_of(path)})"
 
 
-def install() -> str:
+def install(release: Path = Path("/etc/os-release")) -> str:
     """Return the command that installs v4l2loopback on this distribution."""
     try:
-        lines = Path("/etc/os-release").read_text().splitlines()
+        lines = release.read_text().splitlines()
     except OSError:
         lines = []
     said = dict(line.split("=", 1) for line in lines if "=" in line)

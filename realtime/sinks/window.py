@@ -32,19 +32,19 @@ ARROWS: Final = {  # codes of X11, Windows and macOS
     **dict.fromkeys((0xFF51, 0x250000, 0xF702), "previous style"),
 }
 HELP: Final = (
-    "n / p or arrows   next, previous style",
-    "+ / -             stronger, weaker",
-    "hold space        the camera's own picture",
-    "m                 both, side by side",
-    "s                 save a snapshot",
-    "r                 start, stop recording",
-    "f                 full screen",
-    "h                 this help",
-    "q or Esc          quit",
+    "n p  or arrows\tnext, previous style",
+    "+ -\tstronger, weaker",
+    "space, held\tthe camera's own picture",
+    "m\tboth, side by side",
+    "s\tsave a snapshot",
+    "r\tstart, stop recording",
+    "f\tfull screen",
+    "h\tthis help",
+    "q or Esc\tquit",
 )
 HOLD_S: Final = 0.75
 """No event tells that a key was let go: held, it repeats, at first after up to 0.66 s."""
-_OUTLINE, _INK = (0, 0, 0), (255, 255, 255)
+_LEFT, _TAB, _LINE, _SCALE = 12, 150, 22, 0.5
 
 
 def display_problem() -> str:
@@ -115,23 +115,23 @@ class WindowSink:
     def _show(self, frame: Frame) -> None:
         comparing = self._clock() - self._compared_s < HOLD_S
         picture = compose(frame, photo_only=comparing, split=self._split)
-        bgr = self._cv2.cvtColor(picture, self._cv2.COLOR_RGB2BGR)
-        lines = [*self._lines(), *(("", *HELP) if self._help else ())]
-        for row, line in enumerate(lines):
-            for colour, thickness in ((_OUTLINE, 3), (_INK, 1)):
-                where = (12, 26 + 22 * row)
-                self._cv2.putText(
-                    bgr, line, where, self._cv2.FONT_HERSHEY_SIMPLEX, 0.55, colour, thickness
-                )
+        bgr: Image = self._cv2.cvtColor(picture, self._cv2.COLOR_RGB2BGR)  # type: ignore[assignment]
+        write_on(bgr, [*self._lines(), *(HELP if self._help else ())])
         self._cv2.imshow(TITLE, bgr)
 
     def _listen(self) -> None:
         code = self._cv2.waitKeyEx(1)
-        if self._cv2.getWindowProperty(TITLE, self._cv2.WND_PROP_VISIBLE) < 1:
+        if not self._visible():
             raise WindowClosed
         while code != -1:
             self._press(meaning(code))
             code = self._cv2.waitKeyEx(1)
+
+    def _visible(self) -> bool:
+        try:
+            return self._cv2.getWindowProperty(TITLE, self._cv2.WND_PROP_VISIBLE) >= 1
+        except self._cv2.error:  # Qt forgets a window that was closed by its button
+            return False
 
     def _press(self, wish: str) -> None:
         if wish == "quit":
@@ -157,6 +157,26 @@ class WindowSink:
     def abort(self) -> None:
         """Close the window."""
         self.close()
+
+
+def write_on(bgr: Image, lines: list[str]) -> None:
+    """Write lines, a tab in which starts a second column, over a darkened corner of the picture."""
+    import cv2
+
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    parts = [
+        (text, _LEFT + _TAB * column, _LINE * (row + 1))
+        for row, line in enumerate(lines)
+        for column, text in enumerate(line.split("\t"))
+        if text
+    ]
+    if not parts:
+        return
+    right = max(x + cv2.getTextSize(text, font, _SCALE, 1)[0][0] for text, x, _ in parts)
+    corner = bgr[: _LINE * len(lines) + _LINE // 2, : right + _LEFT]
+    corner //= 3
+    for text, x, y in parts:
+        cv2.putText(bgr, text, (x, y), font, _SCALE, (255, 255, 255), 1, cv2.LINE_AA)
 
 
 def meaning(code: int) -> str:
