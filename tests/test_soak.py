@@ -1,6 +1,6 @@
 """Long runs: memory, threads and handles stay as they are.
 
-    STYLECAM_SOAK=50000 pytest tests/test_soak.py
+    STYLECAM_SOAK=50000 pytest -s tests/test_soak.py
 
 runs 50,000 frames through each way instead of 3,000: some minutes, half an hour for the network.
 """
@@ -69,6 +69,7 @@ def test_nothing_grows(engine: str, live: bool) -> None:
             sinks = [watch, Enough()]
             run(source, opened, sinks, fit=fit(96, 128), threads=threads, stats=stats)
     (early, late) = watch.seen.values()
+    print(f"{engine}, live {live}: {early} became {late}; {stats.frames}, {stats.dropped} dropped")
     assert abs(late[0] - early[0]) <= 0.02 * early[0], f"{early[0]} bytes became {late[0]}"
     assert late[1:] == early[1:]
     assert stats.dropped == 0 or live
