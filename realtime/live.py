@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from .controls import Controls
 from .dashboard import LiveSink, describe
 from .engines import Engine, open_engine
+from .errors import SourceError
 from .fit import fit
 from .pipeline import run
 from .sinks import Sink
 from .sinks.recording import RecordingSink
 from .sources import Source, Wish, open_live
-from .sources.camera import prepare_opencv
+from .sources.camera import device_path, prepare_opencv
 from .stats import Stats
 from .styles import Style, built_in
 from .stylize import Look, Outcome, open_output, opened, stop_on_signals
@@ -74,7 +75,7 @@ def stylize_live(
     if window:
         require_display()
     with opened([]) as sinks, ExitStack() as stack:
-        where = _open_virtual_camera(outputs.virtual_camera, sinks, stats)
+        where = _open_virtual_camera(outputs.virtual_camera, sinks, stats, source=name)
         source = _open_source(name, wish, mirror=mirror, stats=stats, threads=threads)
         stack.enter_context(closing(source))
         if outputs.file is not None:
@@ -136,7 +137,7 @@ def _open_source(name: str, wish: Wish, *, mirror: bool, stats: Stats, threads: 
 
 
 def _open_virtual_camera(
-    wanted: VirtualCamera | None, sinks: list[Sink], stats: Stats
+    wanted: VirtualCamera | None, sinks: list[Sink], stats: Stats, *, source: str
 ) -> list[str]:
     """Open it, if wanted, before the source, so that a call lists it early; say what it is."""
     if wanted is None:
@@ -146,6 +147,11 @@ def _open_virtual_camera(
     height, width = wanted.size
     sink = VirtualCameraSink(wanted.device, height=height, width=width, fps=wanted.fps, stats=stats)
     sinks.append(sink)
+    if device_path(source) == sink.device:
+        raise SourceError(
+            f"{sink.device} cannot be both the camera and the virtual camera",
+            hint="name another with --webcam; stylecam cameras lists them",
+        )
     return [sink.description]
 
 

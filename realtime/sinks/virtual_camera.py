@@ -50,6 +50,7 @@ class VirtualCameraSink:
         import numpy as np
 
         self._camera, self.description = _open(device, height, width, fps)
+        self.device: str = self._camera.device
         self._canvas: Image = np.zeros((height, width, 3), np.uint8)
         self._stats, self._clock, self._period_s = stats, clock, float(1 / fps)
         self._newest: tuple[Image, float] | None = None

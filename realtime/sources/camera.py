@@ -55,8 +55,9 @@ class CameraSource:
         self._wish, self._stats = wish, stats or Stats()
         self._sleep, self._stopped = sleep, stopped
         self._network = "://" in name
+        if not self._network:
+            name = device_path(name)
         if sys.platform == "linux" and not self._network:
-            name = _device_path(name)
             _check_device(name)
         self._name, self._label = name, v4l2.name_of(name)
         capture = _open(name, wish)
@@ -212,8 +213,12 @@ def choose_format(modes: list[v4l2.Mode], wish: Wish) -> str:
     return "MJPG" if any(mode.fourcc == "MJPG" for mode in (fits or modes)) else ""
 
 
-def _device_path(name: str) -> str:
-    """An index or name as a path; "auto" is the first camera that is not a virtual one."""
+def device_path(name: str) -> str:
+    """Return what to open for an index, a name or a path; "auto" is the first camera that is not a
+    virtual one. Only on Linux are there paths and names.
+    """
+    if sys.platform != "linux":
+        return "0" if name == "auto" else name
     if name.isdigit():
         return f"/dev/video{name}"
     found = v4l2.devices()

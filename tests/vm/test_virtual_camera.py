@@ -130,6 +130,10 @@ def test_doctor_and_cameras_tell_of_the_chain() -> None:
             ["there is no /dev/video77", "/dev/video20 (stylecam)"],
         ),
         (
+            ["--webcam", OUTPUT, "--virtual-camera", "--no-window"],
+            ["/dev/video20 cannot be both the camera and the virtual camera"],
+        ),
+        (
             ["--webcam", WEBCAM, "--virtual-camera", WEBCAM, "--no-window"],
             ["is a real camera, not a virtual one"],
         ),
