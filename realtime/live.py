@@ -142,17 +142,17 @@ def _open_virtual_camera(
     """Open it, if wanted, before the source, so that a call lists it early; say what it is."""
     if wanted is None:
         return []
-    from .sinks.virtual_camera import VirtualCameraSink
+    from .sinks.virtual_camera import VirtualCameraSink, open_camera
 
     height, width = wanted.size
-    sink = VirtualCameraSink(wanted.device, height=height, width=width, fps=wanted.fps, stats=stats)
-    sinks.append(sink)
-    if device_path(source) == sink.device:
+    camera, description = open_camera(wanted.device, height=height, width=width, fps=wanted.fps)
+    sinks.append(VirtualCameraSink(camera, stats=stats))
+    if device_path(source) == camera.device:
         raise SourceError(
-            f"{sink.device} cannot be both the camera and the virtual camera",
+            f"{camera.device} cannot be both the camera and the virtual camera",
             hint="name another with --webcam; stylecam cameras lists them",
         )
-    return [sink.description]
+    return [description]
 
 
 def _without_window(outputs: Outputs) -> str:

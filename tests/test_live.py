@@ -40,7 +40,12 @@ from stylecam.realtime.sinks import NullSink
 from stylecam.realtime.sinks.file import FileSink
 from stylecam.realtime.sinks.loopback import LOAD, install
 from stylecam.realtime.sinks.recording import RecordingSink
-from stylecam.realtime.sinks.virtual_camera import INSTALL, VirtualCameraSink, letterbox
+from stylecam.realtime.sinks.virtual_camera import (
+    INSTALL,
+    VirtualCameraSink,
+    letterbox,
+    open_camera,
+)
 from stylecam.realtime.sinks.window import compose, meaning, write_on
 from stylecam.realtime.sources import Wish
 from stylecam.realtime.sources.camera import choose_format
@@ -111,6 +116,85 @@ def mode(text: str) -> v4l2.Mode:
     return v4l2.Mode(fourcc, int(width), int(height), Fraction(fps))
 
 
+class Listed:
+    """A virtual camera, to pyvirtualcam's contract, that keeps what it is sent and when."""
+
+    def __init__(self, *, width: int, height: int, **_: object) -> None:
+        self.size, self.closed = (height, width, 3), False
+        self.sent: list[tuple[float, np.ndarray]] = []
+        self.fail_at: int | None = None
+        Listed.last = self
+
+    last: Listed
+
+    def send(self, frame: np.ndarray) -> None:
+        if len(self.sent) == self.fail_at:
+            raise RuntimeError("the device is gone")
+        self.sent.append((time.monotonic(), frame.reshape(self.size).copy()))
+
+    def device(self) -> str:
+        return "listed"
+
+    def native_fourcc(self) -> None:
+        return None
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def listed() -> Iterator[tuple[VirtualCameraSink, Listed, Stats]]:
+    pyvirtualcam = pytest.importorskip("pyvirtualcam")
+    pyvirtualcam.register_backend("listed", Listed)
+    stats = Stats()
+    sink = VirtualCameraSink(pyvirtualcam.Camera(64, 36, 50, backend="listed"), stats=stats)
+    yield sink, Listed.last, stats
+    sink.close()
+    assert Listed.last.closed
+
+
+def grey(value: int) -> Frame:
+    return Frame(np.full((36, 64, 3), value, np.uint8), 0, Fraction(1), time.monotonic())
+
+
+def test_the_virtual_camera_has_one_rate_whatever_comes(
+    listed: tuple[VirtualCameraSink, Listed, Stats],
+) -> None:
+    """Black at first, then each newest picture, then the last one for as long as none comes."""
+    sink, camera, stats = listed
+    time.sleep(0.2)
+    for value in range(1, 41):  # twice the rate: every other one is never sent
+        sink.write(grey(value))
+        time.sleep(0.01)
+    time.sleep(0.4)
+    sink.close()
+    shown = [int(picture[18, 32, 0]) for _, picture in camera.sent]
+    times_s = [at for at, _ in camera.sent]
+    assert shown[0] == 0
+    assert shown == sorted(shown)
+    assert shown[-1] == 40
+    assert shown.count(40) >= 10
+    assert len(shown) / (times_s[-1] - times_s[0]) == pytest.approx(50, rel=0.12)
+    assert stats.repeated >= 9
+
+
+def test_a_virtual_camera_that_fails_is_told_with_the_next_picture(
+    listed: tuple[VirtualCameraSink, Listed, Stats],
+) -> None:
+    sink, camera, _ = listed
+    camera.fail_at = len(camera.sent) + 2
+
+    def keep_writing() -> None:
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            sink.write(grey(5))
+            time.sleep(0.01)
+
+    with pytest.raises(SinkError, match="takes no more pictures: the device is gone") as caught:
+        keep_writing()
+    assert "stylecam doctor" in caught.value.hint
+
+
 WEBCAM = [
     mode(text)
     for text in ("YUYV 640 480 30", "YUYV 1280 720 10", "MJPG 640 480 30", "MJPG 1280 720 30")
@@ -144,7 +228,7 @@ def test_a_camera_is_summed_up() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="v4l2loopback")
 def test_no_virtual_camera_names_the_command() -> None:
     with pytest.raises(SinkError, match="v4l2loopback: ") as caught:
-        VirtualCameraSink()
+        open_camera()
     assert caught.value.hint.endswith(LOAD)
     assert "exclusive_caps=1 card_label=stylecam" in LOAD
 

@@ -29,30 +29,26 @@ _LATE_PERIODS: Final = 3
 
 
 class VirtualCameraSink:
-    """Shows the newest picture at a fixed size and rate, whatever comes in: letterboxed, never
-    stretched; the last one again when no new one came; black before the first.
+    """Shows the newest picture at a camera's fixed size and rate, whatever comes in: letterboxed,
+    never stretched; the last one again when no new one came; black before the first.
 
-    A thread of its own sends, so a slow engine or a stalled camera never changes the rate. The
-    devices convert RGB to YUV by BT.601, which is what their readers take it for. Raises SinkError
-    with the command that mends it on this system.
+    A thread of its own sends, so a slow engine or a stalled source never changes the rate. The
+    devices convert RGB to YUV by BT.601, which is what their readers take it for. `camera` comes
+    from `open_camera` and is closed with the sink.
     """
 
     def __init__(
         self,
-        device: str | None = None,
+        camera: pyvirtualcam.Camera,
         *,
-        height: int = 720,
-        width: int = 1280,
-        fps: Fraction = Fraction(30),
         stats: Stats | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         import numpy as np
 
-        self._camera, self.description = _open(device, height, width, fps)
-        self.device: str = self._camera.device
-        self._canvas: Image = np.zeros((height, width, 3), np.uint8)
-        self._stats, self._clock, self._period_s = stats, clock, float(1 / fps)
+        self._camera, self._stats, self._clock = camera, stats or Stats(), clock
+        self._canvas: Image = np.zeros((camera.height, camera.width, 3), np.uint8)
+        self._period_s = 1 / camera.fps
         self._newest: tuple[Image, float] | None = None
         self._shown: tuple[Image, float] | None = None
         self._due_s, self._open = clock(), True
@@ -69,7 +65,7 @@ class VirtualCameraSink:
             letterbox(newest[0], self._canvas)
             waited_s = self._clock() - newest[1]
             self._shown = newest
-        elif self._shown is not None and self._stats is not None:
+        elif self._shown is not None:
             self._stats.repeated += 1
         try:
             self._camera.send(self._canvas)
@@ -117,9 +113,13 @@ def letterbox(image: Image, canvas: Image) -> None:
     canvas[top : top + inner_h, left : left + inner_w] = image
 
 
-def _open(
-    device: str | None, height: int, width: int, fps: Fraction
+def open_camera(
+    device: str | None = None, *, height: int = 720, width: int = 1280, fps: Fraction = Fraction(30)
 ) -> tuple[pyvirtualcam.Camera, str]:
+    """Open a virtual camera, the system's own if `device` is None; return it and what it is.
+
+    Raises SinkError with the command that mends it on this system.
+    """
     if height % 2 or width % 2:
         raise SinkError(
             f"a virtual camera cannot be {width}x{height}: its sides must be even",

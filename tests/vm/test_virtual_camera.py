@@ -17,6 +17,9 @@ if "STYLECAM_VM" not in os.environ:
     pytest.skip("needs real cameras: tests/vm/README.md", allow_module_level=True)
 
 import cv2
+from stylecam.realtime.cli import main
+from stylecam.realtime.errors import SinkError
+from stylecam.realtime.sinks.loopback import LOAD, choose, examine
 from vm.devices import (
     OUTPUT,
     WEBCAM,
@@ -120,7 +123,7 @@ def test_a_reader_that_stays_is_told_of(photo: np.ndarray) -> None:
         reader.release()
 
 
-def test_doctor_and_cameras_tell_of_the_chain() -> None:
+def test_what_cannot_be_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, says in (
         (["cameras"], ["vivid", "YUYV", "640x480", "stylecam  [virtual, nobody writes to it]"]),
         (["--webcam", OUTPUT, "-o", "/tmp/x.mp4"], ["nobody writes to"]),
@@ -138,26 +141,24 @@ def test_doctor_and_cameras_tell_of_the_chain() -> None:
             ["is a real camera, not a virtual one"],
         ),
     ):
-        done = subprocess.run(
-            ["stylecam", *arguments], capture_output=True, text=True, timeout=60, check=False
-        )
-        assert done.returncode == (arguments != ["cameras"]), done.stderr
+        code = main(arguments)
+        told = capsys.readouterr()
+        assert code == (arguments != ["cameras"]), told.err
         for text in says:
-            assert text in done.stdout + done.stderr
+            assert text in told.out + told.err
 
 
 def test_without_the_module_the_command_is_named() -> None:
     subprocess.run(["modprobe", "-r", "v4l2loopback"], check=True)
-    tool = Tool("--engine", "echo")
-    assert tool.process.wait(60) == 1
-    load = "sudo modprobe v4l2loopback exclusive_caps=1 card_label=stylecam"
-    assert load in tool.said()
+    with pytest.raises(SinkError) as caught:
+        choose(None)
+    assert caught.value.hint == LOAD
     subprocess.run(["modprobe", "v4l2loopback", "video_nr=20", "card_label=other"], check=True)
-    script = (
-        "from stylecam.realtime.sinks.loopback import examine\n"
-        "for link in examine(): print(link.name, link.ok, link.remedy)"
-    )
-    done = subprocess.run(["python", "-c", script], capture_output=True, text=True, check=True)
-    assert "exclusive_caps False close what uses the camera, then: " in done.stdout
+    links = {link.name: link for link in examine()}
+    assert links["loopback device"].found == "/dev/video20 (other)"
+    assert not links["exclusive_caps"].ok
+    assert links["exclusive_caps"].remedy.endswith(f"sudo modprobe -r v4l2loopback && {LOAD}")
     subprocess.run(["modprobe", "-r", "v4l2loopback"], check=True)
-    subprocess.run([*load.split()[1:], "video_nr=20"], check=True)
+    subprocess.run([*LOAD.split()[1:], "video_nr=20"], check=True)  # as a user would
+    assert all(link.ok for link in examine())
+    assert choose("stylecam") == choose("20") == choose(None) == OUTPUT
