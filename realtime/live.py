@@ -64,7 +64,7 @@ def stylize_live(
     Ends with the source, after `seconds`, when the window is closed, or on Ctrl-C. Raises
     StylecamError with the remedy.
     """
-    from .sinks.window import WindowSink, display_problem, require_display
+    from .sinks.window import WindowSink, display_problem
 
     prepare_opencv()
     stats, threads, notes = Stats(), Threads(), list[str]()
@@ -72,9 +72,11 @@ def stylize_live(
     if window and (outputs.file or outputs.virtual_camera) and display_problem():
         notes.append(f"no window: {display_problem()}; {_without_window(outputs)}")
         window = False
-    if window:
-        require_display()
     with opened([]) as sinks, ExitStack() as stack:
+        # First of all: once PyAV is loaded, its libxcb beside Qt's, opening a window hangs.
+        shown = WindowSink() if window else None
+        if shown is not None:
+            sinks.append(shown)
         where = _open_virtual_camera(outputs.virtual_camera, sinks, stats, source=name)
         source = _open_source(name, wish, mirror=mirror, stats=stats, threads=threads)
         stack.enter_context(closing(source))
@@ -91,9 +93,9 @@ def stylize_live(
             lambda path: open_output(path, source, sound_from=None, force=False)
         )
         controls = Controls(engine, built_in(), recording, stats, strength=look.strength)
-        shown = WindowSink(lines=controls.lines, wish=controls.wish) if window else None
         if shown is not None:
-            sinks += [recording, shown]
+            shown.attach(controls.lines, controls.wish)
+            sinks.append(recording)
         status = LiveSink(
             console,
             stats,

@@ -175,7 +175,10 @@ def loopback_loaded() -> bool:
 
 def loopback_built() -> bool:
     """Whether the running kernel has v4l2loopback to load."""
-    return any(Path("/lib/modules", os.uname().release).rglob("v4l2loopback.ko*"))
+    with contextlib.suppress(OSError):
+        known = Path("/lib/modules", os.uname().release, "modules.dep").read_text()
+        return "/v4l2loopback.ko" in known
+    return False
 
 
 def exclusive_caps() -> bool:

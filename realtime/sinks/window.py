@@ -67,23 +67,17 @@ def require_display() -> None:
 
 
 class WindowSink:
-    """Shows each frame with `lines()` over it; tells `wish` what a key asks for that is not the
-    window's own matter, and of which frame. Only in the main thread.
-    """
+    """Shows each frame, and hears keys. Only in the main thread."""
 
-    def __init__(
-        self,
-        *,
-        lines: Callable[[], list[str]] = list,
-        wish: Callable[[str, Frame], None] = lambda _, __: None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         require_display()  # OpenCV would abort the whole process
         # opencv-python ships Qt without fonts and Qt says so a dozen times; captions are OpenCV's.
         os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
         import cv2
 
-        self._cv2, self._lines, self._wish, self._clock = cv2, lines, wish, clock
+        self._cv2, self._clock = cv2, clock
+        self._lines: Callable[[], list[str]] = list
+        self._wish: Callable[[str, Frame], None] = lambda _, __: None
         self._frame: Frame | None = None
         self._compared_s = -HOLD_S
         self._open, self._sized = True, False
@@ -96,6 +90,12 @@ class WindowSink:
                 hint="pip uninstall opencv-python-headless; "
                 "pip install --force-reinstall opencv-python",
             ) from error
+
+    def attach(self, lines: Callable[[], list[str]], wish: Callable[[str, Frame], None]) -> None:
+        """From now on write `lines()` over the picture, and tell `wish` what a key asks for that is
+        not the window's own matter, and of which frame.
+        """
+        self._lines, self._wish = lines, wish
 
     def write(self, frame: Frame) -> None:
         """Show the frame and look for keys. Raises WindowClosed when the viewer is done."""
