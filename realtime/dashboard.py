@@ -10,8 +10,7 @@ from .frame import Frame
 from .stats import Stats, percentiles
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
+    from rich.console import Console, RenderableType
 
 _REFRESH_S: Final = 0.1
 _TABLE_EVERY_S: Final = 0.5
@@ -106,19 +105,19 @@ class LiveSink:
         else:
             self._console.print(describe(self._stats), highlight=False)
 
-    def _table(self) -> Table:
+    def _table(self) -> RenderableType:
+        from rich.console import Group
         from rich.table import Table
 
         stats = self._stats
-        table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
-        table.title = f"{self._title()}\n{self._engine()}\n{_counts(stats)}"
-        table.caption = stats.trouble or "Ctrl-C stops"
+        table = Table(box=None, pad_edge=False, header_style="bold")
         for column in ("stage", "p50 ms", "p99 ms"):
             table.add_column(column, justify="left" if column == "stage" else "right")
         for name, kept in list(stats.stages.items()):
             part = percentiles(list(kept))
             table.add_row(name, f"{part.p50:.1f}", f"{part.p99:.1f}")
-        return table
+        below = stats.trouble or "Ctrl-C stops"
+        return Group(self._title(), self._engine(), _counts(stats), table, below)
 
     def close(self) -> None:
         """Take the table away."""
