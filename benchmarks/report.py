@@ -15,20 +15,25 @@ END: Final = "<!-- end of figures -->"
 
 
 def renew_readme(*, folder: Path = rows.RESULTS, readme: Path = README) -> str:
-    """Replace what stands between the two marks in `readme` and return the new table.
+    """Replace the table in `readme` and return the new one. Raises StylecamError as `renew`."""
+    table = figures(folder)
+    renew(readme, BEGIN, END, table)
+    return table
+
+
+def renew(path: Path, begin: str, end: str, text: str) -> None:
+    """Replace what stands between two marks in a file.
 
     Raises StylecamError when the file or the marks are not there.
     """
-    text = readme.read_text(encoding="utf-8") if readme.exists() else ""
-    if BEGIN not in text or END not in text:
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    if begin not in before or end not in before:
         raise StylecamError(
-            f"{readme} has no place for the figures", hint="run it in a clone of the project"
+            f"{path} has no place for the figures", hint="run it in a clone of the project"
         )
-    table = figures(folder)
-    head, rest = text.split(BEGIN, 1)
-    tail = rest.split(END, 1)[1]
-    readme.write_text(f"{head}{BEGIN}\n{table}\n{END}{tail}", encoding="utf-8")
-    return table
+    head, rest = before.split(begin, 1)
+    tail = rest.split(end, 1)[1]
+    path.write_text(f"{head}{begin}\n{text}\n{end}{tail}", encoding="utf-8")
 
 
 def figures(folder: Path = rows.RESULTS) -> str:
@@ -55,11 +60,31 @@ def figures(folder: Path = rows.RESULTS) -> str:
             f"| whole command, against {row['peer']} | {row['our_fps']:.0f} fps to its "
             f"{row['peer_fps']:.0f} | | {row['ratio']:.1f} times its speed |"
         )
+    lines += quality_table(folder)
     taken = rows.read("pipeline", folder=folder) or rows.read("engine", folder=folder)
     if taken:
         last = taken[-1]
         lines += ["", f"{last['cores']} cores of {last['cpu']}, {last['date'][:10]}."]
     return "\n".join(lines)
+
+
+def quality_table(folder: Path = rows.RESULTS) -> list[str]:
+    """Return the newest quality rows as lines of a Markdown table."""
+    found = _newest("quality", ("style", "statistics"), folder)
+    if not found:
+        return []
+    lines = [
+        "",
+        "| style | coverage | st-LPIPS | shimmer | noise gain | far change |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in sorted(found, key=lambda row: ("one_of" in row, row["style"])):
+        coverage = f"{row['coverage']:.2f}" if "coverage" in row else ""
+        lines.append(
+            f"| {row['style']} | {coverage} | {row['st_lpips']:.2f} | {row['mean_shimmer']:.1f}"
+            f" | {row['noise_gain']:.1f} | {row['far_change']:.2f} |"
+        )
+    return lines
 
 
 def _newest(name: str, keys: tuple[str, ...], folder: Path) -> list[dict[str, Any]]:

@@ -9,11 +9,12 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 
 from .errors import StylecamError, UsageError
 
 if TYPE_CHECKING:
+    from .outputs import FileOptions
     from .stylize import Look
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -24,7 +25,9 @@ examples:
   stylecam --demo                               try it on the clip that comes with it
   stylecam clip.mp4                             makes clip.great-wave.mp4, sound kept
   stylecam clip.mp4 -o out.mkv --style starry-night
+  stylecam clip.mp4 --style great-wave:0.6,starry-night:0.4    a blend of two
   stylecam photo.jpg -o painted.jpg --strength 0.7
+  stylecam *.mp4 -o out/                        one after another; the same command goes on
   stylecam clip.mp4 --size 360                  work at 360 lines: faster; the output keeps its size
   stylecam --webcam                             your camera in a window; q quits
   stylecam --webcam 1 -o call.mp4               the second camera, shown and recorded
@@ -35,6 +38,7 @@ examples:
 more commands:
   stylecam cameras     the cameras here, by name, with what they can send
   stylecam styles      the built-in styles, their artists and licences
+  stylecam train -h    a style of your own from any painting
   stylecam doctor      what this machine has, and what to do about what it lacks
   stylecam bench -h    measure speed and latency here
 """
@@ -80,8 +84,14 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("input", nargs="?", type=Path, metavar="INPUT", help="a video or a photo")
-    made.add_argument("-o", "--output", type=Path, help="where to; the suffix decides the format")
+    made.add_argument(
+        "inputs", nargs="*", type=Path, metavar="INPUT", help="videos or photos; - is stdin"
+    )
+    made.add_argument(
+        "-o",
+        "--output",
+        help="where to; the suffix decides the format; - is stdout, NAME/ a folder",
+    )
     made.add_argument("--demo", action="store_true", help="stylize the bundled clip")
     made.add_argument(
         "--webcam",
@@ -110,9 +120,25 @@ def parser() -> argparse.ArgumentParser:
     )
     live.add_argument("--seconds", type=float, help="stop after so many seconds")
     look = made.add_argument_group("look")
-    look.add_argument("--style", help="a built-in style [great-wave] or a path to an .onnx file")
+    look.add_argument("--style", help="a built-in style [great-wave], an .onnx file, or a blend")
     look.add_argument("--strength", type=float, default=1.0, help="0 (photo) to 1 (painting) [1]")
     look.add_argument("--size", help="size to work at: short side or WxH [the input's own]")
+    file = made.add_argument_group("files")
+    file.add_argument("--start", metavar="TIME", help="begin there: seconds, or h:mm:ss")
+    file.add_argument("--duration", metavar="TIME", help="only so much")
+    file.add_argument("--no-audio", action="store_true", help="leave the sound out")
+    file.add_argument("--codec", help="h264, hevc, av1, vp9, prores or ffv1 [the container's]")
+    file.add_argument("--quality", type=int, help="0 (smallest) to 100 (best) [75; photos 95]")
+    file.add_argument("--pix-fmt", metavar="FORMAT", help="as FFmpeg names it: yuv420p10le, ...")
+    file.add_argument(
+        "--encoder",
+        default="software",
+        help="software, auto (hardware that works, else software) or a name [software]",
+    )
+    file.add_argument("--keep-hdr", action="store_true", help="do not tone-map PQ and HLG to SDR")
+    file.add_argument(
+        "--format", choices=("matroska", "y4m"), default="matroska", help="of -o - [matroska]"
+    )
     how = made.add_argument_group("how")
     how.add_argument("--force", action="store_true", help="overwrite an existing output")
     how.add_argument("--allow-truncated", action="store_true", help="take what a cut file holds")
@@ -141,7 +167,7 @@ class _Version(argparse.Action):
 
 def _stylize(argv: list[str]) -> int:
     options = parser().parse_args(argv)
-    chosen = [bool(options.demo), options.webcam is not None, options.input is not None]
+    chosen = [bool(options.demo), options.webcam is not None, bool(options.inputs)]
     if sum(chosen) != 1:
         if not any(chosen) and not argv:
             parser().print_help()
@@ -152,7 +178,7 @@ def _stylize(argv: list[str]) -> int:
     if not 0 <= options.strength <= 1:
         raise UsageError("--strength must be between 0 and 1", hint="for example --strength 0.7")
     look = _look(options)
-    return _live(options, look) if options.webcam is not None else _file(options, look)
+    return _live(options, look) if options.webcam is not None else _files(options, look)
 
 
 def _look(options: argparse.Namespace) -> Look:
@@ -173,37 +199,52 @@ def _look(options: argparse.Namespace) -> Look:
     )
 
 
-def _file(options: argparse.Namespace, look: Look) -> int:
+def _files(options: argparse.Namespace, look: Look) -> int:
     from rich.console import Console
 
-    from .stats import percentiles
-    from .stylize import default_output, stylize_file
+    from .batch import Job, plan, run_all
 
-    path: Path = DEMO if options.demo else options.input
-    usual = Path("stylecam-demo.mp4") if options.demo else default_output(path, look.style)
-    outcome = stylize_file(
-        path,
-        options.output or usual,
+    if options.demo:
+        output = Path(options.output or "stylecam-demo.mp4")
+        jobs, force = [Job(DEMO, output)], options.force or options.output is None
+    else:
+        jobs, force = plan(options.inputs, options.output, look.style), options.force
+    report = run_all(
+        jobs,
         look,
         console=Console(stderr=True, quiet=options.json),
-        force=options.force or (options.demo and options.output is None),
-        allow_truncated=options.allow_truncated,
+        force=force,
+        options=_file_options(options),
     )
-    stats = outcome.stats
+    report.raise_single()
+    # Standard output may be the video itself.
+    to = sys.stderr if options.output == "-" else sys.stdout
     if options.json:
-        _print_json(outcome.as_json())
+        _print_json(report.as_json(), to)
     else:
-        latency = percentiles(stats.stages["latency"])
-        for note in outcome.notes:
-            print(f"note: {note}")
-        speed = f", {stats.fps:.1f} fps" if stats.frames > 1 else ""
-        print(
-            f"{outcome.output}: {stats.frames} frame{'s' * (stats.frames != 1)}{speed}, "
-            f"latency {latency.p50:.0f} ms (p99 {latency.p99:.0f})"
-        )
-        if outcome.interrupted:
-            print("interrupted: the file holds what was done so far")
-    return EXIT_INTERRUPTED if outcome.interrupted else 0
+        for line in report.lines():
+            print(line, file=to)
+    return EXIT_INTERRUPTED if report.interrupted else EXIT_FAILED if report.failed else 0
+
+
+def _file_options(options: argparse.Namespace) -> FileOptions:
+    from .outputs import FileOptions
+    from .sinks.formats import Coding
+    from .sources.section import Section, parse_time
+
+    if options.quality is not None and not 0 <= options.quality <= 100:
+        raise UsageError("--quality must be between 0 and 100", hint="for example --quality 80")
+    return FileOptions(
+        allow_truncated=options.allow_truncated,
+        audio=not options.no_audio,
+        section=Section(
+            parse_time("--start", options.start), parse_time("--duration", options.duration)
+        ),
+        keep_hdr=options.keep_hdr,
+        coding=Coding(
+            options.codec, options.encoder, options.quality, options.pix_fmt, options.format
+        ),
+    )
 
 
 def _live(options: argparse.Namespace, look: Look) -> int:
@@ -230,7 +271,12 @@ def _live(options: argparse.Namespace, look: Look) -> int:
     outcome = stylize_live(
         options.webcam,
         look,
-        Outputs(not options.no_window, options.output, fill, options.force),
+        Outputs(
+            not options.no_window,
+            None if options.output is None else Path(options.output),
+            fill,
+            options.force,
+        ),
         console=Console(stderr=True, quiet=options.json),
         wish=Wish(
             _size("--camera-size", asked) if asked else None,
@@ -335,18 +381,31 @@ def _bench(argv: list[str]) -> int:
     return bench(argv)
 
 
+def _train(argv: list[str]) -> int:
+    try:
+        from stylecam.training.command import main as train
+
+        return train(argv)
+    except ModuleNotFoundError as error:
+        raise StylecamError(
+            f"training needs {error.name}, which is not installed",
+            hint="pip install 'stylecam[train]'",
+        ) from error
+
+
 COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "styles": _styles,
     "cameras": _cameras,
     "doctor": _doctor,
+    "train": _train,
     "bench": _bench,
 }
 
 
-def _print_json(value: Any) -> None:
+def _print_json(value: Any, to: TextIO | None = None) -> None:
     import json
 
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    print(json.dumps(value, indent=2, ensure_ascii=False), file=to)
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:

@@ -7,6 +7,7 @@ import importlib.util
 import os
 import platform
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -30,6 +31,8 @@ def examine() -> list[Check]:
         _display(),
         *_virtual_camera(),
         *_codecs(),
+        _hardware(),
+        _unfinished(),
     ]
 
 
@@ -135,6 +138,37 @@ def _codecs() -> list[Check]:
         checks.append(Check(f"encoder {name}", bool(found), ", ".join(found) or "none", remedy))
     version = importlib.metadata.version("av")
     return [Check("ffmpeg", True, f"{av.ffmpeg_version_info} in PyAV {version}"), *checks]
+
+
+def _hardware() -> Check:
+    """Hardware encoders that FFmpeg names are tried on one frame: most need a device or driver."""
+    from .sinks.codecs import CODECS
+    from .sinks.formats import try_encoder
+
+    found = [
+        encoder
+        for codec in CODECS.values()
+        for encoder in codec.hardware
+        if not try_encoder(encoder, {}, "nv12" if "qsv" in encoder else "yuv420p")
+    ]
+    use = "; --encoder auto takes them" if found else " that works here: libx264 and others do"
+    return Check("encoder hardware", True, (", ".join(found) or "none") + use)
+
+
+def _unfinished() -> Check:
+    """Work folders in the current folder, left by runs that were killed or ran out of disk."""
+    from .sinks.workfolder import SUFFIX, unfinished
+
+    found = unfinished(Path())
+    if not found:
+        return Check("unfinished", True, "nothing in this folder")
+    folders = " ".join(f".{path.name}{SUFFIX}" for path in found)
+    return Check(
+        "unfinished",
+        False,
+        ", ".join(str(path) for path in found),
+        f"run the same command again to go on, or: rm -r {folders}",
+    )
 
 
 PACKAGES = {

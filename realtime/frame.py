@@ -12,6 +12,9 @@ import numpy.typing as npt
 Image = npt.NDArray[np.uint8]
 """RGB, uint8, shape (height, width, 3)."""
 
+Mask = npt.NDArray[np.uint8]
+"""Opacity, uint8, shape (height, width)."""
+
 MICROSECONDS: Final = Fraction(1, 1_000_000)
 """The time base of sources that have a clock but no container."""
 
@@ -46,6 +49,8 @@ class VideoInfo:
     frames: int | None = None
     """How many frames will come, if known; a hint for progress only."""
     colour: Colour = BT709
+    bits: int = 8
+    """Bits a colour channel had in the input; pictures here always have 8."""
     sample_aspect_ratio: Fraction = Fraction(1)
     description: str = ""
 
@@ -60,6 +65,10 @@ class Frame:
     time_base: Fraction
     born_s: float
     """When it was captured, on `time.monotonic`'s clock."""
+    duration: int = 0
+    """How long it is shown, in units of `time_base`; 0 when the input does not say."""
+    alpha: Mask | None = None
+    """Its opacity, for a photo that has one: goes around the network untouched."""
     photo: Image | None = None
     """Of a painting: what it was painted from, for a sink that compares."""
 

@@ -13,6 +13,7 @@ from .dashboard import LiveSink, describe
 from .engines import Engine, open_engine
 from .errors import SourceError
 from .fit import fit
+from .outputs import open_recording
 from .pipeline import run
 from .sinks import Sink
 from .sinks.recording import RecordingSink
@@ -20,7 +21,7 @@ from .sources import Source, Wish, open_live
 from .sources.camera import device_path, prepare_opencv
 from .stats import Stats
 from .styles import Style, built_in
-from .stylize import Look, Outcome, open_output, opened, stop_on_signals
+from .stylize import Look, Outcome, opened, stop_on_signals
 from .switch import SwitchingEngine
 from .threads import Threads
 
@@ -81,7 +82,7 @@ def stylize_live(
         source = _open_source(name, wish, mirror=mirror, stats=stats, threads=threads)
         stack.enter_context(closing(source))
         if outputs.file is not None:
-            sinks.append(open_output(outputs.file, source, sound_from=None, force=outputs.force))
+            sinks.append(open_recording(outputs.file, source.info, force=outputs.force))
         into = fit(source.info.height, source.info.width, size=look.size)
         height, width = into.padded
 
@@ -89,9 +90,7 @@ def stylize_live(
             return open_engine(look.engine, style, height=height, width=width, live=True)
 
         engine = stack.enter_context(closing(SwitchingEngine(look.style, load)))
-        recording = RecordingSink(
-            lambda path: open_output(path, source, sound_from=None, force=False)
-        )
+        recording = RecordingSink(lambda path: open_recording(path, source.info, force=False))
         controls = Controls(engine, built_in(), recording, stats, strength=look.strength)
         if shown is not None:
             shown.attach(controls.lines, controls.wish)

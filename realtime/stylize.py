@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from .dashboard import ProgressSink
 from .engines import EngineOptions, open_engine
-from .errors import SinkError
+from .errors import SinkError, SourceError
 from .fit import fit
+from .memory import EngineMemory
+from .outputs import FileOptions, describe_job, open_output
 from .pipeline import run
 from .sinks import Sink
 from .sources import IMAGE_SUFFIXES, Source, open_file
@@ -71,47 +73,55 @@ def stylize_file(
     *,
     console: Console,
     force: bool = False,
-    allow_truncated: bool = False,
+    options: FileOptions | None = None,
 ) -> Outcome:
-    """Stylize every frame of a video, or a photo, into `output`.
+    """Stylize every frame of a video, or a photo, into `output`; "-" is standard input, output.
 
-    Raises StylecamError with the remedy; then there is no output.
+    Raises StylecamError with the remedy; then there is no output, and what was done of a long
+    video is kept beside it for the next run. Ctrl-C ends the output where it is.
     """
     if output.exists() and path.exists() and output.samefile(path):
         raise SinkError(f"{output} is the input itself", hint="name another file with -o")
-    stats = Stats()
+    options = options or FileOptions()
+    stats, threads = Stats(), Threads()
     with (
-        closing(open_file(path, stats=stats, allow_truncated=allow_truncated)) as source,
+        closing(
+            open_file(
+                path,
+                stats=stats,
+                allow_truncated=options.allow_truncated,
+                section=options.section,
+                keep_hdr=options.keep_hdr,
+            )
+        ) as source,
         opened([]) as sinks,
     ):
-        sink = open_output(output, source, sound_from=path, force=force)
+        sink = open_output(
+            output,
+            source,
+            options=options,
+            job=describe_job(path, look, options),
+            force=force,
+            stopped=lambda: threads.stopping,
+        )
         sinks.append(sink)
         sinks.append(ProgressSink(console, stats, title=path.name, total=source.info.frames))
-        outcome = _go(source, sinks, look, stats=stats, console=console, threads=Threads())
-    notes = list(getattr(sink, "notes", []))
-    if stats.corrupt:
-        notes.append(f"{path.name} is damaged: {stats.corrupt} corrupt packet(s) skipped")
-    return dataclasses.replace(outcome, output=output, notes=notes)
-
-
-def open_output(path: Path, source: Source, *, sound_from: Path | None, force: bool) -> Sink:
-    """Open a video file, or a picture if the source is one, by the suffix of `path`.
-
-    Raises SinkError with the remedy.
-    """
-    photo_in = source.info.frames == 1 and not source.info.live
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        if not photo_in:
-            raise SinkError(
-                f"{path} is a picture, the input a video", hint="name a video: -o out.mp4"
+        try:
+            outcome = _go(
+                source,
+                sinks,
+                look,
+                stats=stats,
+                console=console,
+                threads=threads,
+                memory=getattr(sink, "memory", None),
             )
-        from .sinks.image import ImageSink
-
-        return ImageSink(path, force=force)
-    from .sinks.file import FileSink
-
-    sound = None if photo_in else sound_from
-    return FileSink(path, source.info, sound_from=sound, force=force)
+        except SourceError as error:
+            kept = getattr(sink, "kept", 0)
+            if kept:
+                error.hint += f" ({kept} painted frames are kept for it)"
+            raise
+    return dataclasses.replace(outcome, output=output, notes=[*source.notes, *sink.notes])
 
 
 def _go(
@@ -122,14 +132,18 @@ def _go(
     stats: Stats,
     console: Console,
     threads: Threads,
+    memory: EngineMemory | None = None,
 ) -> Outcome:
     """Open the engine for the source's size and run the pipeline."""
     info = source.info
     into = fit(info.height, info.width, size=look.size)
     height, width = into.padded
+    options = look.engine
+    if info.frames == 1:
+        options = dataclasses.replace(options, statistics="frame")
     with (
         closing(
-            open_engine(look.engine, look.style, height=height, width=width, live=info.live)
+            open_engine(options, look.style, height=height, width=width, live=info.live)
         ) as engine,
         stop_on_signals(threads),
         threads,
@@ -138,7 +152,7 @@ def _go(
         console.print(line, highlight=False, soft_wrap=True)
         run(
             source,
-            engine,
+            engine if memory is None else memory.attach(engine),
             sinks,
             fit=into,
             threads=threads,

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from .engines import Engine, Pending
 from .errors import StylecamError
 from .frame import Image
 from .styles import Style
 from .threads import Later
+
+if TYPE_CHECKING:
+    from .engines.statistics import SmoothedStatistics
 
 
 class SwitchingEngine:
@@ -42,6 +46,11 @@ class SwitchingEngine:
                 self._old = None
         self._last = image
         return self._current.submit(image)
+
+    @property
+    def statistics(self) -> SmoothedStatistics | None:
+        """What the engine at work carries from frame to frame."""
+        return self._current.statistics
 
     def switch(self, style: Style) -> None:
         """Ask for another style; returns at once. Asked again meanwhile, the last one counts."""

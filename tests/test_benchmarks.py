@@ -14,7 +14,8 @@ from stylecam.realtime.sources.pattern import PatternSource
 
 
 def test_engine_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["engine", "--sizes", "64x64", "--engines", "openvino,torch", "--rounds", "1"]
+    arguments = ["engine", "--sizes", "64x64", "--engines", "openvino,torch"]
+    arguments += ["--precisions", "f32", "--rounds", "1"]
     assert main([*arguments, "--json", "--results", str(tmp_path)]) == 0
     printed = json.loads(capsys.readouterr().out)
     kept = rows.read("engine", folder=tmp_path)

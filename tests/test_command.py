@@ -216,7 +216,7 @@ def _interrupt(arguments: list[str], cwd: Path, *, after: str) -> tuple[int, str
 def test_ctrl_c_leaves_a_playable_file(make_clip: ClipMaker, tmp_path: Path) -> None:
     clip = make_clip("long.mkv", frames=600, height=360, width=640)
     code, output = _interrupt(
-        [str(clip), "-o", "out.mkv", "--style", "great-wave"], tmp_path, after=".out*.part.mkv"
+        [str(clip), "-o", "out.mkv", "--style", "great-wave"], tmp_path, after=".out.mkv.stylecam/*"
     )
     assert code == 130, output
     assert "interrupted" in output
@@ -306,16 +306,11 @@ def test_the_flags_are_frozen() -> None:
     assert flags == {
         *("-h", "--help", "-o", "--output", "--demo", "--webcam", "--style", "--strength"),
         *("--size", "--force", "--allow-truncated", "--no-window", "--seconds"),
+        *("--start", "--duration", "--no-audio", "--codec", "--quality", "--pix-fmt", "--encoder"),
+        *("--keep-hdr", "--format"),
+        *("--camera-size", "--engine", "--device", "--precision", "--style-range", "--json"),
         *("--virtual-camera", "--virtual-camera-size", "--virtual-camera-fps", "--camera-fps"),
-        *(
-            "--mirror",
-            "--camera-size",
-            "--engine",
-            "--device",
-            "--precision",
-            "--style-range",
-            "--json",
-        ),
+        "--mirror",
         "--version",
     }
 

@@ -1,21 +1,34 @@
-"""Photos to train on and the painting to learn from, as float (3, H, W) tensors in 0..1."""
+"""What training looks at: pairs of views from photos and videos, and the painting.
+
+Pictures are float (3, H, W) tensors, RGB in 0..1.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.data import Dataset
 
-PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+from .motion import Pair, frame_pair, still_pair
+
+PHOTO_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+VIDEO_SUFFIXES: Final = frozenset({".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v"})
+SHORT_SIDE_PX: Final = (270, 480)
+"""Photos are shrunk to a random short side in this range before they are cropped."""
+VIDEO_PAIRS: Final = 60
+"""Pairs of neighbouring frames taken from each video."""
 
 
 def read_image(path: Path, long_side: int | None = None) -> Tensor:
-    """Read RGB (3, H, W) float 0..1, shrunk so that its long side is `long_side` pixels.
+    """Read RGB (3, H, W) float 0..1, scaled so that its long side is `long_side` pixels.
 
     Raises ValueError when the file is no picture.
     """
@@ -24,40 +37,96 @@ def read_image(path: Path, long_side: int | None = None) -> Tensor:
         raise ValueError(f"{path} cannot be read as a picture")
     if long_side is not None:
         scale = long_side / max(bgr.shape[:2])
-        bgr = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-    return torch.from_numpy(rgb.astype(np.float32) / 255).permute(2, 0, 1).contiguous()
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        bgr = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=how)
+    return _tensor(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8))
 
 
-class Photos:
-    """An endless, seeded stream of photo crops from a folder."""
+class _Moment(NamedTuple):
+    """Two frames of a video, uint8 RGB (H, W, 3)."""
 
-    def __init__(self, folder: Path, *, short_side: tuple[int, int] = (200, 420)) -> None:
-        self.paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES)
-        if not self.paths:
-            raise ValueError(f"{folder} holds no photos ({', '.join(sorted(PHOTO_SUFFIXES))})")
-        self.short_side = short_side
+    first: npt.NDArray[np.uint8]
+    second: npt.NDArray[np.uint8]
 
-    def batches(self, batch: int, crop: int, *, seed: int) -> Iterator[Tensor]:
-        """Yield (batch, 3, crop, crop): random scale, place and mirror, the photos in random
-        order.
-        """
-        random = np.random.default_rng(seed)
-        while True:
-            order = random.permutation(len(self.paths))
-            for start in range(0, len(order) - batch + 1, batch):
-                paths = (self.paths[i] for i in order[start : start + batch])
-                yield torch.stack([self._crop(path, crop, random) for path in paths])
 
-    def _crop(self, path: Path, crop: int, random: np.random.Generator) -> Tensor:
-        image = read_image(path)
-        target = max(crop, int(random.integers(*self.short_side)))
-        scale = target / min(image.shape[1:])
-        size = [max(crop, round(side * scale)) for side in image.shape[1:]]
-        image = F.interpolate(image[None], size=size, mode="area")[0]
+class Pairs(Dataset[Pair]):
+    """One batch of pairs for each step of training: `pairs[step]` is always the same.
+
+    `sources` are folders, photos and videos. Raises ValueError when they hold nothing to train on.
+    """
+
+    def __init__(
+        self, sources: Sequence[Path], *, batch: int, crop: int, seed: int, steps: int
+    ) -> None:
+        files = sorted(
+            path
+            for source in sources
+            for path in (source.rglob("*") if source.is_dir() else [source])
+        )
+        self.photos = [path for path in files if path.suffix.lower() in PHOTO_SUFFIXES]
+        videos = [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES]
+        self.moments = [moment for path in videos for moment in read_moments(path)]
+        if not self.photos and not self.moments:
+            known = ", ".join(sorted(PHOTO_SUFFIXES | VIDEO_SUFFIXES))
+            named = ", ".join(str(source) for source in sources)
+            raise ValueError(f"{named}: no photos or videos there (looked for {known})")
+        self.batch, self.crop, self.seed, self.steps = batch, crop, seed, steps
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, step: int) -> Pair:
+        return Pair.cat([self._one(step * self.batch + index) for index in range(self.batch)])
+
+    def _one(self, index: int) -> Pair:
+        total = len(self.photos) + len(self.moments)
+        epoch, place = divmod(index, total)
+        chosen = int(np.random.default_rng((self.seed, epoch)).permutation(total)[place])
+        random = np.random.default_rng((self.seed, epoch, place, 1))
+        if chosen < len(self.photos):
+            photo = self._crop([read_image(self.photos[chosen])], random)[0]
+            generator = torch.Generator().manual_seed(int(random.integers(2**62)))
+            return still_pair(photo, generator=generator)
+        moment = self.moments[chosen - len(self.photos)]
+        return frame_pair(*self._crop([_tensor(frame) for frame in moment], random))
+
+    def _crop(self, views: list[Tensor], random: np.random.Generator) -> list[Tensor]:
+        """Give all views the same random scale, place and mirroring: (1, 3, crop, crop) each."""
+        crop = self.crop
+        target = max(crop, int(random.integers(*SHORT_SIDE_PX)))
+        scale = target / min(views[0].shape[1:])
+        size = [max(crop, round(side * scale)) for side in views[0].shape[1:]]
         top, left = (int(random.integers(side - crop + 1)) for side in size)
-        image = image[:, top : top + crop, left : left + crop]
-        return image.flip(-1) if random.random() < 0.5 else image
+        mirrored = random.random() < 0.5
+        cropped = []
+        for view in views:
+            image = F.interpolate(view[None], size=size, mode="bilinear", antialias=scale < 1)
+            image = image[..., top : top + crop, left : left + crop].clamp(0, 1)
+            cropped.append(image.flip(-1) if mirrored else image)
+        return cropped
+
+
+def read_moments(path: Path, *, count: int = VIDEO_PAIRS) -> list[_Moment]:
+    """Take `count` pairs of neighbouring frames, spread over a video.
+
+    Raises ValueError when the file is no video.
+    """
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            every = max(2, (stream.frames or 2 * count) // count)
+            moments: list[_Moment] = []
+            for index, frame in enumerate(container.decode(stream)):
+                if index % every == 0:
+                    before = frame.to_ndarray(format="rgb24").astype(np.uint8)
+                elif index % every == 1 and len(moments) < count:
+                    after = frame.to_ndarray(format="rgb24").astype(np.uint8)
+                    moments.append(_Moment(before, after))
+            return moments
+    except (av.FFmpegError, IndexError) as error:
+        raise ValueError(f"{path} cannot be read as a video ({error})") from error
 
 
 def painting_patches(painting: Tensor, n: int, crop: int, generator: torch.Generator) -> Tensor:
@@ -75,3 +144,7 @@ def painting_patches(painting: Tensor, n: int, crop: int, generator: torch.Gener
         patch = F.interpolate(patch, size=(crop, crop), mode="bilinear", antialias=True)[0]
         patches.append(patch.flip(-1) if mirror < 0.5 else patch)
     return torch.stack(patches)
+
+
+def _tensor(rgb: npt.NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(rgb.astype(np.float32) / 255).permute(2, 0, 1).contiguous()

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from google.protobuf.message import DecodeError
 from onnx.reference import ReferenceEvaluator
 
-from .network import MULTIPLE, Generator, StyleGraph
+from .network import MULTIPLE, SIZES, Generator, StyleGraph
 
 OPSET = 17
 
@@ -70,3 +71,29 @@ def fold_constants(graph: onnx.GraphProto) -> None:
     graph.initializer.extend(
         onnx.numpy_helper.from_array(known[name], name) for name in known if name in used
     )
+
+
+def read_generator(path: Path) -> Generator:
+    """Return the generator of a style file that `export_style` wrote, whichever its size.
+
+    Raises ValueError when the file holds another network.
+    """
+    try:
+        graph = onnx.load(path).graph
+    except (OSError, DecodeError) as error:
+        raise ValueError(f"{path} is no style file ({error})") from error
+    prefix = "generator."
+    state = {
+        tensor.name.removeprefix(prefix): torch.from_numpy(
+            onnx.numpy_helper.to_array(tensor).copy()
+        )
+        for tensor in graph.initializer
+        if tensor.name.startswith(prefix)
+    }
+    for size in SIZES:
+        generator = Generator(size)
+        shapes = {name: value.shape for name, value in generator.state_dict().items()}
+        if shapes == {name: value.shape for name, value in state.items()}:
+            generator.load_state_dict(state)
+            return generator
+    raise ValueError(f"{path} holds no network of this version's sizes ({', '.join(SIZES)})")

@@ -1,7 +1,8 @@
-"""Synthetic motion of still photos, so that steadiness can be trained without video.
+"""Two views of one scene and the motion between them, so that steadiness can be trained.
 
-After ReReVST (Wang et al. 2020, arXiv:2010.10012): a smooth random flow plus a shift of the whole
-picture; here also a small rotation and zoom, sensor noise and a change of brightness.
+From a still photo the second view is made: after ReReVST (Wang et al. 2020, arXiv:2010.10012) a
+smooth random flow plus a shift of the whole picture; here also a small rotation and zoom, and what
+a camera and its codec add. From a video it is a neighbouring frame, and the flow is estimated.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import cv2
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
 class Motion(NamedTuple):
-    """Where each pixel comes from, for `grid_sample`, and where that lies inside the picture."""
+    """Where each pixel comes from, for `grid_sample`, and whether it was seen there."""
 
     grid_NHW2: Tensor
     visible_N1HW: Tensor
@@ -23,6 +27,65 @@ class Motion(NamedTuple):
     def apply(self, x_NCHW: Tensor) -> Tensor:
         """Move pictures (N, 3, H, W)."""
         return F.grid_sample(x_NCHW, self.grid_NHW2, padding_mode="border", align_corners=False)
+
+    def to(self, device: torch.device | str) -> Motion:
+        """Move the tensors."""
+        return Motion(self.grid_NHW2.to(device), self.visible_N1HW.to(device))
+
+
+class Pair(NamedTuple):
+    """Two views of one scene, (N, 3, H, W) in 0..1, and the motion that leads to the second."""
+
+    first: Tensor
+    second: Tensor
+    motion: Motion
+
+    def to(self, device: torch.device | str) -> Pair:
+        """Move the tensors."""
+        return Pair(self.first.to(device), self.second.to(device), self.motion.to(device))
+
+    @staticmethod
+    def cat(pairs: list[Pair]) -> Pair:
+        """Join pairs along the batch."""
+        grids, visible = zip(*(pair.motion for pair in pairs), strict=True)
+        return Pair(
+            torch.cat([pair.first for pair in pairs]),
+            torch.cat([pair.second for pair in pairs]),
+            Motion(torch.cat(grids), torch.cat(visible)),
+        )
+
+
+def still_pair(photo: Tensor, *, generator: torch.Generator) -> Pair:
+    """Return a photo (1, 3, H, W) and another exposure of it, moved."""
+    motion = random_motion(photo.shape, generator=generator)
+    return Pair(photo, camera_noise(motion.apply(photo), generator=generator), motion)
+
+
+def frame_pair(first: Tensor, second: Tensor) -> Pair:
+    """Return two frames (1, 3, H, W) of a video with the flow between them.
+
+    DIS optical flow (Kroeger et al. 2016, arXiv:1603.03590); what fails the forward-backward
+    check does not count as seen.
+    """
+    earlier, later = (
+        cv2.cvtColor((x[0].permute(1, 2, 0).numpy() * 255).astype(np.uint8), cv2.COLOR_RGB2GRAY)
+        for x in (first, second)
+    )
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    back: npt.NDArray[np.float32] = dis.calc(later, earlier, None)  # type: ignore[call-overload]
+    forth: npt.NDArray[np.float32] = dis.calc(earlier, later, None)  # type: ignore[call-overload]
+    flow_N2HW, forth_N2HW = (torch.from_numpy(f).permute(2, 0, 1)[None] for f in (back, forth))
+    motion = _follow(flow_N2HW)
+    off = (flow_N2HW + motion.apply(forth_N2HW)).square().sum(1, keepdim=True)
+    agrees = off <= 0.01 * flow_N2HW.square().sum(1, keepdim=True) + 0.5
+    return Pair(first, second, Motion(motion.grid_NHW2, motion.visible_N1HW * agrees))
+
+
+def _follow(flow_N2HW: Tensor) -> Motion:
+    n, _, h, w = flow_N2HW.shape
+    grid = F.affine_grid(torch.eye(2, 3).expand(n, 2, 3), [n, 1, h, w], align_corners=False)
+    grid = grid + flow_N2HW.permute(0, 2, 3, 1) * torch.tensor([2 / w, 2 / h])
+    return Motion(grid, (grid.abs().amax(-1) <= 1).float().unsqueeze(1))
 
 
 def random_motion(
@@ -51,7 +114,30 @@ def random_motion(
 
 
 def camera_noise(x_NCHW: Tensor, *, generator: torch.Generator, sigma: float = 0.012) -> Tensor:
-    """Another exposure of the same view: sensor noise, and a brightness change within 3 %."""
-    gain = 1 + (torch.rand(x_NCHW.shape[0], 1, 1, 1, generator=generator) - 0.5) * 0.06
-    noise = torch.randn(x_NCHW.shape, generator=generator) * sigma
-    return (x_NCHW * gain + noise).clamp(0, 1)
+    """Another exposure of the same view: brightness within 3 %, noise, often lossy compression.
+
+    A codec smears sensor noise, so noise comes at four sizes of grain, up to `sigma` each.
+    """
+    n, _, h, w = x_NCHW.shape
+    out = x_NCHW * (1 + (torch.rand(n, 1, 1, 1, generator=generator) - 0.5) * 0.06)
+    for grain in (1, 2, 4, 8):
+        noise = torch.randn(n, 3, -(-h // grain), -(-w // grain), generator=generator)
+        amount = torch.rand(n, 1, 1, 1, generator=generator) * sigma
+        out = out + F.interpolate(noise * amount, size=(h, w), mode="bilinear")
+    out = out.clamp(0, 1)
+    if torch.rand((), generator=generator) < 0.5:
+        quality = int(torch.randint(35, 92, (), generator=generator))
+        top, left = torch.randint(0, 8, (2,), generator=generator).tolist()
+        out = torch.stack([_compress(x_CHW, quality, top, left) for x_CHW in out])
+    return out
+
+
+def _compress(x_CHW: Tensor, quality: int, top: int, left: int) -> Tensor:
+    """Through JPEG, with its grid of blocks moved by (top, left)."""
+    image = (x_CHW.permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+    image = np.pad(image, ((top, 0), (left, 0), (0, 0)), "edge")
+    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    assert decoded is not None
+    image = decoded[top:, left:].astype(np.uint8)
+    return torch.from_numpy(image.astype(np.float32) / 255).permute(2, 0, 1)

@@ -33,8 +33,8 @@ class Size(NamedTuple):
     eighth_blocks: int
 
 
-SIZES: Final = {
-    "small": Size(half=8, quarter=24, eighth=40, quarter_blocks=1, eighth_blocks=3),
+SIZES: Final[dict[str, Size]] = {
+    "small": Size(half=16, quarter=32, eighth=48, quarter_blocks=1, eighth_blocks=3),
     "large": Size(half=32, quarter=64, eighth=128, quarter_blocks=2, eighth_blocks=5),
 }
 

@@ -12,27 +12,34 @@ class Recipe:
     """Painting, its credit, and the weights and schedule of training."""
 
     name: str
-    painting: str
-    title: str
-    artist: str
-    licence: str
+    painting: str | list[str]
+    """File name of the painting; for a base network, of all that it should be near to."""
+    title: str = ""
+    artist: str = ""
+    licence: str = ""
     photos: str = ""
     """Where the photos come from and under which licences, for the card."""
     size: str = "small"
-    painting_long_side: int = 512
-    content: float = 0.5
-    style: float = 8.0
-    palette: float = 0.3
+    painting_long_side: int = 768
+    """Pixels: the larger the painting is shown, the larger the strokes."""
+    content: float = 0.4
+    style: float = 20.0
+    coarse: float = 0.5
+    """Share of the style loss that is taken at half size, where larger strokes show."""
+    palette: float = 3.0
     tone: float = 1.0
-    temporal: float = 30.0
+    temporal: float = 1500.0
+    temporal_from: float = 0.1
+    """Share of `temporal` to begin with; all of it counts from 60 % of the run. Strokes are found
+    while they may still shimmer, then held still."""
     adversarial: float = 0.03
     total_variation: float = 0.02
-    batch: int = 2
-    crop: int = 176
-    steps: int = 550
+    batch: int = 1
+    crop: int = 256
+    steps: int = 700
     warmup_steps: int = 50
     adversarial_from: int = 100
-    learning_rate: float = 7e-4
+    learning_rate: float = 1e-3
     discriminator_rate: float = 2e-4
     discriminator_dropout: float = 0.0
     gradient_penalty: float = 0.0
@@ -40,10 +47,15 @@ class Recipe:
     ema: float = 0.99
     seed: int = 0
 
+    @property
+    def paintings(self) -> list[str]:
+        """The painting, or all of them."""
+        return [self.painting] if isinstance(self.painting, str) else self.painting
+
 
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe. Raises ValueError naming the file and the wrong or missing key."""
     try:
         return Recipe(**tomllib.loads(path.read_text()))
-    except (tomllib.TOMLDecodeError, TypeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from error

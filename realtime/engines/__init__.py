@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from ..errors import EngineError
 from ..frame import Image
 from ..styles import Style
+
+if TYPE_CHECKING:
+    from .statistics import SmoothedStatistics
 
 NAMES: Final = ("auto", "openvino", "torch", "echo")
 
@@ -38,11 +41,17 @@ class Pending(Protocol):
 class Engine(Protocol):
     """The network at one picture size, with `depth` slots.
 
-    `submit` is called by one thread, `result` by another; at most `depth` pictures are under way.
+    `submit` is called by one thread with the frames of one clip in order, `result` by another; at
+    most `depth` pictures are under way.
     """
 
     depth: int
     description: str
+
+    @property
+    def statistics(self) -> SmoothedStatistics | None:
+        """What is carried from frame to frame; None when nothing is."""
+        ...
 
     def submit(self, image: Image) -> Pending:
         """Start on uint8 RGB (H, W, 3) of the engine's size, which stays unchanged until the
@@ -66,6 +75,8 @@ class EngineOptions:
     """f32, bf16 or f16; None is the device's own choice."""
     style_range: str | None = None
     """Value range of a foreign network, one of `foreign.RANGES`; None is to be detected."""
+    statistics: Literal["smoothed", "frame"] = "smoothed"
+    """What instance norm uses: statistics carried through the clip, or each frame's own."""
 
 
 def open_engine(

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..frame import Image
+
+if TYPE_CHECKING:
+    from .statistics import SmoothedStatistics
 
 
 class _Echoed:
@@ -22,6 +27,7 @@ class EchoEngine:
 
     depth = 3
     description = "echo (no network)"
+    statistics: SmoothedStatistics | None = None
 
     def submit(self, image: Image) -> _Echoed:
         """Take the picture."""

@@ -98,6 +98,7 @@ class OnnxModule(nn.Module):
                 self._keep(node.output[0], attributes["value"])
             else:
                 self._steps.append((node.op_type, attributes, list(node.input), node.output[0]))
+        self.normalised = any(step[0] == "InstanceNormalization" for step in self._steps)
         self._input, self._output = graph.input[0].name, graph.output[0].name
 
     def _keep(self, name: str, tensor: onnx.TensorProto) -> None:
@@ -109,14 +110,54 @@ class OnnxModule(nn.Module):
         else:
             self._constants[name] = value
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Run the graph; floating-point work is done in the weights' own type."""
+    def forward(self, image: Tensor, statistics: Tensor | None = None) -> Tensor:
+        """Run the graph; floating-point work is done in the weights' own type.
+
+        With `statistics`, float32 (2, C), instance norms use those means and variances.
+        """
+        norm = _instance_norm if statistics is None else _Carried(statistics)
+        return self._run(image, norm)
+
+    def measure(self, image: Tensor) -> Tensor:
+        """Return the instance norms' statistics for one picture, float32 (2, C)."""
+        norm = _Measured()
+        self._run(image, norm)
+        return torch.cat(norm.rows, dim=1)
+
+    def _run(self, image: Tensor, norm: Callable[..., Tensor]) -> Tensor:
+        operators = OPERATORS | {"InstanceNormalization": norm}
         values: dict[str, Tensor | None] = {"": None, self._input: image, **self._constants}
         values |= {self._buffer_names[name]: value for name, value in self.named_buffers()}
         kind = next(self.buffers()).dtype
         for operator, attributes, inputs, output in self._steps:
-            value = OPERATORS[operator](attributes, *(values[name] for name in inputs))
+            value = operators[operator](attributes, *(values[name] for name in inputs))
             values[output] = value.to(kind) if value.dtype == torch.float32 else value
         result = values[self._output]
         assert result is not None
         return result
+
+
+class _Measured:
+    """Instance norm that writes down each layer's statistics."""
+
+    def __init__(self) -> None:
+        self.rows: list[Tensor] = []
+
+    def __call__(self, a: Attributes, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+        planes = x[0].float().flatten(1)
+        self.rows.append(torch.stack([planes.mean(1), planes.var(1, correction=0)]))
+        return _instance_norm(a, x, scale, bias)
+
+
+class _Carried:
+    """Instance norm with statistics from elsewhere, layer by layer."""
+
+    def __init__(self, statistics: Tensor) -> None:
+        self._statistics, self._next = statistics, 0
+
+    def __call__(self, a: Attributes, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+        mine = self._statistics[:, self._next : self._next + x.shape[1]]
+        self._next += x.shape[1]
+        gain = scale.float() / torch.sqrt(mine[1] + a.get("epsilon", 1e-5))
+        offset = bias.float() - mine[0] * gain
+        return x * gain.to(x.dtype).view(1, -1, 1, 1) + offset.to(x.dtype).view(1, -1, 1, 1)

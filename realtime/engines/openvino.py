@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import EngineError, StyleError
 from ..frame import Image
 from ..styles import Style
+from .statistics import SmoothedStatistics, Statistics
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -20,6 +21,8 @@ DEPTH: Final = 3
 FILE_STREAMS: Final = 2
 """Infer requests that run at once for files: two beat one on 2 cores, as each thread then works
 without waiting for the other (docs/architecture.md has the figures)."""
+_MEASURE_CONFIG: Final = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+"""Variances lose too much in bfloat16."""
 
 
 class _Request:
@@ -32,13 +35,17 @@ class _Request:
         self._picture: Image | None = None
         self._painting: Image | None = None
 
-    def start(self, image_NHWC: Image, shape: tuple[int, ...]) -> _Request:
+    def start(
+        self, image_NHWC: Image, shape: tuple[int, ...], statistics: Statistics | None
+    ) -> _Request:
         import openvino as ov
 
         # A tensor of shared memory does not keep its array alive, and it may be submit's own copy.
         self._picture = image_NHWC
         self._painting = np.empty(shape, np.uint8)
-        self._request.set_input_tensor(ov.Tensor(image_NHWC, shared_memory=True))
+        self._request.set_input_tensor(0, ov.Tensor(image_NHWC, shared_memory=True))
+        if statistics is not None:
+            self._request.set_input_tensor(1, ov.Tensor(statistics))
         self._request.set_output_tensor(ov.Tensor(self._painting, shared_memory=True))
         self._request.start_async()
         return self
@@ -70,6 +77,8 @@ class OpenVINOEngine:
     ) -> None:
         import openvino as ov
 
+        from .openvino_statistics import giving_statistics, is_normalised, taking_statistics
+
         core, device = ov.Core(), options.device or "CPU"
         try:
             model = core.read_model(style.path)
@@ -87,8 +96,15 @@ class OpenVINOEngine:
             config["INFERENCE_PRECISION_HINT"] = options.precision
         if not live and device == "CPU":
             config["NUM_STREAMS"] = FILE_STREAMS
+        self.statistics: SmoothedStatistics | None = None
         try:
             model.reshape({0: [1, height, width, 3]})
+            if options.statistics == "smoothed" and style.native and is_normalised(model):
+                measure = core.compile_model(giving_statistics(model), device, _MEASURE_CONFIG)
+                self.statistics = SmoothedStatistics(
+                    lambda image: np.array(measure([image[np.newaxis]])[0])
+                )
+                model = taking_statistics(model)
             self._compiled = core.compile_model(model, device, config)
         except RuntimeError as error:
             raise EngineError(
@@ -108,9 +124,9 @@ class OpenVINOEngine:
         """Start on (H, W, 3); it must stay unchanged until the result is taken."""
         if not self._free:
             raise EngineError(f"more than {DEPTH} pictures under way")
-        return self._free.popleft().start(
-            np.ascontiguousarray(image)[np.newaxis], self._output_shape
-        )
+        image = np.ascontiguousarray(image)
+        statistics = None if self.statistics is None else self.statistics.step(image)
+        return self._free.popleft().start(image[np.newaxis], self._output_shape, statistics)
 
     def free(self, slot: _Request) -> None:
         """Take a slot back."""
@@ -119,6 +135,7 @@ class OpenVINOEngine:
     def close(self) -> None:
         """Let requests under way finish, then drop the network."""
         self._free.clear()
+        self.statistics = None
         del self._compiled
 
 

@@ -11,6 +11,7 @@ from ..frame import Image
 from ..styles import Style
 from . import EngineOptions
 from .onnx_module import OnnxModule
+from .statistics import SmoothedStatistics, Statistics
 
 PRECISIONS = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
 
@@ -53,16 +54,27 @@ class TorchEngine:
                 f"there is no precision {precision!r}", hint=f"one of {', '.join(PRECISIONS)}"
             )
         self._module = OnnxModule(style.path).to(self._device, PRECISIONS[precision]).eval()
+        smoothed = options.statistics == "smoothed" and self._module.normalised
+        self.statistics = SmoothedStatistics(self._measure) if smoothed else None
         self.description = f"torch {torch.__version__} {precision} on {self._device}"
 
     def submit(self, image: Image) -> _Computed:
         """Start on (H, W, 3)."""
         with torch.inference_mode():
-            batch = torch.from_numpy(np.ascontiguousarray(image))[None].to(self._device)
             try:
-                return _Computed(self._module(batch))
+                statistics = None
+                if self.statistics is not None:
+                    followed = self.statistics.step(image)
+                    statistics = torch.from_numpy(followed).to(self._device)
+                return _Computed(self._module(self._batch(image), statistics))
             except RuntimeError as error:
                 raise EngineError(f"the network failed: {error}") from error
+
+    def _batch(self, image: Image) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(image))[None].to(self._device)
+
+    def _measure(self, image: Image) -> Statistics:
+        return self._module.measure(self._batch(image)).cpu().numpy()
 
     def close(self) -> None:
         """Drop the weights."""

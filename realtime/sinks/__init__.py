@@ -2,7 +2,8 @@
 
 | name | what |
 | --- | --- |
-| file | a video file, sound and subtitles copied from the input |
+| file | a video file or standard output, written in one go |
+| resumable | a video file or numbered pictures, in segments: a killed run goes on |
 | image | one picture |
 | window | a window on the screen |
 | null | nowhere, for measuring |

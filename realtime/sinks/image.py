@@ -3,36 +3,51 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from ..errors import SinkError
 from ..frame import Frame
 from .partial import PartialFile
 
-JPEG_QUALITY = 95
+QUALITY: Final = 95
+_WITH_ALPHA: Final = frozenset({".png", ".webp", ".tif", ".tiff", ".avif"})
 
 
 class ImageSink:
-    """Writes the first frame in the format of the file's suffix."""
+    """Writes the first frame in the format of the file's suffix, with its opacity if it has any.
 
-    def __init__(self, path: Path, *, force: bool = False) -> None:
+    `quality` is 0 to 100 for the formats that lose some.
+    """
+
+    def __init__(self, path: Path, *, force: bool = False, quality: int | None = None) -> None:
         self._partial = PartialFile(path, force=force)
+        self._quality = QUALITY if quality is None else quality
         self._written = self._ended = False
+        self.notes: list[str] = []
 
     def write(self, frame: Frame) -> None:
         """Encode and write to the temporary file; later frames are not wanted."""
         import cv2
+        import numpy as np
 
         if self._written:
             return
-        suffix = self._partial.final.suffix
-        bgr = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
+        suffix = self._partial.final.suffix.lower()
+        pixels = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
+        if frame.alpha is not None and suffix in _WITH_ALPHA:
+            pixels = np.dstack([pixels, frame.alpha])
+        elif frame.alpha is not None:
+            self.notes.append(f"transparency left out: {suffix} cannot hold it")
+        options = [cv2.IMWRITE_JPEG_QUALITY, self._quality, cv2.IMWRITE_WEBP_QUALITY, self._quality]
+        if suffix == ".avif":
+            options = [cv2.IMWRITE_AVIF_QUALITY, self._quality]
         try:
-            ok, data = cv2.imencode(suffix, bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+            ok, data = cv2.imencode(suffix, pixels, options)
         except cv2.error:
             ok = False
         if not ok:
             raise SinkError(
-                f"pictures cannot be written as {suffix}", hint="use .jpg, .png or .webp"
+                f"pictures cannot be written as {suffix}", hint="use .jpg, .png, .webp or .avif"
             )
         try:
             self._partial.path.write_bytes(data.tobytes())

@@ -37,16 +37,23 @@ class PartialFile:
 
     def error(self, error: OSError) -> SinkError:
         """Turn the system's word into a message with the remedy."""
-        remedies = {
-            errno.ENOSPC: "free some space on this disk, or choose another with -o",
-            errno.EFBIG: "the system's limit on file size was met; raise it (ulimit -f)",
-            errno.ENOENT: f"make the folder first: mkdir -p {self.final.parent}",
-            errno.ENOTDIR: f"{self.final.parent} is not a folder; choose another with -o",
-            errno.EACCES: "you may not write there; choose another place with -o",
-            errno.EROFS: "this disk is read-only; choose another with -o",
-        }
-        code = error.errno or 0
-        return SinkError(
-            f"{self.final} cannot be written: {error.strerror or error}",
-            hint=remedies.get(code, "choose another place with -o"),
-        )
+        return write_error(self.final, error)
+
+
+def write_error(final: Path, error: Exception) -> SinkError:
+    """Turn the system's or FFmpeg's word about writing `final` into a message with the remedy."""
+    remedies = {
+        errno.ENOSPC: "free some space on this disk, or choose another with -o",
+        errno.EDQUOT: "your quota on this disk is used up; free some space",
+        errno.EFBIG: "the system's limit on file size was met; raise it (ulimit -f)",
+        errno.ENOENT: f"make the folder first: mkdir -p {final.parent}",
+        errno.ENOTDIR: f"{final.parent} is not a folder; choose another with -o",
+        errno.EACCES: "you may not write there; choose another place with -o",
+        errno.EROFS: "this disk is read-only; choose another with -o",
+        errno.EPIPE: "the program that was to read it has ended",
+    }
+    code = getattr(error, "errno", None) or 0
+    return SinkError(
+        f"{final} cannot be written: {getattr(error, 'strerror', None) or error}",
+        hint=remedies.get(code, "choose another place with -o"),
+    )

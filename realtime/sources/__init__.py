@@ -16,13 +16,20 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ..errors import SourceError
 from ..frame import Frame, VideoInfo
 from ..stats import Stats
+from .section import WHOLE, Section
 
-IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+if TYPE_CHECKING:
+    from .file import FileSource
+    from .image import ImageSource
+
+IMAGE_SUFFIXES: Final = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,24 +54,33 @@ class Source(Protocol):
         ...
 
 
-def open_file(path: Path, *, stats: Stats, allow_truncated: bool = False) -> Source:
-    """Open a photo or a video, whichever `path` is by its suffix.
+def open_file(
+    path: Path,
+    *,
+    stats: Stats,
+    allow_truncated: bool = False,
+    section: Section = WHOLE,
+    keep_hdr: bool = False,
+) -> ImageSource | FileSource:
+    """Open a photo or a video, whichever `path` is by its suffix; "-" is standard input.
 
     Raises SourceError with the remedy when it is missing or neither.
     """
-    if not path.exists():
+    from .file import PIPE, FileSource
+
+    if path != PIPE and not path.exists():
         raise SourceError(f"{path}: no such file", hint="check the name and the folder")
     if path.is_dir():
         raise SourceError(f"{path} is a folder", hint="name a video or a photo in it")
-    if path.stat().st_size == 0 and path.is_file():
+    if path.is_file() and path.stat().st_size == 0:
         raise SourceError(f"{path} is empty (0 bytes)", hint="copy or record it again")
     if path.suffix.lower() in IMAGE_SUFFIXES:
         from .image import ImageSource
 
         return ImageSource(path)
-    from .file import FileSource
-
-    return FileSource(path, stats=stats, allow_truncated=allow_truncated)
+    return FileSource(
+        path, stats=stats, allow_truncated=allow_truncated, section=section, keep_hdr=keep_hdr
+    )
 
 
 def open_live(

@@ -4,214 +4,307 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from ..errors import SourceError
-from ..frame import BT601, BT709, Colour, Frame, Image, VideoInfo
+from ..frame import Frame, VideoInfo
 from ..stats import Stats
+from .section import WHOLE, Section
+from .upright import Deinterlacer, Upright
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
+    from av.container import InputContainer
+    from av.stream import Stream
     from av.video.stream import VideoStream
 
-UNSPECIFIED: Final = 2
-_HD_LINES: Final = 720
+PIPE: Final = Path("-")
 _MAX_CORRUPT_IN_A_ROW: Final = 500
-_SHORTFALL_S: Final = 1.0
+_SHORTFALL_S: Final = 0.3
+"""A file may promise so much more than it has: the last picture's length is often a guess."""
+_LEAD_FRAMES: Final = 4
+"""Frames shown to the deinterlacer before the first one wanted: it looks two back."""
 
 
 class FileSource:
-    """Decodes the first video stream of a file. Packets that cannot be decoded are skipped and
-    counted in `stats.corrupt`.
+    """Decodes the first video stream of a file, or of standard input for the path "-".
+
+    Packets that cannot be decoded are skipped and counted in `stats.corrupt`; `notes` says what
+    else differs from what was stored. Frames before `skip` are decoded but not yielded: a run
+    that goes on counts, rather than seeks, so that it sees what the first run saw. Of standard
+    input, which can be read once only, the other streams' packets are put in `others`.
     """
 
-    def __init__(self, path: Path, *, stats: Stats, allow_truncated: bool = False) -> None:
-        import av
-        from av.video.reformatter import VideoReformatter
-
-        self._path, self._stats, self._allow_truncated = path, stats, allow_truncated
+    def __init__(
+        self,
+        path: Path,
+        *,
+        stats: Stats,
+        allow_truncated: bool = False,
+        section: Section = WHOLE,
+        keep_hdr: bool = False,
+    ) -> None:
+        self.path = self._path = path
+        self._stats, self._allow_truncated = stats, allow_truncated
+        self.skip, self._seen, self._last = 0, 0, -1
+        self._due = self._shown = self._lost = self._moved = 0
+        self._interlaced = False
+        self._decoding_times: deque[int] = deque()
+        self.container = self._open()
+        self._format = self.container.format.name
+        self.others: deque[Packet[Stream]] = deque()
         try:
-            self._container = av.open(str(path))
-        except (av.FFmpegError, OSError) as error:
-            raise SourceError(
-                f"{path} is not a video that can be read ({error.strerror or error})",
-                hint=f"play it with another player; `file {path}` tells what it is",
-            ) from error
-        if not self._container.streams.video:
-            self._container.close()
-            raise SourceError(f"{path} has no picture, only sound", hint="name a video file")
-        self._stream = stream = self._container.streams.video[0]
-        stream.thread_type = "AUTO"
-        # One reformatter for all frames: a new one per frame makes memory grow (PyAV 18.1).
-        self._reformatter = VideoReformatter()
-        self.info = self._describe(stream)
+            self._stream = self._choose()
+            self.cut = section.cut(Fraction(self.container.start_time or 0, 1_000_000))
+            if self.cut.begin_s is not None and path != PIPE:
+                self._seek(self.cut.begin_s)
+            self._frames = self._decoded()
+            first = next(self._frames, None)
+            if first is None:
+                raise SourceError(
+                    f"{path}: no frame could be decoded",
+                    hint="record it again, or copy it again if this is a copy",
+                )
+            self._first, self._upright = first, Upright(first, keep_hdr=keep_hdr)
+            self.info = self._describe()
+        except BaseException:
+            self.container.close()
+            raise
 
-    def _describe(self, stream: VideoStream) -> VideoInfo:
-        codec = stream.codec_context
-        first = self._peek()
-        quarter_turns = round(first.rotation / 90) % 4 if first is not None else 0
-        height, width = codec.height, codec.width
-        if first is not None:
-            height, width = first.height, first.width
-        if not height or not width:
-            self.close()
+    def _open(self) -> InputContainer:
+        import av
+
+        try:
+            return av.open("pipe:0" if self._path == PIPE else str(self._path))
+        except (av.FFmpegError, OSError, ValueError) as error:
             raise SourceError(
-                f"{self._path} holds no picture that can be decoded", hint="record it again"
+                f"{self._path} is not a video that can be read "
+                f"({getattr(error, 'strerror', None) or error})",
+                hint=f"play it with another player; `file {self._path}` tells what it is",
+            ) from error
+
+    def _choose(self) -> VideoStream:
+        """Take the first stream that is a film, not a cover picture."""
+        from av.stream import Disposition
+
+        for stream in self.container.streams.video:
+            if not stream.disposition & Disposition.attached_pic:
+                if stream.codec_context is None:
+                    raise SourceError(
+                        f"{self._path}: its picture is in a format this FFmpeg cannot decode",
+                        hint="convert it to H.264 with the program that made it",
+                    )
+                stream.thread_type = "AUTO"
+                return stream
+        raise SourceError(f"{self._path} has no picture, only sound", hint="name a video file")
+
+    def _seek(self, begin_s: Fraction) -> None:
+        """Go to the key frame before `begin_s`; without an index, read from the beginning."""
+        import av
+
+        with contextlib.suppress(av.FFmpegError):
+            self.container.seek(max(0, int(begin_s * 1_000_000)))
+
+    @property
+    def stream(self) -> VideoStream:
+        """The stream that is decoded."""
+        return self._stream
+
+    @property
+    def notes(self) -> list[str]:
+        """What was changed on the way from the file to the pictures, a line each."""
+        notes = list(self._upright.notes)
+        if self._interlaced:
+            notes.append("interlaced: deinterlaced with bwdif")
+        if self._moved:
+            notes.append(
+                f"{self._moved} frame(s) had no time stamp, or one not after the frame before: "
+                "placed right after it"
             )
-        self._coded_size = (width, height)
-        if quarter_turns % 2:
-            height, width = width, height
-        colour = _decide_colour(first, height)
+        if self._lost:
+            notes.append(f"{self._path.name} is damaged: {self._lost} pictures cannot be decoded")
+        elif self._stats.corrupt:
+            notes.append(
+                f"{self._path.name} is damaged: {self._stats.corrupt} corrupt packet(s) skipped"
+            )
+        return notes
+
+    def _describe(self) -> VideoInfo:
+        stream, upright = self._stream, self._upright
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-        time_base = stream.time_base or Fraction(1, 90_000)
-        aspect = stream.sample_aspect_ratio or Fraction(1)
+        aspect = self._first_aspect()
         return VideoInfo(
-            height=height,
-            width=width,
+            height=upright.height,
+            width=upright.width,
             fps=rate,
-            time_base=time_base,
+            time_base=stream.time_base or Fraction(1, 90_000),
             frames=self._count(rate),
-            colour=colour,
-            sample_aspect_ratio=1 / aspect if quarter_turns % 2 else aspect,
-            description=f"{self._path.name}: {width}x{height}, {float(rate):.4g} fps, {codec.name}",
+            colour=upright.colour,
+            bits=upright.bits,
+            sample_aspect_ratio=1 / aspect if upright.turned else aspect,
+            description=(
+                f"{self._path.name}: {upright.width}x{upright.height}, {float(rate):.4g} fps, "
+                f"{stream.codec_context.name}"
+            ),
         )
 
-    def _peek(self) -> VideoFrame | None:
-        """Decode the first frame for what only frames know: rotation and colour.
-
-        From a container of its own: after seeking back, a cut Matroska file has lost its frames.
-        """
-        import av
-
-        with contextlib.suppress(av.FFmpegError), av.open(str(self._path)) as container:
-            for index, packet in enumerate(container.demux(video=0)):
-                with contextlib.suppress(av.FFmpegError):
-                    for frame in packet.decode():
-                        return frame
-                if index > _MAX_CORRUPT_IN_A_ROW:
-                    break
-        return None
+    def _first_aspect(self) -> Fraction:
+        return self._stream.sample_aspect_ratio or Fraction(1)
 
     def _count(self, rate: Fraction) -> int | None:
-        if self._stream.frames:
-            return int(self._stream.frames)
-        duration = self._container.duration
-        return round(duration / 1_000_000 * rate) if duration else None
+        duration_s = Fraction(self.container.duration or 0, 1_000_000)
+        if self.cut.begin_s is not None or self.cut.end_s is not None:
+            start_s = Fraction(self.container.start_time or 0, 1_000_000)
+            end_s = start_s + duration_s if duration_s else self.cut.end_s
+            if self.cut.end_s is not None:
+                end_s = min(end_s or self.cut.end_s, self.cut.end_s)
+            return max(0, round(((end_s or 0) - (self.cut.begin_s or start_s)) * rate)) or None
+        return int(self._stream.frames) or round(duration_s * rate) or None
 
     def __iter__(self) -> Iterator[Frame]:
-        info, count, last = self.info, 0, -1
-        for packet in self._packets():
-            for decoded in self._decode(packet):
-                with self._stats.stage("convert"):
-                    image = self._rgb(decoded)
-                pts = decoded.pts if decoded.pts is not None else last + self._frame_ticks()
-                yield Frame(image, pts, info.time_base, born_s=time.monotonic())
-                count, last = count + 1, pts
-        if count == 0:
-            raise SourceError(f"{self._path}: no frame could be decoded", hint="record it again")
-        missing = self._missing(last)
+        shift = round(self.cut.shift_s / self.info.time_base)
+        index = -1
+        for index, decoded in enumerate(self._woven()):
+            if index < self.skip:
+                continue
+            with self._stats.stage("convert"):
+                image = self._upright.rgb(decoded)
+            ticks = (decoded.time_base or self.info.time_base) / self.info.time_base
+            yield Frame(
+                image,
+                round((decoded.pts or 0) * ticks) - shift,
+                self.info.time_base,
+                born_s=time.monotonic(),
+                duration=round(decoded.duration * ticks),
+            )
+        if index < 0:
+            raise SourceError(
+                f"{self._path}: there is no frame in the part asked for",
+                hint="choose another --start or --duration",
+            )
+        missing = self._missing()
         if missing and not self._allow_truncated:
             raise SourceError(
                 f"{self._path} is cut short: {missing}",
                 hint="copy it again, or stylize what is there with --allow-truncated",
             )
 
-    def _missing(self, last_pts: int) -> str:
+    def _woven(self) -> Iterator[VideoFrame]:
+        """Yield every frame, deinterlaced where need be."""
+        deinterlacer: Deinterlacer | None = None
+        held = 0
+        for index, frame in enumerate(self._timed()):
+            if frame.interlaced_frame and not self._interlaced:
+                self._interlaced = True
+            if self._interlaced and deinterlacer is None and index >= self.skip - _LEAD_FRAMES:
+                deinterlacer = Deinterlacer()
+            if deinterlacer is None:
+                yield frame
+                continue
+            held += 1
+            for woven in deinterlacer.push(frame):
+                held -= 1
+                yield woven
+        if deinterlacer is not None:
+            yield from deinterlacer.flush()
+
+    def _timed(self) -> Iterator[VideoFrame]:
+        """Yield the frames of the part asked for, each with a time stamp after the last one's."""
+        last: int | None = None
+        time_base = self.info.time_base
+        for frame in chain([self._first], self._frames):
+            pts = frame.pts
+            if self._decoding_times:
+                pts = self._decoding_times.popleft()
+            if pts is None or (last is not None and pts <= last):
+                self._moved += 1
+                pts = 0 if last is None else last + (self._frame_ticks() if pts is None else 1)
+            last = pts
+            if self.cut.begin_s is not None and pts * time_base < self.cut.begin_s:
+                continue
+            if self.cut.end_s is not None and pts * time_base >= self.cut.end_s:
+                return
+            frame.pts = self._last = pts
+            yield frame
+
+    def _frame_ticks(self) -> int:
+        return max(1, round(1 / (self.info.fps * self.info.time_base)))
+
+    def _missing(self) -> str:
         """Say what of the promised length is not there; "" when all is."""
-        promised = self._stream.frames
-        if promised:
+        if self.cut.end_s is not None:
+            return ""
+        # The index leaves out what an edit list hides; without one the header tells.
+        promised = self._stream.frames and len(self._stream.index_entries)
+        if promised and self.cut.begin_s is None:
             return f"{self._seen} of {promised} frames are there" if self._seen < promised else ""
         tag = self._stream.metadata.get("DURATION", "")  # Matroska's, as 00:00:04.423000000
         hours, _, rest = tag.partition(":")
         minutes, _, seconds = rest.partition(":")
         with contextlib.suppress(ValueError):
             promised_s = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-            end_s = float(last_pts * self.info.time_base)
+            end_s = float((self._last + self._frame_ticks()) * self.info.time_base)
             if end_s < promised_s - _SHORTFALL_S:
                 return f"{end_s:.1f} of {promised_s:.1f} seconds are there"
         return ""
 
-    def _packets(self) -> Iterator[Packet[VideoStream]]:
-        """Demux, going on after what cannot be read."""
+    def _decoded(self) -> Iterator[VideoFrame]:
+        """Demux and decode, going on after what cannot be read."""
         import av
 
-        packets = self._container.demux(self._stream)
-        self._seen, failures = 0, 0
+        for packet in self._packets():
+            if packet.stream is not self._stream:
+                self.others.append(packet)
+                continue
+            # AVI stores decoding times only (what FFmpeg makes of them in B-frames is wrong): the
+            # n-th picture shown has the n-th of them.
+            if packet.dts is not None and (packet.pts is None or self._format == "avi"):
+                self._decoding_times.append(packet.dts)
+            try:
+                with self._stats.stage("decode"):
+                    frames = list(self._stream.codec_context.decode(packet))
+            except av.error.EOFError:
+                return
+            except (av.FFmpegError, ValueError):
+                self._stats.corrupt += 1
+                if self._decoding_times:
+                    self._decoding_times.pop()
+                continue
+            for frame in frames:
+                self._stats.corrupt += frame.is_corrupt
+                self._shown += 1
+                yield frame
+        if self._stream.codec_context.name != "vp8":  # whose packets need not be shown
+            self._lost = max(0, self._due - self._shown)
+
+    def _packets(self) -> Iterator[Packet[Stream]]:
+        import av
+
+        wanted = self.container.streams if self._path == PIPE else [self._stream]
+        packets = self.container.demux(*wanted)
+        failures = 0
         while failures < _MAX_CORRUPT_IN_A_ROW:
             try:
                 with self._stats.stage("demux"):
                     packet = next(packets)
             except StopIteration:
                 return
-            except av.FFmpegError:
+            except (av.FFmpegError, ValueError):
                 self._stats.corrupt += 1
                 failures += 1
-                packets = self._container.demux(self._stream)
+                packets = self.container.demux(*wanted)
                 continue
             failures = 0
-            self._seen += packet.size > 0
+            if packet.stream is self._stream:
+                self._seen += packet.size > 0
+                self._due += packet.size > 0 and not packet.is_discard
             yield packet
-
-    def _decode(self, packet: Packet[VideoStream]) -> list[VideoFrame]:
-        import av
-
-        try:
-            with self._stats.stage("decode"):
-                return list(packet.decode())
-        except av.FFmpegError:
-            self._stats.corrupt += 1
-            return []
-
-    def _frame_ticks(self) -> int:
-        return max(1, round(1 / (self.info.fps * self.info.time_base)))
-
-    def _rgb(self, frame: VideoFrame) -> Image:
-        from av.video.reformatter import ColorRange
-
-        colour = self.info.colour
-        rgb: Image = self._reformatter.reformat(
-            frame,
-            *self._coded_size,  # a stream may change its size midway
-            format="rgb24",
-            src_colorspace=swscale_matrix(colour.matrix),
-            src_color_range=colour.range,
-            dst_color_range=ColorRange.JPEG,
-        ).to_ndarray()  # type: ignore[assignment]
-        turns = round(frame.rotation / 90) % 4
-        image: Image = np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
-        return image
 
     def close(self) -> None:
         """Close the file."""
-        self._container.close()
-
-
-def _decide_colour(frame: VideoFrame | None, lines: int) -> Colour:
-    """Take what the frame says; what it leaves open is BT.709 from 720 lines, else BT.601, and
-    limited range unless the pixel format is full-range ("yuvj...") or RGB.
-    """
-    usual = BT709 if lines >= _HD_LINES else BT601
-    if frame is None:
-        return usual
-    name = frame.format.name
-    full = name.startswith("yuvj") or frame.format.is_rgb
-    said = (frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc)
-    matrix, range_, primaries, transfer = (int(value) for value in said)
-    return Colour(
-        matrix=usual.matrix if matrix in (0, UNSPECIFIED) else matrix,
-        range=range_ or (2 if full else 1),
-        primaries=primaries,
-        transfer=transfer,
-    )
-
-
-def swscale_matrix(matrix: int) -> int:
-    """The SWS_CS_* number for an AVCOL_SPC_* number: they differ for BT.2020 constant
-    luminance and BT.470BG only.
-    """
-    return {6: 5, 10: 9}.get(matrix, matrix)
+        self.container.close()

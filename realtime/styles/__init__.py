@@ -7,17 +7,14 @@ import difflib
 import functools
 import hashlib
 import json
-import mmap
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from ..errors import StyleError
+from .onnx_file import metadata
 
 BUILT_IN: Final = Path(__file__).parent
 DEFAULT: Final = "great-wave"
-_METADATA_FIELD: Final = 14  # ModelProto.metadata_props in onnx.proto
-_GRAPH_FIELD: Final = 7
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,10 +42,14 @@ def built_in() -> list[Style]:
 
 
 def find(name: str) -> Style:
-    """Return a built-in style by name, or any `.onnx` file by path.
+    """Return a built-in style by name, any `.onnx` file by path, or a blend: "a:0.6,b:0.4".
 
     Raises StyleError naming the nearest styles.
     """
+    if "," in name:
+        from .blend import blend
+
+        return read(blend([_share(part) for part in name.split(",")]))
     if name.endswith(".onnx"):
         path = Path(name)
         if not path.is_file():
@@ -66,57 +67,28 @@ def find(name: str) -> Style:
     )
 
 
+def _share(text: str) -> tuple[Style, float]:
+    """Read one part of a blend; without a weight it weighs 1."""
+    name, colon, weight = text.strip().rpartition(":")
+    if not colon:
+        return find(text.strip()), 1.0
+    try:
+        share = float(weight)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share < float("inf"):
+        raise StyleError(
+            f"{weight!r} in --style is no weight", hint="as in great-wave:0.6,starry-night:0.4"
+        )
+    return find(name), share
+
+
 def read(path: Path) -> Style:
     """Read a style file's card. Raises StyleError when the file is no ONNX model."""
     try:
-        properties = dict(_metadata(path))
-        card = json.loads(properties.get("stylecam", "{}"))
+        card = json.loads(metadata(path).get("stylecam", "{}"))
     except (ValueError, IndexError, OSError) as error:
         raise StyleError(
             f"{path} is no ONNX model ({error})", hint="a style is a file exported as ONNX"
         ) from error
     return Style(name=card.get("name", path.stem), path=path, card=card)
-
-
-def _metadata(path: Path) -> Iterator[tuple[str, str]]:
-    """Walk the protobuf's top level for its key-value pairs: no need to load the network."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        seen_graph = False
-        for field, start, end in _fields(data, 0, len(data)):
-            seen_graph |= field == _GRAPH_FIELD
-            if field == _METADATA_FIELD:
-                texts = {n: data[a:b].decode() for n, a, b in _fields(data, start, end)}
-                yield texts.get(1, ""), texts.get(2, "")
-        if not seen_graph:
-            raise ValueError("it holds no graph")
-
-
-def _fields(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Yield (field number, start, end) of each length-delimited field of a protobuf message."""
-    while start < end:
-        key, start = _varint(data, start)
-        kind = key & 7
-        if kind == 2:
-            length, start = _varint(data, start)
-            if length > end - start:
-                raise ValueError("it is cut short")
-            yield key >> 3, start, start + length
-            start += length
-        elif kind == 0:
-            _, start = _varint(data, start)
-        elif kind in (1, 5):
-            start += 8 if kind == 1 else 4
-        else:
-            raise ValueError("it is another kind of file")
-
-
-def _varint(data: mmap.mmap, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while shift < 64:
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-        shift += 7
-    raise ValueError("it is another kind of file")

@@ -9,8 +9,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-SIGNING = Path(__file__).parent.parent / "realtime" / "assets" / "signing_640x360.mp4"
-ANIMATION = Path(__file__).parent / "data" / "bbb_640x360_audio.mp4"
+SIGNING = Path(__file__).parents[2] / "realtime" / "assets" / "signing_640x360.mp4"
+ANIMATION = Path(__file__).parents[1] / "data" / "bbb_640x360_audio.mp4"
 ClipMaker = Callable[..., Path]
 
 

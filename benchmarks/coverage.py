@@ -1,0 +1,115 @@
+"""How much of a painting's style a network reaches: of the way that an optimisation goes.
+
+S is the distance of Gram matrices to the painting's, each layer relative to the painting's own
+(`training.losses.style_loss`). Coverage is (S_photo - S_network) / (S_photo - S_best): 0 for the
+photo itself, 1 for what gradient descent on the pixels reaches with the same content weight.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from stylecam.realtime.frame import Image
+from stylecam.training import losses
+from stylecam.training.data import read_image
+from stylecam.training.recipe import Recipe
+from stylecam.training.vgg import VGG19, load_vgg19
+from torch import Tensor
+
+SIDE_PX: Final = 224
+STEPS: Final = 50
+_WEIGHTS: Final = Recipe("", "")
+
+
+class StyleDistance(NamedTuple):
+    """S of one photo: as it is, painted, and at best."""
+
+    photo: float
+    network: float
+    best: float
+
+    @property
+    def coverage(self) -> float:
+        """Return the share of the way."""
+        return (self.photo - self.network) / (self.photo - self.best)
+
+
+class Judge:
+    """Measures style distances to one painting."""
+
+    def __init__(self, painting: Path, *, long_side: int, cache: Path | None = None) -> None:
+        self._vgg: VGG19 = load_vgg19(None)
+        self._painting = read_image(painting, long_side)
+        self._key = f"{painting.name}:{long_side}:{STEPS}:{_WEIGHTS.content}:{_WEIGHTS.style}"
+        self._cache = cache
+        with torch.no_grad():
+            features = self._features(self._painting[None])
+        self._targets = {name: losses.gram(value) for name, value in features.items()}
+
+    @torch.no_grad()
+    def distance(self, image: Image) -> float:
+        """Return S of uint8 RGB (H, W, 3)."""
+        return float(losses.style_loss(self._features(_tensor(image)), self._targets))
+
+    def best(self, photo: Image) -> float:
+        """Return S after an optimisation of the pixels from the photo, which takes a while; kept in
+        the cache.
+        """
+        digest = hashlib.sha256(photo.tobytes()).hexdigest()[:12]
+        key = f"{self._key}:{digest}"
+        known = _read(self._cache)
+        if key not in known:
+            known[key] = round(self._optimise(photo), 5)
+            if self._cache is not None:
+                self._cache.write_text(json.dumps(known, indent=0, sort_keys=True) + "\n")
+        return known[key]
+
+    def _optimise(self, photo: Image) -> float:
+        start = _tensor(photo)
+        with torch.no_grad():
+            wanted = self._features(start, upto=losses.CONTENT_LAYER)
+        pixels = start.clone().requires_grad_(True)
+        optimizer = torch.optim.Adam([pixels], lr=0.04)
+        for _ in range(STEPS):
+            features = self._features(pixels.clamp(0, 1))
+            loss = _WEIGHTS.style * losses.style_loss(features, self._targets)
+            loss = loss + _WEIGHTS.content * losses.content_loss(features, wanted)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        with torch.no_grad():
+            features = self._features(pixels.clamp(0, 1))
+            return float(losses.style_loss(features, self._targets))
+
+    def _features(self, x_NCHW: Tensor, upto: str = "4_1") -> dict[str, Tensor]:
+        fast = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+            features: dict[str, Tensor] = self._vgg(x_NCHW, upto=upto)
+        return {name: value.float() for name, value in features.items()}
+
+
+def square(photo: Image, side: int = SIDE_PX) -> Image:
+    """Return the middle of a photo as a square of `side` pixels."""
+    height, width = photo.shape[:2]
+    scale = side / min(height, width)
+    size = (max(side, round(width * scale)), max(side, round(height * scale)))
+    small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
+    top, left = (small.shape[0] - side) // 2, (small.shape[1] - side) // 2
+    return np.ascontiguousarray(small[top : top + side, left : left + side])
+
+
+def _tensor(image: Image) -> Tensor:
+    return torch.from_numpy(image.astype(np.float32) / 255).permute(2, 0, 1)[None]
+
+
+def _read(cache: Path | None) -> dict[str, float]:
+    if cache is None or not cache.exists():
+        return {}
+    known: dict[str, float] = json.loads(cache.read_text())
+    return known

@@ -1,0 +1,88 @@
+"""`stylecam bench gallery`: pictures and figures of docs/styles.md, from the style files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from stylecam.realtime.engines import EngineOptions
+from stylecam.realtime.frame import Image
+from stylecam.realtime.styles import Style, built_in, find
+
+from .quality import PHOTOS, painter, painting_of, read_photo
+from .report import renew
+
+DOCS: Final = Path(__file__).parent.parent / "docs"
+SHOWN: Final = ("coffee", "otters", "lake", "cat")
+BLENDS: Final = tuple(f"great-wave:{1 - w},starry-night:{w}" for w in (0, 0.25, 0.5, 0.75, 1))
+CELL: Final = (320, 240)
+BEGIN: Final = "<!-- gallery: made by `stylecam bench gallery` -->"
+END: Final = "<!-- end of gallery -->"
+
+
+def renew_gallery(*, docs: Path = DOCS, styles: list[Style] | None = None) -> str:
+    """Write a strip a style into docs/gallery, and the text between the marks in docs/styles.md."""
+    styles = built_in() if styles is None else styles
+    pictures = docs / "gallery"
+    pictures.mkdir(parents=True, exist_ok=True)
+    photos = [_cell(read_photo(PHOTOS / f"{name}.jpg")) for name in SHOWN]
+    _save(pictures / "photos.jpg", [np.full_like(photos[0], 255), *photos])
+    if {"great-wave", "starry-night"} <= {style.name for style in styles}:
+        _save(pictures / "blend.jpg", [paint(find(name), photos[1]) for name in BLENDS])
+    parts = ["![the photos](gallery/photos.jpg)", ""]
+    for style in styles:
+        painting = painting_of(style)
+        first = np.full_like(photos[0], 255) if painting is None else _cell(read_photo(painting))
+        _save(pictures / f"{style.name}.jpg", [first, *(paint(style, p) for p in photos)])
+        card = style.card
+        parts += [
+            f"### `{style.name}`",
+            "",
+            f"![{style.name}](gallery/{style.name}.jpg)",
+            "",
+            f"{card['title']}, {card['artist']}. {card['licence']}. {_figures(style)}",
+            "",
+        ]
+    text = "\n".join(parts).rstrip()
+    renew(docs / "styles.md", BEGIN, END, text)
+    return text
+
+
+def paint(style: Style, photo: Image) -> Image:
+    """Return one photo, uint8 RGB (H, W, 3) with sides that are multiples of 8, painted."""
+    with painter(style, EngineOptions(precision="f32", statistics="frame"), photo) as engine:
+        return engine(photo)
+
+
+def _figures(style: Style) -> str:
+    card, quality = style.card, style.card.get("quality")
+    trained = f"Recipe `{card['recipe']}`, {card['steps']} steps"
+    if not quality:
+        return f"{trained}."
+    return (
+        f"{trained}; coverage {quality['coverage']:.2f} (worst photo "
+        f"{quality['worst_coverage']:.2f}), st-LPIPS {quality['st_lpips']:.2f}, shimmer "
+        f"{quality['mean_shimmer']:.1f}, noise gain {quality['noise_gain']:.1f}."
+    )
+
+
+def _cell(picture: Image) -> Image:
+    """Return the middle of a picture at CELL's shape."""
+    width, height = CELL
+    scale = max(width / picture.shape[1], height / picture.shape[0])
+    size = (
+        max(width, round(picture.shape[1] * scale)),
+        max(height, round(picture.shape[0] * scale)),
+    )
+    shrunk = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    top, left = (shrunk.shape[0] - height) // 2, (shrunk.shape[1] - width) // 2
+    return np.ascontiguousarray(shrunk[top : top + height, left : left + width]).astype(np.uint8)
+
+
+def _save(path: Path, cells: list[Image]) -> None:
+    gap = np.full((CELL[1], 6, 3), 255, np.uint8)
+    strip = cv2.hconcat([part for cell in cells for part in (cell, gap)][:-1])
+    bgr = cv2.cvtColor(strip, cv2.COLOR_RGB2BGR)
+    cv2.imwrite(str(path), bgr, [cv2.IMWRITE_JPEG_QUALITY, 85])

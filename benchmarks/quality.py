@@ -1,0 +1,168 @@
+"""`stylecam bench quality`: how near a style is to its painting and its scene, and how steady.
+
+The same protocol for any ONNX style, ours or not, through the engine that users run. Photos and
+clips were never trained on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import statistics
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from stylecam.realtime.cli import DEMO
+from stylecam.realtime.engines import EngineOptions, open_engine
+from stylecam.realtime.frame import Image
+from stylecam.realtime.styles import Style
+
+from . import stability
+from .rows import RESULTS
+
+HERE: Final = Path(__file__).parent
+PHOTOS: Final = HERE / "photos"
+PAINTINGS: Final = HERE.parent / "training" / "paintings"
+ANIMATION: Final = HERE.parent / "tests" / "data" / "bbb_640x360_audio.mp4"
+GAPS: Final = (1, 5)
+CLIP_FRAMES: Final = 60
+
+
+class Protocol:
+    """Everything that is measured on, read and prepared once."""
+
+    def __init__(self, *, frames: int = CLIP_FRAMES) -> None:
+        from .perceptual import ShiftTolerantLPIPS
+
+        self.photos = {path.stem: read_photo(path) for path in sorted(PHOTOS.glob("*.jpg"))}
+        clips = [stability.read_clip(path) for path in (DEMO, ANIMATION)]
+        clips.append(stability.camera_move(self.photos["colosseum"]))
+        self.clips = [clip._replace(frames=clip.frames[:frames]) for clip in clips]
+        self._flows = {
+            (clip.name, gap): stability.flows(clip.frames, gap)
+            for clip in self.clips
+            for gap in GAPS
+        }
+        self._perceptual = ShiftTolerantLPIPS()
+
+    def measure(
+        self,
+        style: Style,
+        *,
+        options: EngineOptions | None = None,
+        painting: Path | None = None,
+        long_side: int = 768,
+        report: Callable[[str], None] = lambda text: None,
+    ) -> dict[str, Any]:
+        """Return the row of one style; without its painting there is no coverage in it."""
+        options = options or EngineOptions(precision="f32")
+        row: dict[str, Any] = {"style": style.name, "statistics": options.statistics}
+        report(f"{style.name}: clips")
+        row["shimmer"], borders = {}, []
+        for clip in self.clips:
+            with painter(style, options, clip.frames[0]) as paint:
+                painted = [paint(frame) for frame in clip.frames]
+            for gap in GAPS:
+                moves = self._flows[clip.name, gap]
+                found = stability.shimmer(clip.frames, painted, gap, moves)
+                row["shimmer"][f"{clip.name} gap {gap}"] = round(found.ratio, 2)
+                borders.append(found.border)
+        row["mean_shimmer"] = round(statistics.mean(row["shimmer"].values()), 2)
+        row["border"] = round(statistics.mean(borders), 2)
+        still = self.clips[0].frames[0]
+        report(f"{style.name}: noise and far change")
+        with painter(style, options, still) as paint:
+            row["noise_gain"] = round(stability.noise_gain(paint, still), 2)
+        with painter(style, options, still) as paint:
+            row["far_change"] = round(stability.far_change(paint, still), 2)
+        row |= self._likeness(style, options, painting, long_side, report)
+        return row
+
+    def _likeness(
+        self,
+        style: Style,
+        options: EngineOptions,
+        painting: Path | None,
+        long_side: int,
+        report: Callable[[str], None],
+    ) -> dict[str, Any]:
+        from .coverage import Judge, StyleDistance, square
+
+        judge = None
+        if painting is not None:
+            judge = Judge(painting, long_side=long_side, cache=RESULTS / "style_best.json")
+        coverages, distances = {}, {}
+        for name, photo in self.photos.items():
+            report(f"{style.name}: {name}")
+            view = square(photo)
+            with painter(style, options, view) as paint:
+                painted = paint(view)
+            distances[name] = self._perceptual(_tensor(view), _tensor(painted))
+            if judge is not None:
+                found = StyleDistance(
+                    judge.distance(view), judge.distance(painted), judge.best(view)
+                )
+                coverages[name] = found.coverage
+        row: dict[str, Any] = {"st_lpips": round(statistics.mean(distances.values()), 3)}
+        if coverages:
+            row["coverage"] = round(statistics.mean(coverages.values()), 3)
+            row["worst_coverage"] = round(min(coverages.values()), 3)
+        return row
+
+
+@contextlib.contextmanager
+def painter(style: Style, options: EngineOptions, like: Image) -> Iterator[stability.Painter]:
+    """Open an engine for pictures of the size of `like`, one clip long."""
+    height, width = like.shape[:2]
+    engine = open_engine(options, style, height=height, width=width, live=True)
+    with contextlib.closing(engine):
+        yield lambda image: engine.submit(image).result().copy()
+
+
+def painting_of(style: Style) -> Path | None:
+    """Return the painting that a built-in style was trained on."""
+    path = PAINTINGS / f"{style.name}.jpg"
+    return path if path.exists() else None
+
+
+def with_constant(path: Path, name: str, values: Any, out: Path) -> Path:
+    """Write a copy of an ONNX network whose input `name` is fixed: one of its many styles."""
+    import onnx
+
+    model = onnx.load(path)
+    kept = [value for value in model.graph.input if value.name != name]
+    del model.graph.input[:]
+    model.graph.input.extend(kept)
+    constant = onnx.numpy_helper.from_array(np.asarray(values, np.float32), name)
+    model.graph.initializer.append(constant)
+    onnx.save(model, out)
+    return out
+
+
+def write_card(style: Style, row: dict[str, Any]) -> None:
+    """Put the figures of a row into a style file's card."""
+    import onnx
+
+    model = onnx.load(style.path)
+    figures = {key: value for key, value in row.items() if key != "style"}
+    card = style.card | {"quality": figures}
+    onnx.helper.set_model_props(model, {"stylecam": json.dumps(card, ensure_ascii=False)})
+    temporary = style.path.with_suffix(".part")
+    onnx.save(model, temporary)
+    temporary.replace(style.path)
+
+
+def read_photo(path: Path) -> Image:
+    """Return a picture of this repository, uint8 RGB (H, W, 3)."""
+    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    assert bgr is not None, path
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8)
+
+
+def _tensor(image: Image) -> Any:
+    import torch
+
+    return torch.from_numpy(image.astype(np.float32) / 255).permute(2, 0, 1)[None]

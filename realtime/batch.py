@@ -1,0 +1,140 @@
+"""Many inputs, one after another, and one summary."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .errors import StylecamError, UsageError
+from .outputs import FileOptions
+from .sinks.formats import PIPE
+from .stats import percentiles
+from .styles import Style
+from .stylize import Look, Outcome, default_output, stylize_file
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class Job(NamedTuple):
+    """One input and its output."""
+
+    input: Path
+    output: Path
+
+
+def plan(inputs: list[Path], output: str | None, style: Style) -> list[Job]:
+    """Say which input becomes which output.
+
+    `output` is a file for a single input, else a folder, in which outputs have their inputs'
+    names; None puts each beside its input. Raises UsageError when two outputs would be one.
+    """
+    target = None if output is None else Path(output)
+    folder = target is not None and (str(output).endswith(("/", "\\")) or target.is_dir())
+    if target is not None and not folder and len(inputs) > 1:
+        raise UsageError(
+            f"{len(inputs)} inputs cannot all become {output}", hint=f"name a folder: -o {output}/"
+        )
+    if target is None and PIPE in inputs:
+        raise UsageError("standard input has no name to derive one from", hint="add -o out.mp4")
+    jobs: list[Job] = []
+    for path in inputs:
+        usual = default_output(path, style)
+        if target is None:
+            jobs.append(Job(path, usual))
+        elif not folder:
+            jobs.append(Job(path, target))
+        else:
+            own = target / f"{path.stem}{usual.suffix}"
+            same = own.exists() and path.exists() and own.samefile(path)
+            jobs.append(Job(path, target / usual.name if same else own))
+    taken: dict[Path, Path] = {}
+    for job in jobs:
+        other = taken.setdefault(job.output.absolute(), job.input)
+        if other != job.input:
+            raise UsageError(
+                f"{other} and {job.input} would both become {job.output}",
+                hint="rename one, or run them apart",
+            )
+    return list(dict.fromkeys(jobs))
+
+
+@dataclasses.dataclass
+class Report:
+    """What became of each job, in order; those not begun before Ctrl-C are left out."""
+
+    done: list[Outcome]
+    failed: list[tuple[Path, StylecamError]]
+    planned: int
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended it."""
+        return any(outcome.interrupted for outcome in self.done)
+
+    def raise_single(self) -> None:
+        """Raise the error of an only job, which then speaks for itself."""
+        if self.planned == 1 and self.failed:
+            raise self.failed[0][1]
+
+    def as_json(self) -> Any:
+        """Return it as plain values: the outcome of an only job, else all and their failures."""
+        if self.planned == 1:
+            return self.done[0].as_json() if self.done else {}
+        return {
+            "done": [outcome.as_json() for outcome in self.done],
+            "failed": [
+                {"input": str(path), "error": error.message, "hint": error.hint}
+                for path, error in self.failed
+            ],
+        }
+
+    def lines(self) -> list[str]:
+        """Return it as text."""
+        lines: list[str] = []
+        for outcome in self.done:
+            stats = outcome.stats
+            lines += [f"note: {note}" for note in outcome.notes]
+            latency = percentiles(list(stats.stages.get("latency", ())))
+            speed = f", {stats.fps:.1f} fps" if stats.frames > 1 else ""
+            lines.append(
+                f"{outcome.output}: {stats.frames} frame{'s' * (stats.frames != 1)}{speed}, "
+                f"latency {latency.p50:.0f} ms (p99 {latency.p99:.0f})"
+            )
+            if outcome.interrupted:
+                lines.append("interrupted: the file holds what was done so far")
+        if self.planned > 1:
+            lines.append(f"{len(self.done)} of {self.planned} done, {len(self.failed)} failed")
+            for path, error in self.failed:
+                lines.append(f"failed: {path}: {error.message}")
+                lines += [f"  try: {error.hint}"] if error.hint else []
+        return lines
+
+
+def run_all(
+    jobs: list[Job],
+    look: Look,
+    *,
+    console: Console,
+    force: bool = False,
+    options: FileOptions | None = None,
+) -> Report:
+    """Do the jobs in order. One that fails does not keep the others from being done; Ctrl-C ends
+    the one under way, and all.
+    """
+    report = Report([], [], len(jobs))
+    for job in jobs:
+        try:
+            if job.output != PIPE and len(jobs) > 1:
+                job.output.parent.mkdir(parents=True, exist_ok=True)
+            outcome = stylize_file(
+                job.input, job.output, look, console=console, force=force, options=options
+            )
+        except StylecamError as error:
+            report.failed.append((job.input, error))
+            continue
+        report.done.append(outcome)
+        if outcome.interrupted:
+            break
+    return report

@@ -1,0 +1,128 @@
+"""The one place that knows which sink an output file needs, and how the user wants it."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import SinkError
+from .frame import VideoInfo
+from .sinks.formats import PIPE, Coding, is_sequence
+from .sources import IMAGE_SUFFIXES
+from .sources.section import WHOLE, Section
+
+if TYPE_CHECKING:
+    from .sinks.file import FileSink
+    from .sinks.image import ImageSink
+    from .sinks.resumable import ResumableSink
+    from .sources.file import FileSource
+    from .sources.image import ImageSource
+    from .stylize import Look
+
+
+@dataclasses.dataclass(frozen=True)
+class FileOptions:
+    """What the user may say about reading and writing a file."""
+
+    allow_truncated: bool = False
+    audio: bool = True
+    section: Section = WHOLE
+    keep_hdr: bool = False
+    coding: Coding = dataclasses.field(default_factory=Coding)
+
+
+def describe_job(path: Path, look: Look, options: FileOptions) -> dict[str, Any]:
+    """Return all that decides what an output's pictures are, as plain values.
+
+    Two runs of equal jobs make equal pictures, so that the second may go on from the first.
+    """
+    made: dict[str, Any] = {
+        "input": str(path.absolute()),
+        "style": look.style.sha256,
+        "strength": look.strength,
+        "size": look.size,
+        "engine": dataclasses.asdict(look.engine),
+        "section": [str(part) for part in options.section],
+        "keep_hdr": options.keep_hdr,
+        "coding": dataclasses.asdict(options.coding),
+        "versions": [importlib.metadata.version(name) for name in ("stylecam", "av", "openvino")],
+    }
+    if path.is_file():
+        status = path.stat()
+        made["bytes"], made["changed_ns"] = status.st_size, status.st_mtime_ns
+    return made
+
+
+def open_output(
+    path: Path,
+    source: ImageSource | FileSource,
+    *,
+    options: FileOptions,
+    job: dict[str, Any],
+    force: bool,
+    stopped: Callable[[], bool],
+) -> ImageSink | FileSink | ResumableSink:
+    """Open the sink for `path` by its suffix, and let `source` begin where it goes on."""
+    from .sources.file import PIPE as INPUT_PIPE
+    from .sources.image import ImageSource
+
+    if isinstance(source, ImageSource):
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            from .sinks.image import ImageSink
+
+            return ImageSink(path, force=force, quality=options.coding.quality)
+        return open_recording(path, source.info, force=force, coding=options.coding)
+    if path.suffix.lower() in IMAGE_SUFFIXES and not is_sequence(path):
+        raise SinkError(
+            f"{path} is a picture, the input a video",
+            hint="name a video (-o out.mp4) or number the pictures (-o out_%05d.png)",
+        )
+    from .sinks.original import Original
+
+    piped = source.path == INPUT_PIPE
+    original = Original(
+        source.path,
+        source.stream.index,
+        source.cut,
+        options.audio,
+        source.container if piped else None,
+        source.others if piped else None,
+    )
+    if piped or path == PIPE or path.suffix.lower() == ".gif":
+        from .sinks.file import FileSink
+
+        return FileSink(
+            path,
+            source.info,
+            original=original,
+            coding=options.coding,
+            force=force,
+            stopped=stopped,
+        )
+    from .sinks.resumable import ResumableSink
+
+    sink = ResumableSink(
+        path,
+        source.info,
+        original=original,
+        coding=options.coding,
+        job=job,
+        force=force,
+        stopped=stopped,
+    )
+    source.skip = sink.done
+    return sink
+
+
+def open_recording(
+    path: Path, info: VideoInfo, *, force: bool, coding: Coding | None = None
+) -> FileSink:
+    """Open a video for frames that have no file behind them."""
+    from .sinks.file import FileSink
+
+    if path.suffix.lower() in IMAGE_SUFFIXES and not is_sequence(path):
+        raise SinkError(f"{path} is a picture, the input a video", hint="name a video: -o out.mp4")
+    return FileSink(path, info, coding=coding, force=force)

@@ -1,0 +1,259 @@
+"""Everything of the input but its picture, carried into the output packet by packet: sound,
+subtitles, data, attachments, cover, chapters and metadata.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final, cast
+
+from .original import PICTURES_ONLY, Original, holds, stream_metadata, wanted_metadata
+
+if TYPE_CHECKING:
+    from av import AudioFrame, AudioResampler, Packet
+    from av.audio.stream import AudioStream
+    from av.container import OutputContainer
+    from av.stream import Stream
+
+_OPUS_RATE: Final = 48_000
+_MAX_ERRORS_IN_A_ROW: Final = 500
+
+
+class _Copied:
+    """A stream whose packets go over as they are."""
+
+    def __init__(self, out: Stream) -> None:
+        self._out = out
+
+    def convert(self, packet: Packet[Stream]) -> Iterator[Packet[Stream]]:
+        packet.stream = self._out
+        yield packet
+
+    def flush(self) -> Iterator[Packet[Stream]]:
+        return iter(())
+
+
+class _Reencoded:
+    """An audio stream decoded and encoded anew."""
+
+    def __init__(self, out: AudioStream, resampler: AudioResampler) -> None:
+        self._out, self._resampler = out, resampler
+
+    def convert(self, packet: Packet[Stream]) -> Iterator[Packet[Stream]]:
+        import av
+
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            return
+        for frame in frames:
+            for resampled in self._resampler.resample(cast("AudioFrame", frame)):
+                yield from self._out.encode(resampled)
+
+    def flush(self) -> Iterator[Packet[Stream]]:
+        for resampled in self._resampler.resample(None):
+            yield from self._out.encode(resampled)
+        yield from self._out.encode(None)
+
+
+class Carried:
+    """Adds the input's other streams to `container`, before its header is written, and feeds
+    their packets as the picture goes on. `notes` says what could not be carried, a line each.
+
+    A file is opened a second time, so that picture and sound never wait for each other.
+    """
+
+    def __init__(self, container: OutputContainer, original: Original) -> None:
+        import av
+
+        self._container, self._original, self.notes = container, original, list[str]()
+        self._input = original.container or av.open(str(original.path))
+        self._ways: dict[int, _Copied | _Reencoded] = {}
+        for stream in self._input.streams:
+            if stream.index != original.picture:
+                self._add(stream)
+        self._chapters()
+        container.metadata.update(wanted_metadata(self._input))
+        self._errors = self._refused = 0
+        self._packets = self._read()
+        self._next: Packet[Stream] | None = None
+
+    def _add(self, stream: Stream) -> None:
+        import av
+        from av.stream import Discard, Disposition
+
+        kind, muxer = stream.type, self._container.format.name
+        name = stream.codec_context.name if stream.codec_context is not None else "such data"
+        cover = bool(stream.disposition & Disposition.attached_pic)
+        if (kind == "audio" and not self._original.audio) or (
+            stream.discard == Discard.all  # QuickTime's track of chapter titles
+        ):
+            return
+        if kind == "video" and not cover:
+            self.notes.append(f"second picture (stream {stream.index}) left out: one is painted")
+        elif cover and muxer == "matroska":
+            self._attach(stream)
+        elif holds(muxer, stream):
+            out = self._container.add_stream_from_template(stream)
+            out.metadata.update(stream_metadata(stream))
+            out.disposition = stream.disposition
+            self._ways[stream.index] = _Copied(out)
+        elif (
+            kind == "audio"
+            and stream.codec_context is not None
+            and muxer not in PICTURES_ONLY
+            and _takes_opus(self._container)
+        ):
+            resampler = av.AudioResampler("flt", _layout(stream), _OPUS_RATE)
+            opus = self._container.add_stream("libopus", rate=_OPUS_RATE)
+            opus.codec_context.layout = _layout(stream)
+            opus.metadata.update(stream_metadata(stream))
+            self._ways[stream.index] = _Reencoded(opus, resampler)
+            self.notes.append(f"sound re-encoded as Opus: {muxer} cannot hold {name}")
+        else:
+            what = {"audio": "sound", "video": "cover", "subtitle": "subtitles"}.get(kind, kind)
+            self.notes.append(f"{what} left out: {muxer} cannot hold {name}")
+
+    def _attach(self, cover: Stream) -> None:
+        """Give Matroska the cover as it wants it: a file attached."""
+        import av
+
+        if self._original.container is not None:
+            self.notes.append("cover left out: standard input is read once only")
+            return
+        form = {"mjpeg": "jpeg"}.get(cover.codec_context.name, cover.codec_context.name)
+        with av.open(str(self._original.path)) as container:
+            for packet in container.demux(container.streams[cover.index]):
+                if packet.size:
+                    name = f"cover.{'jpg' if form == 'jpeg' else form}"
+                    self._container.add_attachment(name, f"image/{form}", bytes(packet))
+                    return
+
+    def _chapters(self) -> None:
+        chapters, cut = [], self._original.cut
+        for chapter in self._input.chapters():
+            base = chapter["time_base"] or Fraction(1, 1000)
+            start, end = chapter["start"], chapter["end"]
+            if cut.begin_s is not None:
+                start = max(start, round(cut.begin_s / base))
+            if cut.end_s is not None:
+                end = min(end, round(cut.end_s / base))
+            if start < end:
+                shift = round(cut.shift_s / base)
+                chapters.append(chapter | {"start": start - shift, "end": end - shift})
+        if chapters and self._container.format.name in PICTURES_ONLY:
+            self.notes.append(f"chapters left out: {self._container.format.name} holds none")
+        elif chapters:
+            self._container.set_chapters(chapters)
+
+    def _read(self) -> Iterator[Packet[Stream]]:
+        """Yield the packets of the part asked for, moved in time as the picture is."""
+        ended: set[int] = set()
+        for packet in self._demux():
+            index = packet.stream.index
+            if index not in self._ways or (packet.size == 0 and packet.dts is None):
+                continue
+            stamp = packet.pts if packet.pts is not None else packet.dts
+            if stamp is not None and packet.stream.type != "video":
+                now_s, cut = stamp * packet.time_base, self._original.cut
+                if cut.begin_s is not None and now_s < cut.begin_s:
+                    continue
+                if cut.end_s is not None and now_s >= cut.end_s:
+                    ended.add(index)
+                    if len(ended) == len(self._ways):
+                        return
+                    continue
+                self._trim(packet, stamp)
+                shift = round(cut.shift_s / packet.time_base)
+                if shift:
+                    packet.pts = None if packet.pts is None else packet.pts - shift
+                    packet.dts = None if packet.dts is None else packet.dts - shift
+            yield packet
+
+    def _trim(self, packet: Packet[Stream], stamp: int) -> None:
+        """End the last packet where the edit list ends the stream: packets are whole, and the
+        last of them may sound longer than the track does.
+        """
+        stream = packet.stream
+        if stream.type == "audio" and stream.duration and "mov" in self._input.format.name:
+            left = (stream.start_time or 0) + stream.duration - stamp
+            if 0 < left < (packet.duration or 0):
+                packet.duration = left
+
+    def _demux(self) -> Iterator[Packet[Stream]]:
+        import av
+
+        if self._original.others is not None:
+            while self._original.others:
+                yield self._original.others.popleft()
+            return
+        streams = [self._input.streams[index] for index in self._ways]
+        if not streams:
+            return
+        if self._original.cut.begin_s:
+            with contextlib.suppress(av.FFmpegError):
+                self._input.seek(max(0, int(self._original.cut.begin_s * 1_000_000)))
+        packets, failures = self._input.demux(*streams), 0
+        while failures < _MAX_ERRORS_IN_A_ROW:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except (av.FFmpegError, ValueError):
+                self._errors += 1
+                failures += 1
+                packets = self._input.demux(*streams)
+                continue
+            failures = 0
+            yield packet
+
+    def feed(self, until_s: Fraction | None) -> None:
+        """Write what comes before `until_s` in the output's time; None: all the rest."""
+        if self._original.others is not None:
+            self._packets = self._read()
+        while (packet := self._next or next(self._packets, None)) is not None:
+            self._next = packet
+            stamp_s = None if packet.dts is None else packet.dts * packet.time_base
+            if until_s is not None and stamp_s is not None and stamp_s > until_s:
+                return
+            self._next = None
+            for converted in self._ways[packet.stream.index].convert(packet):
+                self._mux(converted)
+
+    def finish(self, until_s: Fraction | None) -> None:
+        """Write what comes before `until_s`, or all the rest, and what encoders hold back."""
+        self.feed(until_s)
+        for way in self._ways.values():
+            for converted in way.flush():
+                self._mux(converted)
+        if self._errors or self._refused:
+            self.notes.append(
+                f"sound or other streams are damaged: {self._errors + self._refused} "
+                "packet(s) left out"
+            )
+
+    def _mux(self, packet: Packet[Stream]) -> None:
+        import av
+
+        try:
+            self._container.mux(packet)
+        except av.FFmpegError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            self._refused += 1  # such as time stamps that run backwards
+
+    def close(self) -> None:
+        """Close the input, where it is not the picture's."""
+        if self._original.container is None:
+            self._input.close()
+
+
+def _takes_opus(container: OutputContainer) -> bool:
+    return "libopus" in container.supported_codecs
+
+
+def _layout(stream: Stream) -> str:
+    return "mono" if cast("AudioStream", stream).codec_context.channels == 1 else "stereo"

@@ -1,0 +1,194 @@
+"""Which container, encoder and pixel format an output gets, and how good it is."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+from ..colour import HLG, PQ
+from ..errors import SinkError, UsageError
+from ..frame import VideoInfo
+from .codecs import CHOICES, CODECS, CONTAINERS, PIPES, Codec, Container
+
+if TYPE_CHECKING:
+    from av.video.codeccontext import VideoCodecContext
+
+PIPE: Final = Path("-")
+QUALITY: Final = 75
+"""Of 0 to 100: what nobody tells from the original on a screen."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Coding:
+    """What the user may say about the output's coding; None leaves it to the container."""
+
+    codec: str | None = None
+    """One of CODECS."""
+    encoder: str = "software"
+    """"software", "auto" (hardware if any works, else software), or an encoder's FFmpeg name."""
+    quality: int | None = None
+    """0 (smallest) to 100 (best)."""
+    pix_fmt: str | None = None
+    """FFmpeg's name of a pixel format."""
+    pipe: str = "matroska"
+    """What goes to standard output: "matroska" or "y4m"."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """An output decided: everything an encoder and a muxer are opened with."""
+
+    container: Container
+    codec: str
+    encoder: str
+    options: dict[str, str]
+    pix_fmt: str
+    notes: tuple[str, ...] = ()
+
+
+def is_sequence(path: Path) -> bool:
+    """Whether a name stands for a numbered sequence of pictures, as in frame%05d.png."""
+    try:
+        return path.suffix.lower() == ".png" and path.name % 1 != path.name
+    except (TypeError, ValueError):
+        return False
+
+
+def decide(path: Path, coding: Coding, info: VideoInfo) -> Settings:
+    """Choose container by the suffix (or the pipe's kind), encoder and pixel format.
+
+    Encoders are tried on one frame of the output's size. Raises SinkError with the remedy when
+    nothing fits.
+    """
+    container = _container(path, coding)
+    codec = coding.codec or container.codec
+    if codec not in CODECS:
+        raise UsageError(f"there is no codec {codec!r}", hint=f"one of {', '.join(CHOICES)}")
+    if coding.codec and container.codec in ("gif", "png", "raw"):
+        raise UsageError(
+            f"--codec {codec} does not go with {path}", hint="name a video: -o out.mkv"
+        )
+    kind, notes = CODECS[codec], list[str]()
+    _check_held(path, container, codec, kind)
+    formats = (coding.pix_fmt,) if coding.pix_fmt else kind.formats
+    hdr = info.colour.transfer in (PQ, HLG)
+    if (info.bits > 8 or hdr) and not coding.pix_fmt:
+        formats = kind.deep_formats if hdr else (*kind.deep_formats, *kind.formats)
+    if hdr and not all("10" in name or "16" in name for name in formats):
+        raise SinkError(
+            f"HDR needs 10 bits, and {codec} is written with 8",
+            hint="add --codec hevc or --codec av1, or leave out --keep-hdr",
+        )
+    for encoder in _encoders(kind, coding.encoder):
+        options = _options(kind, encoder, coding.quality)
+        for pix_fmt in dict.fromkeys(formats):
+            if problem := try_encoder(encoder, options, pix_fmt, info):
+                continue
+            if info.bits > 8 and "10" not in pix_fmt and "16" not in pix_fmt:
+                notes.append(
+                    f"{info.bits} bits a channel became 8: {codec} is written so as to play "
+                    "everywhere; --codec hevc or --pix-fmt yuv420p10le keeps 10"
+                )
+            if coding.quality is not None and kind.knob is None:
+                notes.append(f"--quality changes nothing: {codec} has one quality")
+            return Settings(container, codec, encoder, options, pix_fmt, tuple(notes))
+    size = f"{info.width}x{info.height}"
+    raise SinkError(
+        f"{codec} cannot be written at {size} as {', '.join(dict.fromkeys(formats))}: {problem}",
+        hint="leave out --pix-fmt and --encoder, or choose another --codec"
+        if coding.pix_fmt or coding.encoder != "software"
+        else "choose another --codec; vp9 and ffv1 take every size",
+    )
+
+
+def _container(path: Path, coding: Coding) -> Container:
+    if path == PIPE:
+        return PIPES[coding.pipe]
+    suffix = path.suffix.lower()
+    if suffix == ".png" and not is_sequence(path):
+        raise SinkError(
+            f"{path} is one picture, the input a video",
+            hint=f"number them: -o '{path.with_name(path.stem + '_%05d.png')}'",
+        )
+    if suffix not in CONTAINERS:
+        raise SinkError(
+            f"{path}: videos cannot be written as {path.suffix or 'a file without suffix'}",
+            hint=f"use one of {', '.join(CONTAINERS)}",
+        )
+    return CONTAINERS[suffix]
+
+
+def _check_held(path: Path, container: Container, codec: str, kind: Codec) -> None:
+    import av
+
+    if container.muxer == "image2":
+        return
+    with av.open(io.BytesIO(), "w", format=container.muxer) as trial:
+        try:
+            trial.add_stream(kind.software, rate=30)
+        except ValueError as error:
+            raise SinkError(
+                f"{path.suffix} cannot hold {codec}", hint=f"-o {path.with_suffix('.mkv')} can"
+            ) from error
+
+
+def _encoders(kind: Codec, wish: str) -> tuple[str, ...]:
+    if wish == "software":
+        return (kind.software,)
+    if wish == "auto":
+        return (*kind.hardware, kind.software)
+    if wish not in (kind.software, *kind.hardware):
+        raise UsageError(
+            f"--encoder {wish} is none for this codec",
+            hint=f"auto, software or one of {', '.join((kind.software, *kind.hardware))}",
+        )
+    return (wish,)
+
+
+def _options(kind: Codec, encoder: str, quality: int | None) -> dict[str, str]:
+    share = (QUALITY if quality is None else quality) / 100
+    if encoder != kind.software:
+        # NVENC, Quick Sync, AMF and VideoToolbox: constant quality under their own names.
+        hardware_level = str(round(46 - 35 * share))
+        names = {"nvenc": "cq", "qsv": "global_quality", "amf": "qp_i", "videotoolbox": "q"}
+        return {names[encoder.rpartition("_")[2]]: hardware_level}
+    if kind.knob is None:
+        return dict(kind.options)
+    name, best, worst = kind.knob
+    level = best * share + worst * (1 - share)
+    return kind.options | {name: str(int(level) if name == "profile" else round(level))}
+
+
+def configure(codec: VideoCodecContext, settings: Settings, info: VideoInfo) -> None:
+    """Set everything about an encoder that has to be known before it is opened."""
+    colour = info.colour
+    codec.width, codec.height = info.width, info.height
+    codec.pix_fmt = settings.pix_fmt
+    codec.time_base, codec.framerate = info.time_base, info.fps
+    codec.sample_aspect_ratio = info.sample_aspect_ratio
+    codec.colorspace, codec.color_range = colour.matrix, colour.range
+    codec.color_primaries, codec.color_trc = colour.primaries, colour.transfer
+    codec.thread_type = "AUTO"
+    codec.options = dict(settings.options)
+
+
+def try_encoder(
+    encoder: str, options: dict[str, str], pix_fmt: str, info: VideoInfo | None = None
+) -> str:
+    """Encode one frame; return what went wrong, or "" when it works."""
+    import av
+
+    info = info or VideoInfo(height=256, width=256, fps=Fraction(30), time_base=Fraction(1, 30))
+    settings = Settings(CONTAINERS[".mkv"], "", encoder, options, pix_fmt)
+    try:
+        codec = cast("VideoCodecContext", av.CodecContext.create(encoder, "w"))
+        configure(codec, settings, info)
+        frame = av.VideoFrame(info.width, info.height, pix_fmt)
+        frame.pts, frame.time_base = 0, info.time_base
+        packets = [*codec.encode(frame), *codec.encode(None)]
+    except (av.FFmpegError, OSError, ValueError, TypeError) as error:
+        return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return "" if packets else "the encoder gives nothing"

@@ -1,0 +1,151 @@
+"""The output's container: the painted picture, and beside it what is carried over."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections import Counter
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final, cast
+
+from ..frame import VideoInfo
+from .carry import Carried
+from .formats import Settings, configure
+from .original import Original, stream_metadata, wanted_metadata
+
+if TYPE_CHECKING:
+    from av import Packet
+    from av.stream import Stream
+    from av.video.stream import VideoStream
+
+_LARGEST_TIMESCALE: Final = 2**31 - 1
+_QUICKTIME: Final = frozenset({"mp4", "mov"})
+
+
+class Muxer:
+    """Writes `target` (a path, or "pipe:1"): coded pictures, and the rest of `original`."""
+
+    def __init__(
+        self, target: str, settings: Settings, info: VideoInfo, original: Original | None = None
+    ) -> None:
+        import av
+
+        self._target, self._info, self._original = target, info, original
+        self._notes = list(settings.notes)
+        self._carried: Carried | None = None
+        muxer = settings.container.muxer
+        options = dict(settings.container.options)
+        self._container = av.open(target, "w", format=muxer, options=options)
+        try:
+            self.stream = cast(
+                "VideoStream", self._container.add_stream(settings.encoder, rate=info.fps)
+            )
+            configure(self.stream.codec_context, settings, info)
+            self.stream.time_base = info.time_base
+            if settings.codec == "hevc" and muxer in _QUICKTIME:
+                self.stream.codec_context.codec_tag = "hvc1"  # what Apple's players look for
+            if original is not None:
+                self._carried = Carried(self._container, original)
+                self._describe_picture(original)
+            if muxer in _QUICKTIME:
+                self._container.container_options.update(self._timescales())
+        except BaseException:
+            self.abort()
+            raise
+
+    def _describe_picture(self, original: Original) -> None:
+        import av
+
+        container = original.container or av.open(str(original.path))
+        try:
+            picture = container.streams[original.picture]
+            self.stream.metadata.update(stream_metadata(picture))
+            self.stream.disposition = picture.disposition
+        finally:
+            if original.container is None:
+                container.close()
+
+    def _timescales(self) -> dict[str, str]:
+        """Return the clocks of a QuickTime file in which every stream's ticks are whole: the
+        picture's own, and the film's, in which edit lists tell when each stream begins.
+        """
+        picture = self._info.time_base.denominator
+        if picture > _LARGEST_TIMESCALE:
+            return {}
+        bases = [s.time_base for s in self._container.streams if s.time_base is not None]
+        film = math.lcm(picture, *(base.denominator for base in bases))
+        scales = {"video_track_timescale": str(picture)}
+        if film <= _LARGEST_TIMESCALE:
+            scales["movie_timescale"] = str(film)
+        return scales
+
+    @property
+    def notes(self) -> list[str]:
+        """What could not be carried over as it was, a line each."""
+        return self._notes + (self._carried.notes if self._carried is not None else [])
+
+    def add(self, packets: Sequence[Packet[Stream]]) -> None:
+        """Write coded pictures, and what sounds before them."""
+        for packet in packets:
+            stamp_s = None if packet.dts is None else packet.dts * packet.time_base
+            packet.stream = self.stream
+            self._container.mux(packet)
+            if self._carried is not None and stamp_s is not None:
+                self._carried.feed(stamp_s)
+
+    def finish(self, until_s: Fraction | None = None) -> None:
+        """Write what remains of the other streams (up to `until_s`) and the index; close."""
+        base = self.stream.time_base or self._info.time_base
+        if (self._info.time_base / base).denominator != 1:
+            name = self._container.format.name
+            self._notes.append(f"time stamps rounded to 1/{1 / base} s: {name} has no finer clock")
+        if self._carried is not None:
+            self._carried.finish(until_s)
+            self._carried.close()
+        wanted = dict(self._container.metadata)
+        chapters = len(self._container.chapters())
+        kinds = Counter(_kind(stream) for stream in self._container.streams)
+        self._container.close()
+        if self._original is not None and not self._target.startswith("pipe:"):
+            self._compare(wanted, chapters, kinds)
+
+    def _compare(self, metadata: dict[str, str], chapters: int, kinds: Counter[str]) -> None:
+        """Say what the container did not take, though it did not refuse it."""
+        import av
+        from av.stream import Discard
+
+        name = self._container.format.name
+        if name in ("image2", "gif"):
+            if metadata:
+                self._notes.append(f"metadata left out: {name} holds none")
+            return
+        with av.open(self._target) as written:
+            kept = {key.lower() for key in wanted_metadata(written)}
+            lost = sorted(key for key in metadata if key.lower() not in kept)
+            left = len(written.chapters())
+            kinds.subtract(_kind(s) for s in written.streams if s.discard != Discard.all)
+        if lost:
+            self._notes.append(f"metadata left out: {name} cannot hold {', '.join(lost)}")
+        if left < chapters:
+            self._notes.append(f"chapters left out: {name} holds {left} of {chapters}")
+        self._notes += [
+            f"{kind} left out: {name} cannot hold it" for kind, count in kinds.items() if count > 0
+        ]
+
+    def abort(self) -> None:
+        """Close without finishing. What ails the file has been reported."""
+        import av
+
+        if self._carried is not None:
+            self._carried.close()
+        with contextlib.suppress(av.FFmpegError, OSError, ValueError):
+            self._container.close()
+
+
+def _kind(stream: Stream) -> str:
+    from av.stream import Disposition
+
+    covers = stream.disposition & Disposition.attached_pic
+    # Matroska keeps a cover as an attachment, which is read back as a picture.
+    return "cover or attachment" if covers or stream.type == "attachment" else stream.type

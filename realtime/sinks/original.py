@@ -1,0 +1,72 @@
+"""The input as the muxer sees it: what it has beside its picture, and who can hold that."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ..sources.section import EVERYTHING, Cut
+
+if TYPE_CHECKING:
+    from av import Packet
+    from av.container import InputContainer
+    from av.stream import Stream
+
+PICTURES_ONLY: Final = frozenset({"gif", "image2", "yuv4mpegpipe"})
+_OF_THE_FILE: Final = frozenset(
+    {"encoder", "major_brand", "minor_version", "compatible_brands", "duration"}
+)
+"""Metadata that tells of the input's file, not of what is in it."""
+_OF_THE_STREAM: Final = ("encoder", "vendor_id", "rotate", "duration", "bps", "number_of_", "_stat")
+
+
+@dataclasses.dataclass(frozen=True)
+class Original:
+    """Where the rest comes from: the input at `path`, less its stream number `picture`.
+
+    Standard input can be read once only, so there `container` is the one the pictures are read
+    from, and its other packets are found in `others`.
+    """
+
+    path: Path
+    picture: int
+    cut: Cut = EVERYTHING
+    audio: bool = True
+    container: InputContainer | None = None
+    others: deque[Packet[Stream]] | None = None
+
+
+def holds(muxer: str, stream: Stream) -> bool:
+    """Whether a container takes a copy of the stream: found out by writing a header with it."""
+    import av
+
+    if muxer in PICTURES_ONLY:
+        return False
+    trial = av.open(io.BytesIO(), "w", format=muxer)
+    try:
+        trial.add_stream_from_template(stream)
+        trial.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    finally:
+        with contextlib.suppress(av.FFmpegError, ValueError):
+            trial.close()
+    return True
+
+
+def wanted_metadata(container: InputContainer | Any) -> dict[str, str]:
+    """Return what a file's metadata says of its content."""
+    return {k: v for k, v in container.metadata.items() if k.lower() not in _OF_THE_FILE}
+
+
+def stream_metadata(stream: Stream) -> dict[str, str]:
+    """Return what a stream's metadata says of its content."""
+    return {
+        key: value
+        for key, value in stream.metadata.items()
+        if not key.lower().startswith(_OF_THE_STREAM)
+    }

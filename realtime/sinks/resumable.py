@@ -1,0 +1,205 @@
+"""A video file made in segments, so that a killed run goes on where it was."""
+
+from __future__ import annotations
+
+import ctypes
+import heapq
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from ..errors import SinkError
+from ..frame import Frame, VideoInfo
+from ..memory import EngineMemory, Snapshot, encode
+from . import workfolder
+from .encode import Encoder
+from .formats import Coding, configure, decide, is_sequence
+from .mux import Muxer
+from .original import Original
+from .partial import write_error
+from .workfolder import CodedPicture, WorkFolder, put_on_disk
+
+if TYPE_CHECKING:
+    from av import Packet
+    from av.stream import Stream
+    from av.video.codeccontext import VideoCodecContext
+
+
+class ResumableSink:
+    """Encodes frames into segments of a fixed number of frames, each with an encoder of its own,
+    and at `close` puts them and what is carried over from `original` into one file.
+
+    So the result does not depend on whether, or when, earlier runs of the same `job` were killed.
+    `done` says how many frames they left; the first `write` takes the next one, from an engine
+    that `memory` was attached to. Raises SinkError with the remedy; finished segments are kept.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        info: VideoInfo,
+        *,
+        original: Original,
+        coding: Coding,
+        job: dict[str, Any],
+        force: bool = False,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        from av.video.reformatter import VideoReformatter
+
+        _refuse(path, force=force)
+        self._path, self._info, self._original = path, info, original
+        self._settings, self._stopped = decide(path, coding, info), stopped
+        self._reformatter = VideoReformatter()
+        self._encoder: Encoder | None = None
+        self._in_segment, self._ended, self._end_s = 0, False, Fraction(0)
+        self._work = WorkFolder(path, job)
+        self.done = self._work.frames
+        self.memory = EngineMemory(self._work.memory())
+        self._remembered: Snapshot = {}
+        self.notes: list[str] = []
+        if self.done:
+            self.notes.append(f"went on after {self.done} frames that an earlier run left")
+        if self._work.restarted:
+            self.notes.append("an unfinished run with other options was there: begun anew")
+
+    @property
+    def kept(self) -> int:
+        """How many frames are in finished segments."""
+        return self._work.frames
+
+    def write(self, frame: Frame) -> None:
+        """Encode one frame."""
+        import av
+
+        try:
+            if self._encoder is None:
+                self._encoder = self._open_encoder()
+            self._store(self._encoder.encode(frame))
+            self._remembered = self.memory.next()
+            self._in_segment += 1
+            if self._in_segment >= workfolder.SEGMENT_FRAMES:
+                self._finish_segment()
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise self._error(error) from error
+
+    def _open_encoder(self) -> Encoder:
+        import av
+        from av.codec.context import Flags
+
+        codec = cast("VideoCodecContext", av.CodecContext.create(self._settings.encoder, "w"))
+        configure(codec, self._settings, self._info)
+        codec.flags |= Flags.global_header
+        return Encoder(codec, self._settings, self._info, self._reformatter)
+
+    def _store(self, packets: Iterable[Packet[Stream]]) -> None:
+        for packet in packets:
+            pts = packet.pts or 0
+            dts = pts if packet.dts is None else packet.dts
+            self._work.append(
+                CodedPicture(pts, dts, packet.duration or 0, packet.is_keyframe, bytes(packet))
+            )
+
+    def _finish_segment(self) -> None:
+        if self._encoder is not None:
+            self._store(self._encoder.encode(None))
+            self._encoder = None
+            self._work.finish_segment(self._in_segment, encode(self._remembered))
+            _give_memory_back()
+        self._in_segment = 0
+
+    def close(self) -> None:
+        """Put the segments together and give the file its name."""
+        import av
+
+        if self._ended:
+            return
+        try:
+            self._finish_segment()
+            if self._work.frames:
+                self._assemble()
+        except (av.FFmpegError, OSError, ValueError) as error:
+            self.abort()
+            raise self._error(error) from error
+        except SinkError:
+            self.abort()
+            raise
+        self._ended = True
+        self._work.remove()
+
+    def _assemble(self) -> None:
+        target = self._work.path / self._path.name
+        muxer = Muxer(str(target), self._settings, self._info, self._original)
+        try:
+            for packet in self._packets():
+                muxer.add([packet])
+            muxer.finish(self._end_s if self._stopped() else None)
+        except BaseException:
+            muxer.abort()
+            raise
+        self.notes += muxer.notes
+        if not is_sequence(self._path):
+            put_on_disk(target)
+            target.replace(self._path)
+            return
+        for picture in sorted(self._work.path.glob(f"*{self._path.suffix}")):
+            picture.replace(self._path.with_name(picture.name))
+
+    def _packets(self) -> Iterator[Packet[Stream]]:
+        """Yield the pictures of all segments with decoding times that run on over their borders.
+
+        Every encoder begins its decoding times anew, `delay` frames early. Running on, the n-th
+        packet in decoding order has the time of the (n - delay)-th in order of showing, which is
+        what one encoder would have given it.
+        """
+        from av import Packet as AvPacket
+
+        shown: list[int] = []
+        first_pts: int | None = None
+        delayed = True
+        for picture in self._work.pictures():
+            first_pts = picture.pts if first_pts is None else first_pts
+            self._end_s = (picture.pts + picture.duration) * self._info.time_base
+            heapq.heappush(shown, picture.pts)
+            delayed = delayed and picture.dts < first_pts
+            packet = AvPacket(picture.data)
+            packet.pts, packet.duration = picture.pts, picture.duration
+            packet.dts = picture.dts if delayed else heapq.heappop(shown)
+            packet.time_base, packet.is_keyframe = self._info.time_base, picture.key
+            yield packet
+
+    def _error(self, error: Exception) -> SinkError:
+        made = write_error(self._path, error)
+        if self.kept:
+            made.hint += f"; the same command then goes on after {self.kept} frames"
+        return made
+
+    def abort(self) -> None:
+        """Leave nothing behind but finished segments."""
+        if not self._ended:
+            self._ended = True
+            self._encoder = None
+            (self._work.path / self._path.name).unlink(missing_ok=True)
+            self._work.leave()
+
+
+def _refuse(path: Path, *, force: bool) -> None:
+    """Raise SinkError when `path` may not be written."""
+    if path.is_dir():
+        raise SinkError(f"{path} is a folder", hint=f"name a file: {path / 'out.mp4'}")
+    first = path.with_name(path.name % 1) if is_sequence(path) else path
+    if first.exists() and not force:
+        raise SinkError(f"{first} exists", hint="--force overwrites it, -o names another")
+
+
+def _give_memory_back() -> None:
+    """Return what an ended encoder's threads have freed to the system.
+
+    glibc keeps it in one arena a thread: at 720p with x264 that was 100 MiB, slowly growing.
+    """
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:  # musl has none
+            trim(0)

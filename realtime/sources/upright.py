@@ -1,0 +1,159 @@
+"""From a decoded frame to RGB as it is meant to be seen: deinterlaced, in its colours, upright."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import numpy as np
+
+from ..colour import FULL, HLG, PQ, decide, swscale_flags, swscale_matrix
+from ..frame import BT709, Image
+from .hdr import ToneMap
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+    from av.sidedata.sidedata import SideData, Type
+
+
+class Orientation(NamedTuple):
+    """How a stored picture becomes upright: transposed first, then mirrored."""
+
+    transpose: bool = False
+    mirror_x: bool = False
+    mirror_y: bool = False
+
+    def apply(self, image: Image) -> Image:
+        """Return the upright picture; the same object when it is upright already."""
+        if self == Orientation():
+            return image
+        if self.transpose:
+            image = image.swapaxes(0, 1)
+        return np.ascontiguousarray(
+            image[:: -1 if self.mirror_y else 1, :: -1 if self.mirror_x else 1]
+        )
+
+
+def read_orientation(frame: VideoFrame) -> tuple[Orientation, str]:
+    """Return what the frame's display matrix asks for, and what of it cannot be done, or "".
+
+    The matrix (nine 16.16 numbers, row vectors) maps stored to shown positions. Turns other than
+    by quarters are taken as the nearest quarter.
+    """
+    from av.sidedata.sidedata import Type
+
+    matrix = _side_data(frame).get(Type.DISPLAYMATRIX)
+    data = b"" if matrix is None else bytes(matrix)
+    if len(data) < 36:
+        return Orientation(), ""
+    a, b, _, c, d = struct.unpack("=9i", data[:36])[:5]
+    slant = min(abs(a) + abs(d), abs(b) + abs(c))
+    note = "turned by the nearest quarter: its display matrix is aslant" if slant > 1 << 13 else ""
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        return Orientation(False, a < 0, d < 0), note
+    return Orientation(True, c < 0, b < 0), note
+
+
+def _side_data(frame: VideoFrame) -> dict[Type, SideData]:
+    return {data.type: data for data in cast("Iterable[SideData]", frame.side_data)}
+
+
+class Deinterlacer:
+    """Weaves the two fields of interlaced frames into one picture each with FFmpeg's bwdif.
+
+    One frame out for each frame in, one frame later. Frames not flagged as interlaced pass.
+    """
+
+    def __init__(self) -> None:
+        self._graph: Any = None
+        self._form: tuple[object, ...] = ()
+
+    def push(self, frame: VideoFrame) -> Iterator[VideoFrame]:
+        """Take the next frame; yield what is ready."""
+        form = (frame.width, frame.height, frame.format.name)
+        if form != self._form:
+            yield from self.flush()
+            self._graph, self._form = self._build(frame), form
+        self._graph.vpush(frame)
+        yield from self._ready()
+
+    def flush(self) -> Iterator[VideoFrame]:
+        """Yield what is held back; afterwards it can begin anew."""
+        if self._graph is not None:
+            self._graph.vpush(None)
+            yield from self._ready()
+            self._graph, self._form = None, ()
+
+    def _ready(self) -> Iterator[VideoFrame]:
+        import av
+
+        while True:
+            try:
+                yield self._graph.vpull()
+            except (av.error.BlockingIOError, av.error.EOFError):
+                return
+
+    @staticmethod
+    def _build(frame: VideoFrame) -> Any:
+        from av.filter import Graph
+
+        graph = Graph()
+        source = graph.add_buffer(
+            width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
+        )
+        weave = graph.add("bwdif", mode="send_frame", parity="auto", deint="interlaced")
+        graph.link_nodes(source, weave, graph.add("buffersink"))
+        graph.configure()
+        return graph
+
+
+class Upright:
+    """Turns decoded frames into upright RGB, all of the first frame's size and orientation.
+
+    `colour` is what the output is to be tagged with; `notes` says what was changed on the way.
+    """
+
+    def __init__(self, first: VideoFrame, *, keep_hdr: bool = False) -> None:
+        from av.video.reformatter import VideoReformatter
+
+        self.notes: list[str] = []
+        if "A53_CC" in [data.type.name for data in _side_data(first).values()]:
+            self.notes.append("closed captions left out: they were coded inside the picture")
+        self._size = (first.width, first.height)
+        self._orientation, note = read_orientation(first)
+        if note:
+            self.notes.append(note)
+        self.height, self.width = first.height, first.width
+        self.turned = self._orientation.transpose
+        if self.turned:
+            self.height, self.width = self.width, self.height
+        # One reformatter for all frames: a new one per frame makes memory grow (PyAV 18.1).
+        self._reformatter = VideoReformatter()
+        self.colour = self._coded = decide(first)
+        self.bits = max(component.bits for component in first.format.components)
+        self._tone_map: ToneMap | None = None
+        if self._coded.transfer in (PQ, HLG):
+            kind = "PQ" if self._coded.transfer == PQ else "HLG"
+            if keep_hdr:
+                self.notes.append(
+                    f"HDR ({kind}) kept, painted with 8 bits; mastering metadata left out"
+                )
+            else:
+                self._tone_map, self.colour, self.bits = ToneMap(self._coded), BT709, 8
+                self.notes.append(f"HDR ({kind}) tone-mapped to SDR (BT.709); --keep-hdr keeps it")
+
+    def rgb(self, frame: VideoFrame) -> Image:
+        """Return the frame as RGB uint8 (height, width, 3), owned by the caller."""
+        if self._tone_map is not None:
+            return self._orientation.apply(self._tone_map.rgb(frame, *self._size))
+        rgb: Image = self._reformatter.reformat(
+            frame,
+            *self._size,  # a stream may change its size midway
+            format="rgb24",
+            src_colorspace=swscale_matrix(self._coded.matrix),
+            src_color_range=FULL if frame.format.is_rgb else self._coded.range,
+            dst_color_range=FULL,
+            interpolation=swscale_flags(),
+        ).to_ndarray()  # type: ignore[assignment]
+        return self._orientation.apply(rgb)

@@ -1,0 +1,231 @@
+"""Many inputs, pipes, parts and photos, as the command does them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from media import ANIMATION, decode, packets, psnr, times
+from media.clips import Film
+from stylecam.realtime.errors import UsageError
+from stylecam.realtime.sources.pattern import PatternSource
+from stylecam.realtime.sources.section import parse_time
+
+STYLECAM = [sys.executable, "-m", "stylecam.realtime.cli"]
+
+
+def stylecam(
+    *arguments: object, cwd: Path, code: int = 0, stdin: bytes | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    done = subprocess.run(
+        [*STYLECAM, *map(str, arguments), "--engine", "echo"],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+    return done
+
+
+def test_many_inputs_and_one_that_fails(tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mkv", "c.mov"):
+        Film().build(tmp_path / name)
+    (tmp_path / "bad.mp4").write_bytes(b"dear diary\n" * 50)
+    done = stylecam(
+        *("a.mp4", "bad.mp4", "b.mkv", "missing.mp4", "c.mov", "-o", "out/"), cwd=tmp_path, code=1
+    )
+    text = done.stdout.decode()
+    assert "3 of 5 done, 2 failed" in text
+    assert "failed: bad.mp4: bad.mp4 is not a video" in text
+    assert "failed: missing.mp4" in text
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.mp4", "b.mkv", "c.mov"]
+    assert len(decode(tmp_path / "out" / "c.mov")) == 12
+    report = json.loads(
+        stylecam("a.mp4", "bad.mp4", "-o", "two/", "--json", cwd=tmp_path, code=1).stdout
+    )
+    assert [row["output"] for row in report["done"]] == ["two/a.mp4"]
+    assert report["failed"][0]["input"] == "bad.mp4"
+
+
+def test_a_folder_takes_one_input_too(tmp_path: Path) -> None:
+    Film().build(tmp_path / "a.mp4")
+    (tmp_path / "out").mkdir()
+    stylecam("a.mp4", "-o", "out", cwd=tmp_path)
+    stylecam("a.mp4", "-o", ".", cwd=tmp_path)  # beside itself: under another name
+    assert (tmp_path / "out" / "a.mp4").exists()
+    assert (tmp_path / "a.great-wave.mp4").exists()
+
+
+def test_outputs_that_would_meet_are_refused(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        Film().build(tmp_path / folder / "a.mp4")
+    done = stylecam("one/a.mp4", "two/a.mp4", "-o", "out/", cwd=tmp_path, code=2)
+    assert b"would both become" in done.stderr
+    done = stylecam("one/a.mp4", "two/a.mp4", "-o", "out.mp4", cwd=tmp_path, code=2)
+    assert b"name a folder: -o out.mp4/" in done.stderr
+
+
+def test_matroska_through_pipes(tmp_path: Path) -> None:
+    """Sound and times go through standard input and output."""
+    clip = Film(seconds=1, audio=("aac",)).build(tmp_path / "a.mkv")
+    done = stylecam("-", "-o", "-", cwd=tmp_path, stdin=clip.read_bytes())
+    assert b"12 frames" in done.stderr
+    output = tmp_path / "out.mkv"
+    output.write_bytes(done.stdout)
+    assert times(output) == times(clip)
+    assert packets(output) == packets(clip)
+    assert psnr(decode(output)[5], decode(clip)[5]) > 28
+    stylecam("-", "-o", "out.mp4", cwd=tmp_path, stdin=clip.read_bytes())
+    assert [data for _, data in packets(tmp_path / "out.mp4")] == [d for _, d in packets(clip)]
+
+
+def test_y4m_through_pipes(tmp_path: Path) -> None:
+    clip = Film(audio=()).build(tmp_path / "a.mp4")
+    done = stylecam(clip, "-o", "-", "--format", "y4m", cwd=tmp_path)
+    assert b"frames numbered at 30 fps" in done.stderr
+    raw = done.stdout
+    assert raw.startswith(b"YUV4MPEG2 W128 H96 F30:1")
+    again = stylecam("-", "-o", "-", "--format", "y4m", cwd=tmp_path, stdin=raw).stdout
+    (tmp_path / "out.y4m").write_bytes(again)
+    frames = decode(tmp_path / "out.y4m")
+    assert len(frames) == 12
+    assert psnr(frames[7], decode(clip)[7]) > 40
+
+
+def test_a_reader_that_goes_away(tmp_path: Path) -> None:
+    clip = Film(360, 640, range(200), audio=()).build(tmp_path / "a.mp4")
+    process = subprocess.Popen(
+        [*STYLECAM, str(clip), "-o", "-", "--engine", "echo", "--codec", "ffv1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.read(1000)
+    process.stdout.close()
+    assert process.stderr is not None
+    error = process.stderr.read().decode()
+    process.stderr.close()
+    assert process.wait(60) == 1
+    assert "Traceback" not in error
+    assert "the program that was to read it has ended" in error
+
+
+def test_a_part_by_the_command(tmp_path: Path) -> None:
+    stylecam(
+        *(ANIMATION, "-o", "out.mp4", "--start", "0:01.5", "--duration", "1", "--no-audio"),
+        cwd=tmp_path,
+    )
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert not container.streams.audio
+    found = times(tmp_path / "out.mp4")
+    assert found[0] < Fraction(1, 20)
+    assert 0.9 < float(found[-1] - found[0]) < 1
+    whole = decode(ANIMATION)
+    start = min(times(ANIMATION)) + Fraction(3, 2)
+    index = next(n for n, at in enumerate(times(ANIMATION)) if at >= start)
+    assert psnr(decode(tmp_path / "out.mp4")[0], whole[index]) > 30
+    late = stylecam(ANIMATION, "-o", "no.mp4", "--start", "1:00:00", cwd=tmp_path, code=1)
+    assert b"--start" in late.stderr
+    for option in ("--start", "--duration"):
+        assert b"is no time" in stylecam("a", option, "soon", cwd=tmp_path, code=2).stderr
+
+
+def test_times_as_people_write_them() -> None:
+    assert parse_time("--start", "90.25") == Fraction(361, 4)
+    assert parse_time("--start", "1:30") == 90
+    assert parse_time("--start", "1:00:00.04") == 3600 + Fraction(1, 25)
+    assert parse_time("--start", None) is None
+    for wrong in ("", "x", "1:2:3:4", "-5", "1/0"):
+        with pytest.raises(UsageError):
+            parse_time("--start", wrong)
+
+
+ORIENTATIONS = range(1, 9)
+
+
+@pytest.mark.parametrize("number", ORIENTATIONS)
+def test_photos_are_turned_by_exif(number: int, tmp_path: Path) -> None:
+    """All eight orientations, against what the numbers mean."""
+    stored = PatternSource(96, 128).image(0)
+    ok, data = cv2.imencode(".jpg", stored[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 97])
+    assert ok
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1" + bytes([0, number, 0, 0, 0, 0, 0, 0])
+    app1 = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    jpeg = data.tobytes()
+    (tmp_path / "a.jpg").write_bytes(jpeg[:2] + app1 + jpeg[2:])
+    stylecam("a.jpg", "-o", "out.png", cwd=tmp_path)
+    upright = {
+        1: stored, 2: stored[:, ::-1], 3: stored[::-1, ::-1], 4: stored[::-1],
+        5: stored.swapaxes(0, 1), 6: np.rot90(stored, -1),
+        7: stored[::-1, ::-1].swapaxes(0, 1), 8: np.rot90(stored),
+    }[number]  # fmt: skip
+    found = cv2.imread(str(tmp_path / "out.png"))
+    assert psnr(found[..., ::-1], np.ascontiguousarray(upright)) > 30
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif", ".avif"])
+def test_transparency_goes_around_the_network(suffix: str, tmp_path: Path) -> None:
+    if not cv2.haveImageWriter(f"a{suffix}"):
+        pytest.skip(f"this OpenCV writes no {suffix}")
+    image = np.dstack([PatternSource(64, 80).image(0), np.zeros((64, 80), np.uint8)])
+    image[10:40, 20:60, 3] = 255
+    image[40:50, :, 3] = 128
+    cv2.imwrite(str(tmp_path / "a.png"), image)
+    stylecam("a.png", "-o", f"out{suffix}", "--quality", "100", cwd=tmp_path)
+    found = cv2.imread(str(tmp_path / f"out{suffix}"), cv2.IMREAD_UNCHANGED)
+    assert found.shape == (64, 80, 4)
+    assert np.abs(found[..., 3].astype(int) - image[..., 3]).max() <= (
+        4 if suffix == ".avif" else 0
+    )
+    done = stylecam("a.png", "-o", "flat.jpg", cwd=tmp_path)
+    assert b"transparency left out: .jpg cannot hold it" in done.stdout
+
+
+def test_sixteen_bits_and_grey(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 65535, 128).astype(np.uint16)[None].repeat(64, 0)
+    cv2.imwrite(str(tmp_path / "grey.png"), ramp)
+    cv2.imwrite(str(tmp_path / "colour.png"), np.dstack([ramp, ramp // 2, ramp[:, ::-1]]))
+    done = stylecam("grey.png", "-o", "grey_out.png", cwd=tmp_path)
+    assert b"16 bits a channel became 8" in done.stdout
+    found = cv2.imread(str(tmp_path / "grey_out.png"))
+    assert np.abs(found[..., 0] - np.round(ramp / 257)).max() <= 1
+    stylecam("colour.png", "-o", "colour_out.png", cwd=tmp_path)
+    found = cv2.imread(str(tmp_path / "colour_out.png"))
+    assert np.abs(found[..., 2] - np.round(ramp[:, ::-1] / 257)).max() <= 1
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".avif", ".jpg", ".bmp", ".tif"])
+def test_photo_formats(suffix: str, tmp_path: Path) -> None:
+    if not cv2.haveImageWriter(f"a{suffix}"):
+        pytest.skip(f"this OpenCV writes no {suffix}")
+    image = PatternSource(96, 128).image(0)
+    cv2.imwrite(str(tmp_path / f"a{suffix}"), image[..., ::-1])
+    stylecam(f"a{suffix}", "-o", f"out{suffix}", cwd=tmp_path)
+    stylecam(f"a{suffix}", "-o", "out.png", cwd=tmp_path)
+    for name in (f"out{suffix}", "out.png"):
+        assert psnr(cv2.imread(str(tmp_path / name))[..., ::-1], image) > 30
+
+
+def test_a_photo_that_is_none_is_refused(tmp_path: Path) -> None:
+    for name in ("a.heic", "a.avif", "a.png"):
+        (tmp_path / name).write_bytes(b"dear diary\n" * 50)
+        done = stylecam(name, "-o", "out.png", cwd=tmp_path, code=1)
+        assert b"is not a picture that can be read" in done.stderr
+        assert not (tmp_path / "out.png").exists()
+
+
+def test_nothing_is_left_in_the_folder(tmp_path: Path) -> None:
+    Film().build(tmp_path / "a.mp4")
+    stylecam("a.mp4", "-o", "out.mp4", cwd=tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.mp4", "out.mp4"}

@@ -1,0 +1,125 @@
+"""The quality protocol measures what it says: known painters give known figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper
+from stylecam.benchmarks import quality, stability
+from stylecam.benchmarks.coverage import Judge, square
+from stylecam.benchmarks.perceptual import ShiftTolerantLPIPS
+from stylecam.realtime.engines import EngineOptions
+from stylecam.realtime.frame import Image
+from stylecam.realtime.styles import built_in, find
+
+
+@pytest.fixture(scope="module")
+def photo() -> Image:
+    return quality.read_photo(quality.PHOTOS / "colosseum.jpg")
+
+
+@pytest.fixture(scope="module")
+def clip(photo: Image) -> stability.Clip:
+    moving = stability.camera_move(photo, frames=60, height=160, width=240)
+    return moving._replace(frames=moving.frames[:6])
+
+
+def test_the_photos_are_twelve_and_credited() -> None:
+    names = {path.name for path in quality.PHOTOS.glob("*.jpg")}
+    credits = (quality.PHOTOS / "CREDITS.md").read_text()
+    assert len(names) == 12
+    assert all(name in credits for name in names)
+
+
+def test_flow_follows_the_camera(clip: stability.Clip) -> None:
+    (move, *_) = stability.flows(clip.frames, 5)
+    before, after = clip.frames[0].astype(float), clip.frames[5].astype(float)
+    seen = move.visible_HW
+    assert seen.mean() > 0.5
+    unmoved = np.abs(after - before)[seen].mean()
+    assert np.abs(after - move.warp(clip.frames[0]))[seen].mean() < 0.6 * unmoved
+
+
+def test_shimmer_is_one_for_the_input_and_grows_with_flicker(clip: stability.Clip) -> None:
+    moves = stability.flows(clip.frames, 1)
+    same = stability.shimmer(clip.frames, clip.frames, 1, moves)
+    assert same.ratio == pytest.approx(1)
+    assert same.border == pytest.approx(1)
+    halved = [(frame // 2) for frame in clip.frames]
+    assert stability.shimmer(clip.frames, halved, 1, moves).ratio < 0.5
+    flicker = [f + np.uint8(40 * (i % 2)) for i, f in enumerate(halved)]
+    assert stability.shimmer(clip.frames, flicker, 1, moves).ratio > 5
+    framed = [frame.copy() for frame in clip.frames]
+    for index, frame in enumerate(framed):
+        frame[:8] = 255 * (index % 2)
+    assert stability.shimmer(clip.frames, framed, 1, moves).border > 5
+
+
+def test_noise_gain_and_far_change_of_known_painters(photo: Image) -> None:
+    small = (photo[:128, :192] // 2 + 64).astype(np.uint8)
+    assert stability.noise_gain(lambda x: x, small) == pytest.approx(1)
+    double = lambda x: (x.astype(int) * 2 - 128).clip(0, 255).astype(np.uint8)  # noqa: E731
+    assert stability.noise_gain(double, small) == pytest.approx(2, rel=0.05)
+    assert stability.far_change(lambda x: x, small) == 0
+    brighter = lambda x: (x + x.mean() / 4).clip(0, 255).astype(np.uint8)  # noqa: E731
+    assert stability.far_change(brighter, small) > 0.5
+
+
+def test_perceptual_distance_tolerates_shifts_and_sees_damage(photo: Image) -> None:
+    distance = ShiftTolerantLPIPS()
+    x = torch.from_numpy(photo.astype(np.float32) / 255).permute(2, 0, 1)[None]
+    here, shifted = x[..., 8:200, 8:200], x[..., 9:201, 9:201]
+    noisy = (
+        here + 0.2 * torch.randn(here.shape, generator=torch.Generator().manual_seed(0))
+    ).clamp(0, 1)
+    assert distance(here, here) < 1e-6
+    assert distance(here, shifted) < 0.05
+    assert distance(here, noisy) > 0.2
+
+
+def test_coverage_runs_from_the_photo_to_the_optimum(tmp_path: Path, photo: Image) -> None:
+    judge = Judge(quality.PAINTINGS / "great-wave.jpg", long_side=256, cache=tmp_path / "best.json")
+    view = square(photo, 64)
+    best = judge.best(view)
+    assert best < 0.5 * judge.distance(view)
+    assert judge.best(view) == best  # from the cache
+    assert len((tmp_path / "best.json").read_text().splitlines()) == 3
+    painting = quality.read_photo(quality.PAINTINGS / "great-wave.jpg")
+    assert judge.distance(square(painting, 192)) < 0.5 * judge.distance(view)
+
+
+def test_one_style_of_many_can_be_measured(tmp_path: Path) -> None:
+    """A network that takes its style as a second input, as the peers' do."""
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, "h", "w"])
+    weights = helper.make_tensor_value_info("weights", TensorProto.FLOAT, [2])
+    out = helper.make_tensor_value_info("out", TensorProto.FLOAT, [1, 3, "h", "w"])
+    shape = helper.make_tensor("shape", TensorProto.INT64, [2], [2, 1])
+    kinds = helper.make_tensor("kinds", TensorProto.FLOAT, [1, 2], [1.0, 0.5])
+    nodes = [
+        helper.make_node("Reshape", ["weights", "shape"], ["column"]),
+        helper.make_node("MatMul", ["kinds", "column"], ["gain"]),
+        helper.make_node("Mul", ["image", "gain"], ["out"]),
+    ]
+    graph = helper.make_graph(nodes, "two", [image, weights], [out], [shape, kinds])
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8),
+        tmp_path / "two.onnx",
+    )
+    path = quality.with_constant(tmp_path / "two.onnx", "weights", [0, 1], tmp_path / "one.onnx")
+    grey = np.full((64, 64, 3), 100, np.uint8)
+    options = EngineOptions(precision="f32", style_range="0-1")
+    with quality.painter(find(str(path)), options, grey) as paint:
+        assert np.abs(paint(grey).astype(int) - 50).max() <= 1
+
+
+def test_figures_get_into_the_card(tmp_path: Path) -> None:
+    original = built_in()[0]
+    path = tmp_path / "copy.onnx"
+    path.write_bytes(original.path.read_bytes())
+    quality.write_card(find(str(path)), {"style": "x", "noise_gain": 1.5})
+    assert find(str(path)).card["quality"] == {"noise_gain": 1.5}
+    assert find(str(path)).name == original.name

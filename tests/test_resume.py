@@ -1,0 +1,312 @@
+"""Runs that are killed, run out of disk or meet one another: nothing lost, and the same result."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from media import decode, packets, times
+from media.clips import Film
+from rich.console import Console
+from stylecam.realtime.doctor import examine
+from stylecam.realtime.engines import EngineOptions
+from stylecam.realtime.engines.echo import EchoEngine
+from stylecam.realtime.errors import SinkError
+from stylecam.realtime.sinks.formats import Coding
+from stylecam.realtime.sinks.original import Original
+from stylecam.realtime.sinks.resumable import ResumableSink
+from stylecam.realtime.sinks.workfolder import CodedPicture, WorkFolder, unfinished, work_folder
+from stylecam.realtime.sources import open_file
+from stylecam.realtime.sources.pattern import PatternSource
+from stylecam.realtime.stats import Stats
+from stylecam.realtime.styles import DEFAULT, find
+from stylecam.realtime.stylize import Look, stylize_file
+
+FULL = bool(os.environ.get("STYLECAM_FULL"))
+KILLS = 20 if FULL else 4
+SEGMENT = 12
+PROGRAM = f"""
+import sys
+from stylecam.realtime.sinks import workfolder
+workfolder.SEGMENT_FRAMES = {SEGMENT}
+from stylecam.realtime.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+ECHO = Look(find(DEFAULT), engine=EngineOptions("echo"))
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-c", PROGRAM, *map(str, arguments)]
+
+
+def pictures(path: Path) -> list[str]:
+    return [hashlib.sha256(image.tobytes()).hexdigest() for image in decode(path)]
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    made = Film(
+        *(180, 320, range(150)),
+        audio=("aac", "ac3"),
+        seconds=5,
+        chapters=True,
+        muxer_options={"movflags": "faststart"},
+    )
+    return made.build(tmp_path / "film.mp4")
+
+
+@pytest.mark.timeout(1200 if FULL else 120)
+def test_killed_at_any_moment_the_same_command_goes_on(film: Path, tmp_path: Path) -> None:
+    """SIGKILL at random moments, each time begun again, against a run left alone."""
+    whole, output = tmp_path / "whole.mp4", tmp_path / "out.mp4"
+    wish = ["--size", "64"]  # the engine that ships, with what it carries through a clip
+    begun = time.monotonic()
+    subprocess.run(command(film, "-o", whole, *wish), check=True, capture_output=True)
+    seconds = time.monotonic() - begun
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}, {seconds:.1f} s undisturbed")  # told when it fails
+    chance, kills, midway, went_on = random.Random(seed), 0, 0, 0
+    while True:
+        process = subprocess.Popen(
+            command(film, "-o", output, *wish), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        if kills < KILLS:
+            try:
+                process.wait(chance.uniform(0.3, 1.05) * seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        text = process.communicate(timeout=100)[0].decode()
+        went_on += "went on after" in text
+        complete = output.exists()  # also if the kill came when all was done
+        if complete:
+            assert pictures(output) == pictures(whole), text
+            assert times(output) == times(whole)
+            assert packets(output) == packets(whole)
+            assert output.read_bytes() == whole.read_bytes()
+        if process.returncode == 0:
+            assert complete
+            assert not work_folder(output).exists()
+            if kills >= KILLS:
+                break
+        if complete:
+            output.unlink()  # once more
+        if process.returncode == 0:
+            continue
+        assert process.returncode == -signal.SIGKILL, text
+        kills += 1
+        midway += any(work_folder(output).glob("*.segment"))
+    print(f"{kills} kills, {midway} with segments done; {went_on} runs went on to the end")
+    assert kills == KILLS
+
+
+def _halt(process: subprocess.Popen[bytes], folder: Path, count: int) -> None:
+    """Kill it once so many segments are finished."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if len(list(folder.glob("*.segment"))) >= count:
+            break
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+
+
+def test_finished_segments_are_not_painted_again(film: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    arguments = command(film, "-o", output, "--engine", "echo")
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    _halt(process, work_folder(output), 3)
+    assert not output.exists()
+    assert unfinished(tmp_path) == [output]
+    kept = len(list(work_folder(output).glob("*.segment")))
+    assert kept >= 3
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert f"went on after {SEGMENT * kept} frames" in done.stdout
+    assert len(decode(output)) == 150
+    assert unfinished(tmp_path) == []
+
+
+def test_other_options_begin_anew(film: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    process = subprocess.Popen(
+        command(film, "-o", output, "--engine", "echo"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    _halt(process, work_folder(output), 2)
+    done = subprocess.run(
+        command(film, "-o", output, "--engine", "echo", "--quality", "30"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "begun anew" in done.stdout
+    assert "went on" not in done.stdout
+    assert len(decode(output)) == 150
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file size limits as Linux has them")
+def test_a_disk_that_fills_keeps_what_was_done(film: Path, tmp_path: Path) -> None:
+    output, before = tmp_path / "out.mp4", film.read_bytes()
+    arguments = command(film, "-o", output, "--engine", "echo")
+    limit = 60_000
+
+    def full() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, preexec_fn=full)
+    assert done.returncode == 1, done.stderr
+    assert "out.mp4 cannot be written" in done.stderr
+    assert "the same command then goes on" in done.stderr
+    assert not output.exists()
+    assert film.read_bytes() == before
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert "went on after" in done.stdout
+    assert len(decode(output)) == 150
+
+
+def test_two_runs_do_not_meet(film: Path, tmp_path: Path) -> None:
+    work = WorkFolder(tmp_path / "out.mp4", {"job": 1})
+    with pytest.raises(SinkError, match="another stylecam"):
+        stylize_file(film, tmp_path / "out.mp4", ECHO, console=Console(quiet=True))
+    work.leave()
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+
+
+@pytest.mark.parametrize("lost", [1, 5, 33, 40])
+def test_a_segment_cut_by_a_power_failure_is_none(lost: int, tmp_path: Path) -> None:
+    final = tmp_path / "out.mp4"
+    work = WorkFolder(final, {"job": 1})
+    for index in range(3):
+        work.append(CodedPicture(index, index, 1, True, b"picture %d" % index))
+        work.finish_segment(1, b"memory %d" % index)
+    work.leave()
+    last = work_folder(final) / "00001.segment"
+    last.write_bytes(last.read_bytes()[:-lost])
+    work = WorkFolder(final, {"job": 1})
+    assert work.memory() == b"memory 0"
+    assert work.frames == 1  # what comes after the gap does not count either
+    assert [picture.data for picture in work.pictures()] == [b"picture 0"]
+    work.remove()
+
+
+def test_doctor_lists_what_is_unfinished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = {check.name: check for check in examine()}["unfinished"]
+    assert found.ok
+    work = WorkFolder(Path("out.mp4"), {"input": "/films/a.mp4"})
+    work.append(CodedPicture(0, 0, 1, True, b"x"))
+    work.finish_segment(1)
+    work.leave()
+    found = {check.name: check for check in examine()}["unfinished"]
+    assert not found.ok
+    assert "out.mp4" in found.found
+    assert ".out.mp4.stylecam" in found.remedy
+
+
+def test_what_a_cut_file_gave_is_kept_for_the_next_run(film: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(film.read_bytes()[: film.stat().st_size * 3 // 4])
+    arguments = command(cut, "-o", tmp_path / "out.mp4", "--engine", "echo")
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "is cut short" in done.stderr
+    assert "painted frames are kept for it" in done.stderr
+    assert not (tmp_path / "out.mp4").exists()
+    arguments.append("--allow-truncated")
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert "went on after" in done.stdout
+    assert 12 < len(decode(tmp_path / "out.mp4")) < 150
+
+
+def test_a_run_stopped_early_ends_its_sound_with_its_picture(film: Path, tmp_path: Path) -> None:
+    output, source = tmp_path / "out.mp4", open_file(film, stats=Stats())
+    sink = ResumableSink(
+        output,
+        source.info,
+        original=Original(film, 0),
+        coding=Coding(),
+        job={},
+        stopped=lambda: True,
+    )
+    engine = sink.memory.attach(EchoEngine())
+    for frame in itertools.islice(source, 30):
+        engine.submit(frame.image)
+        sink.write(frame)
+    sink.close()
+    source.close()
+    assert len(decode(output)) == 30
+    assert 0.95 < packets(output)[-1][0] <= 1
+
+
+def test_a_failed_run_keeps_an_older_output(film: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    output.write_bytes(b"precious")
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
+    done = subprocess.run(
+        command(cut, "-o", output, "--engine", "echo", "--force"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert output.read_bytes() == b"precious"
+
+
+@pytest.mark.timeout(1000)
+@pytest.mark.skipif(sys.platform != "linux", reason="memory as Linux tells it")
+def test_memory_stays_flat(tmp_path: Path) -> None:
+    """Resident memory late in a long run against early: all stages, segments and codecs in it."""
+    # Small pictures leave the allocator's own ups and downs, 1 to 3 MiB, a larger share.
+    frames, early, share = (3000, 500, 1.02) if FULL else (900, 300, 1.04)
+    height, width = (720, 1280) if FULL else (180, 320)
+    shown = [PatternSource(height, width).image(index) for index in range(30)]
+    Film(
+        height,
+        width,
+        range(frames),
+        seconds=frames / 30,
+        options={"preset": "ultrafast", "bf": "2"},
+        picture=lambda index: shown[index % 30],
+    ).build(tmp_path / "long.mkv")
+    program = f"""
+from pathlib import Path
+from rich.console import Console
+from stylecam.realtime import stylize
+from stylecam.realtime.engines import EngineOptions
+from stylecam.realtime.styles import DEFAULT, find
+
+seen = []
+
+class Watch(stylize.ProgressSink):
+    def write(self, frame):
+        seen.append(int(Path("/proc/self/statm").read_text().split()[1]))
+
+stylize.ProgressSink = Watch
+look = stylize.Look(find(DEFAULT), engine=EngineOptions("echo"))
+stylize.stylize_file(Path("long.mkv"), Path("out.mkv"), look, console=Console(quiet=True))
+around = lambda n: sorted(seen[n - 128 : n])[64]  # over a whole segment
+print(len(seen), around({early}), around({frames}))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=900,
+    )
+    count, before, after = map(int, done.stdout.split())
+    print(f"RSS at frame {early}: {before * 4 // 1024} MiB, at frame {frames}: {after * 4 // 1024}")
+    assert count == frames
+    assert after <= share * before

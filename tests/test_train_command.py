@@ -1,0 +1,218 @@
+"""`stylecam train` in miniature: it trains, stops, resumes, exports, and says what is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from media import SIGNING
+from stylecam.realtime.cli import main as stylecam
+from stylecam.realtime.sources.pattern import PatternSource
+from stylecam.realtime.styles import find
+from stylecam.training.command import main
+from stylecam.training.data import Pairs, read_moments
+from stylecam.training.loop import Row, train
+from stylecam.training.motion import Pair
+from stylecam.training.network import SIZES
+from stylecam.training.recipe import Recipe, read_recipe
+from stylecam.training.trainer import Trainer
+from stylecam.training.vgg import VGG19, load_vgg19
+
+TRAINING = Path(__file__).parent.parent / "training"
+RECIPES = sorted((TRAINING / "recipes").glob("*.toml"))
+TINY = Recipe("tiny", "painting.png", "Tiny", "Nobody", "CC0", batch=1, crop=96, steps=4,
+              painting_long_side=128, warmup_steps=1, adversarial_from=1,
+              gradient_penalty=0.1, discriminator_dropout=0.1)  # fmt: skip
+TINY_VALUES = ["crop=96", "painting_long_side=128", "steps=3"]
+
+
+@pytest.fixture(scope="session")
+def vgg() -> VGG19:
+    return load_vgg19()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "photos").mkdir()
+    for index in range(3):
+        photo = PatternSource(120, 160).image(40 * index)
+        cv2.imwrite(str(tmp_path / "photos" / f"{index}.png"), photo)
+    cv2.imwrite(str(tmp_path / "painting.png"), PatternSource(150, 130).image(5)[:, :, ::-1])
+    return tmp_path
+
+
+def pairs(folder: Path, recipe: Recipe = TINY) -> Pairs:
+    return Pairs(
+        [folder / "photos"], batch=recipe.batch, crop=recipe.crop, seed=0, steps=recipe.steps
+    )
+
+
+def trainer(folder: Path, vgg: VGG19, recipe: Recipe = TINY) -> Trainer:
+    return Trainer(recipe, paintings=[folder / "painting.png"], vgg=vgg)
+
+
+def test_a_step_has_its_pair_whatever_came_before(folder: Path) -> None:
+    stream = Pairs([folder / "photos"], batch=2, crop=64, seed=1, steps=100)
+    one, again, later = stream[7], stream[7], stream[8]
+    assert one.first.shape == one.second.shape == (2, 3, 64, 64)
+    assert torch.equal(one.second, again.second)
+    assert not torch.equal(one.first, later.first)
+    other = Pairs([folder / "photos"], batch=2, crop=64, seed=2, steps=100)
+    assert not torch.equal(one.first, other[7].first)
+
+
+def test_every_photo_has_its_turn(folder: Path) -> None:
+    stream = Pairs([folder / "photos"], batch=3, crop=96, seed=0, steps=10)
+    means = {round(float(photo.mean()), 2) for photo in stream[0].first}
+    assert len(means) == 3
+
+
+def test_videos_give_neighbouring_frames(folder: Path) -> None:
+    moments = read_moments(SIGNING, count=10)
+    assert len(moments) == 10
+    near = np.mean([np.abs(a.astype(int) - b).mean() for a, b in moments])
+    far = np.abs(moments[0].first.astype(int) - moments[-1].first).mean()
+    assert 0 < near < far
+    stream = Pairs([SIGNING], batch=1, crop=96, seed=0, steps=5)
+    assert not stream.photos
+    assert stream[0].motion.visible_N1HW.mean() > 0.5
+
+
+def test_a_run_stops_resumes_and_ends_where_an_uninterrupted_one_does(
+    folder: Path, vgg: VGG19
+) -> None:
+    rows: list[Row] = []
+    card = {"name": "tiny"}
+    train(trainer(folder, vgg), pairs(folder), folder / "whole", card=card, report=rows.append)
+
+    first = trainer(folder, vgg)
+    step = first.train_step
+
+    def interrupted(pair: Pair, *, progress: float) -> dict[str, float]:
+        if first.step == 2:
+            raise KeyboardInterrupt
+        return step(pair, progress=progress)
+
+    first.train_step = interrupted  # type: ignore[method-assign]
+    half = train(first, pairs(folder), folder / "run", card=card)
+    assert find(str(half)).card == {"name": "tiny", "steps": 2, "losses": {}}
+    assert json.loads(half.with_name("config.json").read_text())["steps"] == 4
+
+    second = trainer(folder, vgg)
+    second.load(torch.load(folder / "run" / "checkpoint.pt", weights_only=True))
+    assert second.step == 2
+    done = train(second, pairs(folder), folder / "run", card=card)
+    assert find(str(done)).card["steps"] == 4
+    states = [
+        torch.load(folder / run / "checkpoint.pt", weights_only=True)["average"]
+        for run in ("whole", "run")
+    ]
+    for name, value in states[0].items():
+        assert torch.allclose(value, states[1][name], atol=1e-5), name
+
+    assert {"content", "style", "temporal", "adversarial", "discriminator"} <= set(rows[-1].losses)
+    assert all(np.isfinite(value) for value in rows[-1].losses.values())
+    assert (rows[-1].step, rows[-1].steps) == (4, 4)
+    last = (folder / "run" / "stats.jsonl").read_text().splitlines()[-1]
+    assert json.loads(last)["step"] == 4
+    assert cv2.imread(str(folder / "run" / "preview.jpg")).shape[0] == 512
+
+
+def test_training_lowers_the_style_loss(folder: Path, vgg: VGG19) -> None:
+    recipe = dataclasses.replace(
+        TINY, steps=40, warmup_steps=5, adversarial=0.0, tone=0.0, temporal=10.0
+    )
+    learner, stream = trainer(folder, vgg, recipe), pairs(folder, recipe)
+    history = [learner.train_step(stream[i], progress=i / 40)["style"] for i in range(30)]
+    assert np.mean(history[-5:]) < 0.8 * np.mean(history[:3])
+
+
+def test_the_temporal_weight_ramps_up(folder: Path, vgg: VGG19) -> None:
+    learner = trainer(folder, vgg, dataclasses.replace(TINY, temporal_from=0.2))
+    assert learner.ramp(0) == pytest.approx(0.2)
+    assert 0.2 < learner.ramp(0.3) < 1
+    assert learner.ramp(0.6) == learner.ramp(1) == 1
+
+
+def test_the_command_makes_a_style_and_goes_on_with_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    words = ["train", "painting.png", "--photos", "photos", "-o", "out/mine.onnx"]
+    words += ["--minutes", "0.02", "--artist", "Nobody", "--device", "cpu", "--set", *TINY_VALUES]
+    assert stylecam(words) == 0
+    said = capsys.readouterr()
+    assert "out/mine.onnx" in said.out
+    assert "What to expect" in said.err
+    card = find("out/mine.onnx").card
+    assert (card["name"], card["artist"], card["size"]) == ("mine", "Nobody", "small")
+    assert stylecam(words) == 1
+    assert "--resume" in capsys.readouterr().err
+    assert stylecam([*words, "--minutes", "0.04", "--resume"]) == 0
+    assert "goes on from step" in capsys.readouterr().err
+    assert find("out/mine.onnx").card["steps"] > card["steps"]
+    assert stylecam(["photos/0.png", "-o", "painted.png", "--style", "out/mine.onnx"]) == 0
+
+
+def test_two_processes_train_one_network(folder: Path) -> None:
+    words = ["-m", "stylecam.training", "painting.png", "--photos", "photos", "--minutes", "0.02"]
+    words += ["--device", "cpu", "--base", "none", "--set", *TINY_VALUES]
+    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*run, *words], cwd=folder, capture_output=True, text=True, timeout=110,
+        env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("What to expect") == 1  # only the first one talks
+    assert find(str(folder / "painting.onnx")).card["steps"] > 0
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_recipes_can_be_read_and_have_their_painting(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert recipe.name == path.stem
+    assert recipe.size in SIZES
+    assert recipe.title
+    assert all((TRAINING / "paintings" / name).exists() for name in recipe.paintings)
+    if isinstance(recipe.painting, str):
+        assert recipe.artist
+        assert recipe.licence
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["bad.toml", "--photos", "photos"], "bad.toml"),
+        (["painting.png"], "--photos"),
+        (["nowhere.png", "--photos", "photos"], "nowhere.png: no such file"),
+        (["painting.png", "--photos", "nowhere"], "nowhere: no such file"),
+        (["painting.png", "--photos", "empty"], "no photos or videos"),
+        (["photos/note.txt", "--photos", "photos"], "cannot be read as a picture"),
+        (["painting.png", "--photos", "photos", "--set", "strokes=3"], "strokes=3: no such value"),
+        (["painting.png", "--photos", "photos", "--set", "style=much"], "'much' is no number"),
+        (["painting.png", "--photos", "photos", "--base", "photos/note.txt"], "no style file"),
+        (["painting.png", "--photos", "photos", "--vgg", "photos/note.txt"], "note.txt"),
+    ],
+)
+def test_the_command_says_what_is_wrong(
+    folder: Path,
+    words: list[str],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "bad.toml").write_text('name = "x"\nstrokes = 3\n')
+    (folder / "photos" / "note.txt").write_text("no picture")
+    (folder / "empty").mkdir()
+    assert main(words) == 1
+    assert said in capsys.readouterr().err
+    assert not (folder / "runs").exists()

@@ -1,0 +1,196 @@
+"""One step of training: generator and discriminator, and all that a run holds between steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from . import losses, ranks
+from .data import painting_patches, read_image
+from .discriminator import (
+    Discriminator,
+    adversarial_loss,
+    discriminator_loss,
+    gradient_penalty,
+)
+from .motion import Pair
+from .network import Generator
+from .recipe import Recipe
+from .vgg import VGG19
+
+PATCHES: Final = 4
+TEMPORAL_RAMP: Final = 0.6
+"""The share of a run after which the temporal loss has its full weight."""
+_PARTS: Final = (
+    "generator",
+    "average",
+    "discriminator",
+    "optimizer",
+    "discriminator_optimizer",
+)
+
+
+class Trainer:
+    """Everything a run holds between two steps, so that it can stop and resume at any of them.
+
+    `average` is the generator whose weights are the moving mean of the trained one's: what is
+    shown and shipped. `start` is a generator to begin from.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        *,
+        paintings: Sequence[Path],
+        vgg: VGG19,
+        device: str = "cpu",
+        start: Generator | None = None,
+    ) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.device = recipe, device
+        self.vgg = vgg.to(device)
+        self.generator = Generator(recipe.size).to(device)
+        if start is not None:
+            self.generator.load_state_dict(start.state_dict())
+        self.average = Generator(recipe.size).to(device).requires_grad_(False)
+        self.average.load_state_dict(self.generator.state_dict())
+        self.discriminator = Discriminator(dropout=recipe.discriminator_dropout).to(device)
+        self.optimizer = torch.optim.Adam(self.generator.parameters(), lr=recipe.learning_rate)
+        self.discriminator_optimizer = torch.optim.Adam(
+            self.discriminator.parameters(), lr=recipe.discriminator_rate, betas=(0.5, 0.99)
+        )
+        self.step = 0
+        self.seconds = 0.0
+        self.autocast = torch.device(device).type if _has_bfloat16(device) else None
+        self.paintings = [read_image(path, recipe.painting_long_side) for path in paintings]
+        with torch.no_grad():
+            self.targets = [self._targets(painting[None].to(device)) for painting in self.paintings]
+
+    def state(self) -> dict[str, Any]:
+        """Return what `load` needs to go on from here."""
+        parts = {part: getattr(self, part).state_dict() for part in _PARTS}
+        return {"step": self.step, "seconds": self.seconds} | parts
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.step, self.seconds = state["step"], state["seconds"]
+        for part in _PARTS:
+            getattr(self, part).load_state_dict(state[part])
+
+    def rate(self, progress: float) -> float:
+        """Learning rate factor at `progress` of the run (0 to 1): linear warm-up, then a cosine to
+        zero.
+        """
+        warmup = min(1.0, (self.step + 1) / self.recipe.warmup_steps)
+        return warmup * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+    def ramp(self, progress: float) -> float:
+        """Return the share of the temporal weight at `progress` of the run."""
+        first = self.recipe.temporal_from
+        return first + (1 - first) * min(1.0, progress / TEMPORAL_RAMP)
+
+    def train_step(self, pair: Pair, *, progress: float) -> dict[str, float]:
+        """Let both networks take one step, `progress` of the run done; returns the loss figures."""
+        recipe, which = self.recipe, self.step % len(self.paintings)
+        pair = pair.to(self.device)
+        # Each step draws its own numbers, so that a resumed run ends where a whole one does.
+        seed = (recipe.seed * 1_000_003 + self.step) * ranks.world() + ranks.rank()
+        torch.manual_seed(seed)
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * self.rate(progress)
+
+        painted, moved = self.generator(torch.cat([pair.first, pair.second])).chunk(2)
+        with torch.no_grad():
+            photo_features = self._features(pair.first, upto=losses.CONTENT_LAYER)
+        features = self._features(painted)
+        expected, visible = pair.motion.apply(painted), pair.motion.visible_N1HW
+        terms = {
+            "content": losses.content_loss(features, photo_features),
+            "style": self._style(painted, features, which),
+            "temporal": losses.temporal_loss(moved, expected, visible),
+            "total_variation": losses.total_variation(painted),
+            "palette": losses.palette_loss(painted, self.paintings[which][None].to(self.device)),
+            "tone": losses.tone_loss(painted, pair.first),
+        }
+        adversarial = recipe.adversarial > 0 and self.step >= recipe.adversarial_from
+        if adversarial:
+            terms["adversarial"] = adversarial_loss(self.discriminator, painted)
+        weights = {name: float(getattr(recipe, name)) for name in terms}
+        weights["temporal"] *= self.ramp(progress)
+        loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        ranks.average_gradients(self.generator.parameters())
+        nn.utils.clip_grad_norm_(self.generator.parameters(), recipe.gradient_clip)
+        self.optimizer.step()
+        self.generator.head.settle()
+        self._follow()
+        if recipe.adversarial > 0:
+            terms["discriminator"] = self._discriminator_step(painted.detach(), which)
+        self.step += 1
+        return {name: float(term.detach()) for name, term in terms.items()}
+
+    def _targets(self, painting: Tensor) -> list[dict[str, Tensor]]:
+        """Return the painting's Gram matrices at full and at half size."""
+        return [
+            {name: losses.gram(value) for name, value in self._features(view).items()}
+            for view in (painting, F.avg_pool2d(painting, 2))
+        ]
+
+    def _style(self, painted: Tensor, features: dict[str, Tensor], which: int) -> Tensor:
+        """Return the style loss, and that at half size, where larger strokes show, by its share."""
+        fine, coarse = self.targets[which]
+        share = self.recipe.coarse
+        loss = (1 - share) * losses.style_loss(features, fine)
+        if share:
+            loss = loss + share * losses.style_loss(
+                self._features(F.avg_pool2d(painted, 2)), coarse
+            )
+        return loss
+
+    def _features(self, x_NCHW: Tensor, upto: str = "4_1") -> dict[str, Tensor]:
+        """Return the frozen network's features, in bfloat16 inside where that is fast."""
+        kind = self.autocast or "cpu"
+        with torch.autocast(kind, torch.bfloat16, enabled=self.autocast is not None):
+            features: dict[str, Tensor] = self.vgg(x_NCHW, upto=upto)
+        return {name: value.float() for name, value in features.items()}
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the averaged weights towards the trained ones."""
+        keep = min(self.recipe.ema, (self.step + 1) / (self.step + 10))
+        for mean, value in zip(self.average.parameters(), self.generator.parameters(), strict=True):
+            mean.lerp_(value, 1 - keep)
+
+    def _discriminator_step(self, fake: Tensor, which: int) -> Tensor:
+        random = torch.Generator().manual_seed(torch.initial_seed())
+        crop = min(128, fake.shape[-1])
+        real = painting_patches(self.paintings[which], PATCHES, crop, random).to(self.device)
+        # Patches of the painted photo at the same scale, as many.
+        places = torch.randint(0, fake.shape[-1] - crop + 1, (PATCHES, 2), generator=random)
+        fakes = torch.stack([
+            fake[i % len(fake), :, top : top + crop, left : left + crop]
+            for i, (top, left) in enumerate(places.tolist())
+        ])  # fmt: skip
+        loss = discriminator_loss(self.discriminator, real, fakes)
+        if self.recipe.gradient_penalty:
+            penalty = gradient_penalty(self.discriminator, real)
+            loss = loss + self.recipe.gradient_penalty * penalty
+        self.discriminator_optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        ranks.average_gradients(self.discriminator.parameters())
+        self.discriminator_optimizer.step()
+        return loss
+
+
+def _has_bfloat16(device: str) -> bool:
+    """Whether the device computes convolutions in bfloat16 faster than in float32."""
+    if device.startswith("cuda"):
+        return bool(torch.cuda.is_bf16_supported())
+    return device == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
