@@ -22,6 +22,16 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def a_client_that_stays() -> Iterator[None]:
+    """Xvfb starts anew when its last client leaves, and turns away who comes just then."""
+    x11 = ctypes.CDLL("libX11.so.6")
+    x11.XOpenDisplay.restype = ctypes.c_void_p
+    display = ctypes.c_void_p(x11.XOpenDisplay(None))
+    yield
+    x11.XCloseDisplay(display)
+
+
 def until(what: Callable[[], object], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not what():
