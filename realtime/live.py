@@ -74,6 +74,7 @@ def stylize_live(
         notes.append(f"no window: {display_problem()}; {_without_window(outputs)}")
         window = False
     with opened([]) as sinks, ExitStack() as stack:
+        stack.enter_context(stop_on_signals(threads))
         # First of all: once PyAV is loaded, its libxcb beside Qt's, opening a window hangs.
         shown = WindowSink() if window else None
         if shown is not None:
@@ -108,7 +109,6 @@ def stylize_live(
                 shown.idle()
             status.idle()
 
-        stack.enter_context(stop_on_signals(threads))
         stack.enter_context(threads)
         run(
             source,

@@ -83,6 +83,8 @@ class Shown:
         until(self._window, 60)
         self.window = self._window()
         xdotool("windowfocus", "--sync", self.window)
+        assert self.process.stdout is not None
+        assert "test pattern" in self.process.stdout.readline()  # the engine is there
 
     def _window(self) -> str:
         assert self.process.poll() is None
