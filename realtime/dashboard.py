@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from .frame import Frame
 from .stats import Stats, percentiles
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
 _REFRESH_S: Final = 0.1
+_TABLE_EVERY_S: Final = 0.5
+_LINE_EVERY_S: Final = 10.0
 
 
 class ProgressSink:
@@ -57,39 +60,84 @@ class ProgressSink:
         self._progress.stop()
 
 
-class StatusSink:
-    """One line that tells how a live run goes; a plain line every ten seconds when output is no
-    terminal.
+class LiveSink:
+    """How a live run goes: a table renewed twice a second on a terminal, else a plain line every
+    ten seconds. What is wrong is said at once, and when it is mended.
+
+    `title` and `engine` are asked anew each time.
     """
 
-    def __init__(self, console: Console, stats: Stats) -> None:
-        self._console, self._stats = console, stats
-        self._every_s = 0.5 if console.is_terminal else 10.0
-        self._shown_s = time.monotonic()
-        self._status = console.status("starting ...") if console.is_terminal else None
-        if self._status is not None:
-            self._status.start()
+    def __init__(
+        self,
+        console: Console,
+        stats: Stats,
+        *,
+        title: Callable[[], str] = lambda: "",
+        engine: Callable[[], str] = lambda: "",
+    ) -> None:
+        from rich.live import Live
+
+        self._console, self._stats, self._title, self._engine = console, stats, title, engine
+        self._every_s = _TABLE_EVERY_S if console.is_terminal else _LINE_EVERY_S
+        self._shown_s, self._trouble = time.monotonic(), ""
+        # Not refreshed by a thread of its own: frames, or their absence, are beat enough.
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._console.print(f"{title()} | {engine()}", highlight=False, soft_wrap=True)
+        if console.is_terminal:
+            self._live.start()
 
     def write(self, frame: Frame) -> None:
         """Count the frame; tell now and then."""
+        self.idle()
+
+    def idle(self) -> None:
+        """Tell when it is time to, frame or no frame."""
+        trouble = self._stats.trouble
+        if trouble != self._trouble:
+            self._console.print(trouble or "the camera is back", highlight=False)
+            self._trouble = trouble
         now = time.monotonic()
         if now - self._shown_s < self._every_s:
             return
         self._shown_s = now
-        line = describe(self._stats)
-        if self._status is not None:
-            self._status.update(f"{line}   (Ctrl-C stops)")
+        if self._live.is_started:
+            self._live.update(self._table(), refresh=True)
         else:
-            self._console.print(line, highlight=False)
+            self._console.print(describe(self._stats), highlight=False)
+
+    def _table(self) -> RenderableType:
+        from rich.console import Group
+        from rich.table import Table
+
+        stats = self._stats
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in ("stage", "p50 ms", "p99 ms"):
+            table.add_column(column, justify="left" if column == "stage" else "right")
+        for name, kept in list(stats.stages.items()):
+            part = percentiles(list(kept))
+            table.add_row(name, f"{part.p50:.1f}", f"{part.p99:.1f}")
+        below = stats.trouble or "Ctrl-C stops"
+        return Group(self._title(), self._engine(), _counts(stats), table, below)
 
     def close(self) -> None:
-        """Take the line away."""
-        if self._status is not None:
-            self._status.stop()
+        """Take the table away."""
+        if self._live.is_started:
+            self._live.stop()
 
     def abort(self) -> None:
-        """Take the line away."""
+        """Take the table away."""
         self.close()
+
+
+def _counts(stats: Stats) -> str:
+    parts = [
+        f"{stats.fps_in:.1f} fps in",
+        f"{stats.fps_now:.1f} out",
+        f"{stats.dropped} dropped (the engine was busy)",
+    ]
+    if stats.repeated:
+        parts.append(f"{stats.repeated} sent again to the virtual camera (no new one)")
+    return ", ".join(parts)
 
 
 def describe(stats: Stats) -> str:

@@ -29,7 +29,7 @@ def examine() -> list[Check]:
         _opencv(),
         _cameras(),
         _display(),
-        _virtual_camera(),
+        *_virtual_camera(),
         *_codecs(),
         _hardware(),
         _unfinished(),
@@ -80,16 +80,15 @@ def _opencv() -> Check:
 
 
 def _cameras() -> Check:
-    from .sources.camera import devices
+    from .sources.listing import cameras
 
-    if sys.platform != "linux":
-        return Check("cameras", True, "this system does not list them; try stylecam --webcam 0")
-    found = devices()
+    found = [camera for camera in cameras() if not camera.note.startswith("virtual")]
     if not found:
         return Check("cameras", False, "none", "plug one in; until then: stylecam --webcam pattern")
-    locked = [path for path in found if not os.access(path, os.R_OK | os.W_OK)]
-    remedy = 'sudo usermod -aG video "$USER", then log in again' if locked else ""
-    return Check("cameras", not locked, ", ".join(found), remedy)
+    locked = [camera for camera in found if camera.note]
+    remedy = 'sudo usermod -aG video "$USER", then log out and in again' if locked else ""
+    names = ", ".join(f"{camera.use} ({camera.name})" for camera in found)
+    return Check("cameras", not locked, names, remedy)
 
 
 def _display() -> Check:
@@ -100,20 +99,26 @@ def _display() -> Check:
     return Check("display", not problem, problem or "there is one", remedy)
 
 
-def _virtual_camera() -> Check:
-    """Only what the system offers: stylecam does not write to one yet."""
+def _virtual_camera() -> list[Check]:
+    """Each link of the chain from pyvirtualcam to a device that takes pictures."""
+    from .sinks.virtual_camera import INSTALL, OBS
+
+    try:
+        import pyvirtualcam
+    except ImportError as error:
+        return [Check("virtual camera", False, str(error), INSTALL)]
+    version = importlib.metadata.version("pyvirtualcam")
+    library = Check("virtual camera", True, f"pyvirtualcam {version}")
     if sys.platform == "linux":
-        loaded = Path("/sys/module/v4l2loopback").exists()
-        load = "sudo modprobe v4l2loopback exclusive_caps=1 card_label=stylecam"
-        if loaded:
-            return Check("virtual camera", True, "v4l2loopback is loaded")
-        return Check(
-            "virtual camera",
-            False,
-            "v4l2loopback is not loaded",
-            f"sudo apt install v4l2loopback-dkms, then {load}",
-        )
-    return Check("virtual camera", False, "not looked for on this system", "install OBS Studio")
+        from .sinks.loopback import examine as examine_loopback
+
+        return [library, *(Check(*link) for link in examine_loopback())]
+    try:
+        with pyvirtualcam.Camera(1280, 720, 30) as camera:
+            return [library, Check("virtual device", True, camera.device)]
+    except (RuntimeError, ValueError) as error:
+        found = " ".join(str(error).split())
+        return [library, Check("virtual device", False, found, OBS.get(sys.platform, ""))]
 
 
 def _codecs() -> list[Check]:

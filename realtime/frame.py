@@ -69,7 +69,13 @@ class Frame:
     """How long it is shown, in units of `time_base`; 0 when the input does not say."""
     alpha: Mask | None = None
     """Its opacity, for a photo that has one: goes around the network untouched."""
+    photo: Image | None = None
+    """Of a painting: what it was painted from, for a sink that compares."""
 
     def with_image(self, image: Image) -> Frame:
         """Return the same moment with another picture."""
         return dataclasses.replace(self, image=image)
+
+    def painted(self, painting: Image) -> Frame:
+        """Return the same moment as a painting of this photo."""
+        return dataclasses.replace(self, image=painting, photo=self.image)

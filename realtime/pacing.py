@@ -8,6 +8,25 @@ MAX_LEAD_S: Final = 1.0
 """A jump in the time stamps longer than this is a cut in the recording, not a wait."""
 
 
+LOCKING: Final = 0.02
+"""How much of a period `next_due_s` may shorten one period by."""
+TARGET_WAIT: Final = 0.15
+"""How much of a period a picture should wait to be sent: as much as its arrival may vary."""
+
+
+def next_due_s(due_s: float, period_s: float, waited_s: float | None) -> float:
+    """When the next picture of a fixed rate is due, after the one due at `due_s`.
+
+    `waited_s` is how long the picture sent then had waited, None when it was an old one once
+    more. While new pictures come in step, the beat moves towards their arrival by at most
+    `LOCKING` of a period at a time: they then wait for `TARGET_WAIT` of a
+    period, not for up to a whole one.
+    """
+    early_s = 0.0 if waited_s is None else waited_s - TARGET_WAIT * period_s
+    limit_s = LOCKING * period_s
+    return due_s + period_s - min(limit_s, max(-limit_s, early_s))
+
+
 def wait_s(pts_s: float, now_s: float, origin_s: float) -> float:
     """Seconds to wait until a picture is due.
 

@@ -8,7 +8,8 @@ none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from .engines import Engine, Pending
@@ -49,36 +50,42 @@ def take(source: Iterable[Frame], seconds: float | None) -> Iterator[Frame]:
 def prepare(source: Iterable[Frame], fit: Fit, stats: Stats) -> Iterator[Prepared]:
     """Scale and pad each frame to the engine's size."""
     for frame in source:
+        stats.taken()
         with stats.stage("fit"):
             image = fit.enter(frame.image)
         yield Prepared(frame, image)
 
 
-def submit(prepared: Iterator[Prepared], engine: Engine, *, live: bool) -> Iterator[Submitted]:
+def submit(
+    prepared: Iterator[Prepared], engine: Engine, stats: Stats, *, live: bool
+) -> Iterator[Submitted]:
     """Start the engine on each frame. Live, the next frame is not chosen before the last one is
     done: until then a newer one may come.
     """
     last: Pending | None = None
+    begun_s = 0.0
     while True:
         if live and last is not None:
             last.wait()
+            stats.record("engine", time.perf_counter() - begun_s)
         item = next(prepared, None)
         if item is None:
             return
+        begun_s = time.perf_counter()
         last = engine.submit(item.image)
         yield Submitted(item.frame, last)
 
 
 def collect(
-    submitted: Iterable[Submitted], fit: Fit, stats: Stats, *, strength: float
+    submitted: Iterable[Submitted], fit: Fit, stats: Stats, *, strength: Callable[[], float]
 ) -> Iterator[Frame]:
-    """Take each painting at the frame's own size, mixed with the photo if `strength` < 1."""
+    """Take each painting at the frame's own size, mixed with the photo if `strength()` < 1."""
     for frame, pending in submitted:
         with stats.stage("engine wait"):
             painting = pending.result()
         with stats.stage("finish"):
-            painting = mix(frame.image, fit.leave(painting), strength)
-        yield frame.with_image(painting)
+            painting = mix(frame.image, fit.leave(painting), strength())
+        yield frame.painted(painting)
 
 
 def mix(photo: Image, painting: Image, strength: float) -> Image:
@@ -100,17 +107,21 @@ def run(
     fit: Fit,
     threads: Threads,
     stats: Stats,
-    strength: float = 1.0,
+    strength: float | Callable[[], float] = 1.0,
     seconds: float | None = None,
+    waiting: Callable[[], None] = lambda: None,
 ) -> None:
     """Carry every frame from the source through the engine to the sinks, until the source ends
-    (after `seconds` of video at the latest), a window is closed or `threads.stop()`.
+    (after `seconds` of video at the latest), a window is closed or `threads.stop()`. `strength` is
+    asked anew for every frame if it can be called. While no frame comes, `waiting` is called ten
+    times a second: a window must go on hearing its keys.
 
     Afterwards the sinks are closed, and the good frames kept. On an error they are aborted and
     the error raised; only what was recorded from a live source that fails is kept. The source and
     the engine stay open: whoever opened them closes them, after `threads` has been left.
     """
     live = source.info.live
+    wanted = strength if callable(strength) else lambda: strength
 
     def drop(_: Prepared) -> None:
         stats.dropped += 1
@@ -119,10 +130,12 @@ def run(
         frames = take(source, seconds)
         prepared = threads.ahead(prepare(frames, fit, stats), newest=live, on_drop=drop)
         submitted = threads.ahead(
-            submit(prepared, engine, live=live), capacity=max(1, engine.depth - 2)
+            submit(prepared, engine, stats, live=live),
+            capacity=max(1, engine.depth - 2),
+            on_wait=waiting,
         )
         try:
-            for frame in collect(submitted, fit, stats, strength=strength):
+            for frame in collect(submitted, fit, stats, strength=wanted):
                 for sink in sinks:
                     with stats.stage("sink"):
                         sink.write(frame)

@@ -37,6 +37,11 @@ class Stats:
         self.frames = 0
         self.dropped = 0
         self.corrupt = 0
+        self.repeated = 0
+        """Pictures the virtual camera sent once more, for want of a new one."""
+        self.trouble = ""
+        """What is wrong just now and will be mended, for the viewer; "" when nothing is."""
+        self._taken: deque[float] = deque(maxlen=61)
         self._shown: deque[float] = deque(maxlen=61)
         self._first_s = self._last_s = 0.0
 
@@ -53,6 +58,10 @@ class Stats:
         if kept is None:
             kept = self.stages[name] = deque(maxlen=KEPT)
         kept.append(seconds)
+
+    def taken(self) -> None:
+        """Count a frame that came from the source."""
+        self._taken.append(time.monotonic())
 
     def shown(self, born_s: float) -> None:
         """Count a frame that reached every sink; `born_s` as in `Frame`."""
@@ -73,8 +82,12 @@ class Stats:
     @property
     def fps_now(self) -> float:
         """Frames a second over the last 60 frames."""
-        shown = list(self._shown)
-        return (len(shown) - 1) / (shown[-1] - shown[0]) if len(shown) > 1 else 0.0
+        return _rate(self._shown)
+
+    @property
+    def fps_in(self) -> float:
+        """Frames a second that the source gave over its last 60."""
+        return _rate(self._taken)
 
     def summary(self) -> dict[str, object]:
         """Return everything as plain numbers, durations in milliseconds."""
@@ -83,8 +96,14 @@ class Stats:
             "fps": round(self.fps, 2),
             "dropped": self.dropped,
             "corrupt_packets": self.corrupt,
+            "repeated": self.repeated,
             "stages_ms": {
                 name: {key: round(value, 3) for key, value in percentiles(kept)._asdict().items()}
                 for name, kept in list(self.stages.items())
             },
         }
+
+
+def _rate(times_s: deque[float]) -> float:
+    kept = list(times_s)
+    return (len(kept) - 1) / (kept[-1] - kept[0]) if len(kept) > 1 and kept[-1] > kept[0] else 0.0

@@ -1,4 +1,4 @@
-"""The three jobs: a video or photo into a file, and a live picture."""
+"""A video or photo into a file, and what the live job (`live.py`) shares with it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .dashboard import ProgressSink, StatusSink, describe
+from .dashboard import ProgressSink
 from .engines import EngineOptions, open_engine
 from .errors import SinkError, SourceError
 from .fit import fit
 from .memory import EngineMemory
-from .outputs import FileOptions, describe_job, open_output, open_recording
+from .outputs import FileOptions, describe_job, open_output
 from .pipeline import run
 from .sinks import Sink
-from .sources import IMAGE_SUFFIXES, Source, open_file, open_live
+from .sources import IMAGE_SUFFIXES, Source, open_file
 from .stats import Stats
 from .styles import Style
 from .threads import Threads
@@ -124,48 +124,6 @@ def stylize_file(
     return dataclasses.replace(outcome, output=output, notes=[*source.notes, *sink.notes])
 
 
-def stylize_live(
-    name: str,
-    look: Look,
-    *,
-    console: Console,
-    output: Path | None = None,
-    window: bool = True,
-    force: bool = False,
-    seconds: float | None = None,
-    camera_size: tuple[int, int] | None = None,
-) -> Outcome:
-    """Stylize a camera, or a file as if live, into a window, a recording, or both.
-
-    Ends with the source, after `seconds`, when the window is closed, or on Ctrl-C.
-    """
-    from .sinks.window import WindowSink, display_problem
-
-    stats, threads = Stats(), Threads()
-    notes: list[str] = []
-    with opened([]) as sinks:
-        if window and output is not None and display_problem():
-            notes.append(f"no window: {display_problem()}; recording only")
-            window = False
-        if window:
-            sinks.append(WindowSink(caption=lambda: f"{stats.fps_now:.0f} fps"))
-        with closing(open_live(name, stats=stats, sleep=threads.sleep, size=camera_size)) as source:
-            if output is not None:
-                sinks.append(open_recording(output, source.info, force=force))
-            sinks.append(StatusSink(console, stats))
-            outcome = _go(
-                source,
-                sinks,
-                look,
-                stats=stats,
-                console=console,
-                threads=threads,
-                seconds=seconds,
-            )
-    console.print(f"{source.info.description}: {describe(stats)}", highlight=False)
-    return dataclasses.replace(outcome, output=output, notes=notes)
-
-
 def _go(
     source: Source,
     sinks: list[Sink],
@@ -174,7 +132,6 @@ def _go(
     stats: Stats,
     console: Console,
     threads: Threads,
-    seconds: float | None = None,
     memory: EngineMemory | None = None,
 ) -> Outcome:
     """Open the engine for the source's size and run the pipeline."""
@@ -201,7 +158,6 @@ def _go(
             threads=threads,
             stats=stats,
             strength=look.strength,
-            seconds=seconds,
         )
         interrupted = threads.stopping
     return Outcome(None, stats, engine.description, interrupted, [])

@@ -37,10 +37,12 @@ class _Handover(Generic[T]):
         newest: bool,
         on_drop: Callable[[T], None],
         stopping: threading.Event,
+        on_wait: Callable[[], None],
     ) -> None:
         self._items: deque[T] = deque()
         self._capacity, self._newest, self._on_drop = capacity, newest, on_drop
         self._changed, self._stopping = threading.Condition(), stopping
+        self._on_wait = on_wait
         self._ended = False
         self._error: BaseException | None = None
 
@@ -69,11 +71,11 @@ class _Handover(Generic[T]):
 
     def __iter__(self) -> Generator[T]:
         while True:
+            silent_s = 0.0
+            while not self._wait() and silent_s < GRACE_S:
+                silent_s += _TICK_S if self._stopping.is_set() else 0.0
+                self._on_wait()  # outside the lock: it may take its time
             with self._changed:
-                silent_s = 0.0
-                while not self._items and not self._ended and silent_s < GRACE_S:
-                    self._changed.wait(_TICK_S)
-                    silent_s += _TICK_S if self._stopping.is_set() else 0.0
                 if not self._items:
                     if self._error is not None:
                         raise self._error
@@ -81,6 +83,70 @@ class _Handover(Generic[T]):
                 item = self._items.popleft()
                 self._changed.notify_all()
             yield item
+
+    def _wait(self) -> bool:
+        """Wait a tick at most; whether there is an item or the end."""
+        with self._changed:
+            if not self._items and not self._ended:
+                self._changed.wait(_TICK_S)
+            return bool(self._items) or self._ended
+
+
+class Beat:
+    """Calls `work` again and again in a thread of its own. `work` returns how many seconds later
+    its next turn is due. Stopped by `stop`, or when `work` raises; `check` raises that then.
+    """
+
+    def __init__(self, work: Callable[[], float]) -> None:
+        self._work, self._stopping = work, threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="stylecam-beat", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.wait(max(0.0, self._work())):
+                pass
+        except BaseException as raised:
+            self._error = raised
+
+    def check(self) -> None:
+        """Raise what `work` raised, if it did."""
+        if self._error is not None:
+            raise self._error
+
+    def stop(self) -> None:
+        """End after the turn under way. Idempotent."""
+        self._stopping.set()
+        self._thread.join(JOIN_TIMEOUT_S)
+
+
+class Later(Generic[T]):
+    """One call in a thread of its own, to be asked for now and then."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="stylecam-later", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._value = self._work()
+        except BaseException as raised:
+            self._error = raised
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended."""
+        return not self._thread.is_alive()
+
+    def result(self) -> T:
+        """Wait for it; return its value or raise its error."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._value
 
 
 class Threads:
@@ -111,14 +177,20 @@ class Threads:
         capacity: int = 1,
         newest: bool = False,
         on_drop: Callable[[T], None] = lambda _: None,
+        on_wait: Callable[[], None] = lambda: None,
     ) -> Iterator[T]:
         """Run `items` in a thread, at most `capacity` ahead of the reader.
 
         With `newest`, a full queue drops its oldest item (`on_drop` hears of it) instead of
-        waiting. An error raised by `items` reaches the reader after the items before it.
+        waiting. An error raised by `items` reaches the reader after the items before it. While the
+        reader waits it calls `on_wait` ten times a second; what that raises reaches it at once.
         """
         handover: _Handover[T] = _Handover(
-            max(1, capacity), newest=newest, on_drop=on_drop, stopping=self._stopping
+            max(1, capacity),
+            newest=newest,
+            on_drop=on_drop,
+            stopping=self._stopping,
+            on_wait=on_wait,
         )
 
         def work() -> None:

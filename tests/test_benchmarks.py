@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from media import ClipMaker
-from stylecam.benchmarks import report, rows
+from stylecam.benchmarks import latency, report, rows
 from stylecam.benchmarks.command import main
 from stylecam.realtime.errors import StylecamError, UsageError
+from stylecam.realtime.sources.pattern import PatternSource
 
 
 def test_engine_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,3 +81,20 @@ def test_tables_need_their_marks(tmp_path: Path) -> None:
     readme.write_text("# no marks\n")
     with pytest.raises(StylecamError, match="no place"):
         report.renew_readme(folder=tmp_path, readme=readme)
+
+
+@pytest.mark.parametrize("style", ["great-wave", "starry-night"])
+def test_latency_is_read_off_the_pictures(style: str, tmp_path: Path) -> None:
+    arguments = ["latency", "--seconds", "2", "--style", style, "--results", str(tmp_path)]
+    assert main(arguments) == 0
+    (row,) = rows.read("latency", folder=tmp_path)
+    assert row["frames"] >= 20
+    assert row["unreadable"] <= row["frames"] // 50
+    assert 0 < row["engine_ms"]["p50"] <= row["latency_ms"]["p50"] < 2000
+
+
+def test_the_painted_clock_is_a_number() -> None:
+    for ticks in (0, 1, 0xABCDE, (1 << latency.BITS) - 1):
+        image = PatternSource(360, 640).image(3)
+        latency.paint(image, ticks)
+        assert latency.read(image) == ticks

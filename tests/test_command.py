@@ -151,6 +151,9 @@ def test_bad_wish(arguments: list[str], says: str, make_clip: ClipMaker, tmp_pat
         ["clip.mp4", "--webcam"],
         ["--webcam", "pattern", "--no-window"],
         ["--webcam", "pattern", "--camera-size", "big", "-o", "out.mp4"],
+        ["--webcam", "pattern", "--camera-fps", "0", "-o", "out.mp4"],
+        ["--webcam", "pattern", "--virtual-camera", "--virtual-camera-size", "720"],
+        ["--webcam", "pattern", "--virtual-camera", "--virtual-camera-fps", "1000"],
         ["clip.mp4", "--style-range", "0-7"],
     ],
 )
@@ -167,6 +170,17 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
 
     done = stylecam(SIGNING, "-o", "out.mp4", "--engine", "echo", cwd=tmp_path, preexec_fn=limit)
     refused(done, "out.mp4 cannot be written")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file size limits as Linux has them")
+def test_a_full_disk_ends_a_live_run(tmp_path: Path) -> None:
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+
+    arguments = ("--webcam", SIGNING, "-o", "out.mkv", "--engine", "echo", "--no-window")
+    refused(stylecam(*arguments, cwd=tmp_path, preexec_fn=limit), "out.mkv cannot be written")
     assert not list(tmp_path.iterdir())
 
 
@@ -295,6 +309,8 @@ def test_the_flags_are_frozen() -> None:
         *("--start", "--duration", "--no-audio", "--codec", "--quality", "--pix-fmt", "--encoder"),
         *("--keep-hdr", "--format"),
         *("--camera-size", "--engine", "--device", "--precision", "--style-range", "--json"),
+        *("--virtual-camera", "--virtual-camera-size", "--virtual-camera-fps", "--camera-fps"),
+        "--mirror",
         "--version",
     }
 

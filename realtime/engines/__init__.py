@@ -47,8 +47,11 @@ class Engine(Protocol):
 
     depth: int
     description: str
-    statistics: SmoothedStatistics | None
-    """What is carried from frame to frame; None when nothing is."""
+
+    @property
+    def statistics(self) -> SmoothedStatistics | None:
+        """What is carried from frame to frame; None when nothing is."""
+        ...
 
     def submit(self, image: Image) -> Pending:
         """Start on uint8 RGB (H, W, 3) of the engine's size, which stays unchanged until the

@@ -1,17 +1,50 @@
-"""A window on the screen."""
+"""A window on the screen, and the keys pressed in it."""
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
+from typing import Final
 
 from ..errors import SinkError, WindowClosed
-from ..frame import Frame
+from ..frame import Frame, Image
 
-TITLE = "stylecam (q quits)"
-_QUIT_KEYS = (ord("q"), 27)
-_OUTLINE, _INK = (0, 0, 0), (255, 255, 255)
+TITLE = "stylecam (h helps, q quits)"
+KEYS: Final = {
+    "q": "quit",
+    "\x1b": "quit",
+    "n": "next style",
+    "p": "previous style",
+    "+": "stronger",
+    "=": "stronger",
+    "-": "weaker",
+    " ": "compare",
+    "m": "split",
+    "s": "snapshot",
+    "r": "record",
+    "f": "full screen",
+    "h": "help",
+}
+ARROWS: Final = {  # codes of X11, Windows and macOS
+    **dict.fromkeys((0xFF53, 0x270000, 0xF703), "next style"),
+    **dict.fromkeys((0xFF51, 0x250000, 0xF702), "previous style"),
+}
+HELP: Final = (
+    "n p  or arrows\tnext, previous style",
+    "+ -\tstronger, weaker",
+    "space, held\tthe camera's own picture",
+    "m\tboth, side by side",
+    "s\tsave a snapshot",
+    "r\tstart, stop recording",
+    "f\tfull screen",
+    "h\tthis help",
+    "q or Esc\tquit",
+)
+HOLD_S: Final = 0.75
+"""No event tells that a key was let go: held, it repeats, at first after up to 0.66 s."""
+_LEFT, _TAB, _LINE, _SCALE = 12, 150, 22, 0.5
 
 
 def display_problem() -> str:
@@ -23,22 +56,32 @@ def display_problem() -> str:
     return "there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)"
 
 
-class WindowSink:
-    """Shows each frame with the line `caption()` over it. Only in the main thread."""
+def require_display() -> None:
+    """Raise SinkError with the remedy when no window can be shown."""
+    problem = display_problem()
+    if problem:
+        raise SinkError(
+            f"no window can be shown: {problem}",
+            hint="run it on the desktop, record with -o out.mp4, or fill a --virtual-camera",
+        )
 
-    def __init__(self, *, caption: Callable[[], str] = lambda: "") -> None:
-        problem = display_problem()
-        if problem:
-            # OpenCV would abort the whole process.
-            raise SinkError(
-                f"no window can be shown: {problem}",
-                hint="record instead with -o out.mp4, or run it on the desktop",
-            )
+
+class WindowSink:
+    """Shows each frame, and hears keys. Only in the main thread."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        require_display()  # OpenCV would abort the whole process
         # opencv-python ships Qt without fonts and Qt says so a dozen times; captions are OpenCV's.
         os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
         import cv2
 
-        self._cv2, self._caption, self._open = cv2, caption, True
+        self._cv2, self._clock = cv2, clock
+        self._lines: Callable[[], list[str]] = list
+        self._wish: Callable[[str, Frame], None] = lambda _, __: None
+        self._frame: Frame | None = None
+        self._compared_s = -HOLD_S
+        self._open, self._sized = True, False
+        self._split = self._help = self._full = False
         try:
             cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
@@ -47,25 +90,63 @@ class WindowSink:
                 hint="pip uninstall opencv-python-headless; "
                 "pip install --force-reinstall opencv-python",
             ) from error
-        self._sized = False
+
+    def attach(self, lines: Callable[[], list[str]], wish: Callable[[str, Frame], None]) -> None:
+        """From now on write `lines()` over the picture, and tell `wish` what a key asks for that is
+        not the window's own matter, and of which frame.
+        """
+        self._lines, self._wish = lines, wish
 
     def write(self, frame: Frame) -> None:
-        """Show the frame and look for keys: q and Esc close."""
-        cv2 = self._cv2
-        bgr = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
-        caption = self._caption()
-        if caption:
-            for colour, thickness in ((_OUTLINE, 3), (_INK, 1)):
-                cv2.putText(
-                    bgr, caption, (12, 26), cv2.FONT_HERSHEY_SIMPLEX, 0.6, colour, thickness
-                )
+        """Show the frame and look for keys. Raises WindowClosed when the viewer is done."""
+        self._frame = frame
         if not self._sized:
-            cv2.resizeWindow(TITLE, bgr.shape[1], bgr.shape[0])
+            self._cv2.resizeWindow(TITLE, frame.image.shape[1], frame.image.shape[0])
             self._sized = True
-        cv2.imshow(TITLE, bgr)
-        key = cv2.waitKey(1) & 0xFF
-        if key in _QUIT_KEYS or cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
+        self._show(frame)
+        self._listen()
+
+    def idle(self) -> None:
+        """Show the last frame anew, with what is to be said now, and look for keys."""
+        if self._frame is not None:
+            self._show(self._frame)
+        self._listen()
+
+    def _show(self, frame: Frame) -> None:
+        comparing = self._clock() - self._compared_s < HOLD_S
+        picture = compose(frame, photo_only=comparing, split=self._split)
+        bgr: Image = self._cv2.cvtColor(picture, self._cv2.COLOR_RGB2BGR)  # type: ignore[assignment]
+        write_on(bgr, [*self._lines(), *(HELP if self._help else ())])
+        self._cv2.imshow(TITLE, bgr)
+
+    def _listen(self) -> None:
+        code = self._cv2.waitKeyEx(1)
+        if not self._visible():
             raise WindowClosed
+        while code != -1:
+            self._press(meaning(code))
+            code = self._cv2.waitKeyEx(1)
+
+    def _visible(self) -> bool:
+        try:
+            return self._cv2.getWindowProperty(TITLE, self._cv2.WND_PROP_VISIBLE) >= 1
+        except self._cv2.error:  # Qt forgets a window that was closed by its button
+            return False
+
+    def _press(self, wish: str) -> None:
+        if wish == "quit":
+            raise WindowClosed
+        if wish == "compare":
+            self._compared_s = self._clock()
+        elif wish == "split":
+            self._split = not self._split
+        elif wish == "help":
+            self._help = not self._help
+        elif wish == "full screen":
+            self._full = not self._full
+            self._cv2.setWindowProperty(TITLE, self._cv2.WND_PROP_FULLSCREEN, float(self._full))
+        elif wish and self._frame is not None:
+            self._wish(wish, self._frame)
 
     def close(self) -> None:
         """Close the window."""
@@ -76,3 +157,44 @@ class WindowSink:
     def abort(self) -> None:
         """Close the window."""
         self.close()
+
+
+def write_on(bgr: Image, lines: list[str]) -> None:
+    """Write lines, a tab in which starts a second column, over a darkened corner of the picture."""
+    import cv2
+
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    parts = [
+        (text, _LEFT + _TAB * column, _LINE * (row + 1))
+        for row, line in enumerate(lines)
+        for column, text in enumerate(line.split("\t"))
+        if text
+    ]
+    if not parts:
+        return
+    right = max(x + cv2.getTextSize(text, font, _SCALE, 1)[0][0] for text, x, _ in parts)
+    corner = bgr[: _LINE * len(lines) + _LINE // 2, : right + _LEFT]
+    corner //= 3
+    for text, x, y in parts:
+        cv2.putText(bgr, text, (x, y), font, _SCALE, (255, 255, 255), 1, cv2.LINE_AA)
+
+
+def meaning(code: int) -> str:
+    """What a key asks for by OpenCV's code of it; "" for keys that mean nothing."""
+    if code in ARROWS:
+        return ARROWS[code]
+    low = code & 0xFFFF  # above are the states of Shift, Num Lock and their like
+    return ARROWS.get(low, "") if low > 0xFF else KEYS.get(chr(low).lower(), "")
+
+
+def compose(frame: Frame, *, photo_only: bool = False, split: bool = False) -> Image:
+    """Return the picture to show: the painting, the photo, or left photo and right painting."""
+    if frame.photo is None or not (photo_only or split):
+        return frame.image
+    if photo_only:
+        return frame.photo
+    half = frame.image.shape[1] // 2
+    both = frame.image.copy()
+    both[:, :half] = frame.photo[:, :half]
+    both[:, max(0, half - 1) : half + 1] = 255
+    return both

@@ -7,11 +7,14 @@
 | camera | a webcam or network stream through OpenCV |
 | image | one photo |
 | pattern | a moving test pattern, from a clock or as fast as it is read |
+| mirror | another source, left and right exchanged |
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -27,6 +30,14 @@ if TYPE_CHECKING:
 IMAGE_SUFFIXES: Final = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class Wish:
+    """What to ask of a camera: (height, width) and rate, None for its own choice."""
+
+    size: tuple[int, int] | None = None
+    fps: float | None = None
 
 
 class Source(Protocol):
@@ -74,17 +85,24 @@ def open_file(
 
 
 def open_live(
-    name: str, *, stats: Stats, sleep: Callable[[float], None], size: tuple[int, int] | None = None
+    name: str,
+    *,
+    stats: Stats,
+    sleep: Callable[[float], None],
+    stopped: Callable[[], bool] = lambda: False,
+    wish: Wish = Wish(),
 ) -> Source:
-    """Open a camera index, device, URL, a video file to play as if live, or "pattern".
+    """Open a camera by index, device or name, a URL, a video file to play as if live, "pattern",
+    or "auto": the first camera there is.
 
-    `sleep` waits between the frames of a file or pattern; `size` is the (height, width) asked of
-    a camera. Raises SourceError with the remedy.
+    `sleep` waits between the frames of a file or pattern and until an unplugged camera is back,
+    `stopped` ends that; `wish` is for a camera, or a pattern. Raises SourceError with the remedy.
     """
     if name == "pattern":
         from .pattern import PatternSource
 
-        return PatternSource(*(size or (360, 640)), live=True, sleep=sleep)
+        rate = Fraction(wish.fps or 30).limit_denominator(1001)
+        return PatternSource(*(wish.size or (360, 640)), fps=rate, live=True, sleep=sleep)
     path = Path(name)
     if path.is_file():
         from .playback import PlaybackSource
@@ -92,4 +110,4 @@ def open_live(
         return PlaybackSource(open_file(path, stats=stats, allow_truncated=True), sleep=sleep)
     from .camera import CameraSource
 
-    return CameraSource(name, size=size)
+    return CameraSource(name, wish, stats=stats, sleep=sleep, stopped=stopped)

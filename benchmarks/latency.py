@@ -1,0 +1,110 @@
+"""Latency from capture to sink, read off the pictures themselves: a clock is painted into each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from fractions import Fraction
+from typing import Any, Final
+
+import numpy as np
+from stylecam.realtime.engines import EngineOptions, open_engine
+from stylecam.realtime.fit import fit
+from stylecam.realtime.frame import Frame, Image
+from stylecam.realtime.pipeline import run
+from stylecam.realtime.sinks import NullSink
+from stylecam.realtime.sources.pattern import PatternSource
+from stylecam.realtime.stats import Stats, percentiles
+from stylecam.realtime.styles import Style
+from stylecam.realtime.threads import Threads
+
+BITS: Final = 20
+TICK_S: Final = 1e-4
+"""Of the painted clock: it counts to 105 s, and then from 0 again."""
+
+
+def paint(image: Image, ticks: int) -> None:
+    """Write a number into the upper eighth of a picture: a row of bits and a row of their
+    opposites, so that any style that tells light from dark leaves it readable.
+    """
+    height, width = image.shape[:2]
+    bits = (ticks >> np.arange(BITS)) & 1
+    columns = bits.repeat(width // BITS)
+    row = np.uint8(255) * np.stack([columns, 1 - columns]).astype(np.uint8)
+    high = height // 16
+    image[: 2 * high, : columns.size] = row.repeat(high, axis=0)[..., None]
+
+
+def read(image: Image) -> int:
+    """Return the number painted into a picture."""
+    height, width = image.shape[:2]
+    high, wide = height // 16, width // BITS
+    grey = image[: 2 * high, : BITS * wide].astype(np.float32).mean(-1)
+    blocks = grey.reshape(2, high, BITS, wide)[:, high // 4 : -high // 4, :, wide // 4 : -wide // 4]
+    upper, lower = blocks.mean((1, 3))
+    return int(((upper > lower).astype(np.int64) << np.arange(BITS)).sum())
+
+
+class ClockSource(PatternSource):
+    """The test pattern with the time of its birth painted in; live."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in super().__iter__():
+            image = frame.image.copy()
+            paint(image, int(frame.born_s / TICK_S) % (1 << BITS))
+            yield frame.with_image(image)
+
+
+class ClockSink(NullSink):
+    """Reads the clock in what it gets, and checks it against the frame's own."""
+
+    def __init__(self) -> None:
+        self.ages_s: list[float] = []
+        self.unreadable = 0
+
+    def write(self, frame: Frame) -> None:
+        """Note how old the picture is by what it shows."""
+        now, painted = int(time.monotonic() / TICK_S), read(frame.image)
+        if painted != int(frame.born_s / TICK_S) % (1 << BITS):
+            self.unreadable += 1
+        else:
+            self.ages_s.append(TICK_S * ((now - painted) % (1 << BITS)))
+
+
+def latency(
+    style: Style,
+    *,
+    height: int = 360,
+    width: int = 640,
+    fps: int = 30,
+    seconds: float = 20.0,
+    engine: str = "auto",
+) -> dict[str, Any]:
+    """Run the clock at `fps` as if live, no window. `added_ms` is what the pipeline adds to the
+    engine's own time, percentile by percentile; it should stay under one frame's period.
+    """
+    stats, threads, sink = Stats(), Threads(), ClockSink()
+    source = ClockSource(height, width, fps=Fraction(fps), live=True, sleep=threads.sleep)
+    into = fit(height, width)
+    size = {"height": into.padded[0], "width": into.padded[1]}
+    with closing(open_engine(EngineOptions(engine), style, **size, live=True)) as opened:
+        opened.submit(into.enter(source.image(0))).result()  # the first picture allocates
+        with threads:
+            run(source, opened, [sink], fit=into, threads=threads, stats=stats, seconds=seconds)
+        description = opened.description
+    ages, own = percentiles(sink.ages_s), percentiles(stats.stages["engine"])
+    added = ages.p99 - own.p99
+    return {
+        "case": f"latency at {fps} fps, by a painted clock",
+        "height": height,
+        "width": width,
+        "style": style.name,
+        "engine": description,
+        "unreadable": sink.unreadable,
+        "latency_ms": {key: round(value, 2) for key, value in ages._asdict().items()},
+        "engine_ms": {key: round(value, 2) for key, value in own._asdict().items()},
+        "added_p99_ms": round(added, 2),
+        "under_one_period": added < 1000 / fps,
+        **stats.summary(),
+    }

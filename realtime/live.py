@@ -1,0 +1,160 @@
+"""The live job: a camera into a window, a virtual camera, a recording, or any of them at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import ExitStack, closing
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .controls import Controls
+from .dashboard import LiveSink, describe
+from .engines import Engine, open_engine
+from .errors import SourceError
+from .fit import fit
+from .outputs import open_recording
+from .pipeline import run
+from .sinks import Sink
+from .sinks.recording import RecordingSink
+from .sources import Source, Wish, open_live
+from .sources.camera import device_path, prepare_opencv
+from .stats import Stats
+from .styles import Style, built_in
+from .stylize import Look, Outcome, opened, stop_on_signals
+from .switch import SwitchingEngine
+from .threads import Threads
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclasses.dataclass(frozen=True)
+class VirtualCamera:
+    """The virtual camera to fill: `device` None is the system's own; (height, width) and rate are
+    held whatever the source does.
+    """
+
+    device: str | None = None
+    size: tuple[int, int] = (720, 1280)
+    fps: Fraction = Fraction(30)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outputs:
+    """Where a live picture goes."""
+
+    window: bool = True
+    file: Path | None = None
+    virtual_camera: VirtualCamera | None = None
+    force: bool = False
+
+
+def stylize_live(
+    name: str,
+    look: Look,
+    outputs: Outputs,
+    *,
+    console: Console,
+    wish: Wish = Wish(),  # noqa: B008 - frozen
+    mirror: bool = False,
+    seconds: float | None = None,
+) -> Outcome:
+    """Stylize a camera, or a file as if live, for as long as it goes on.
+
+    Ends with the source, after `seconds`, when the window is closed, or on Ctrl-C. Raises
+    StylecamError with the remedy.
+    """
+    from .sinks.window import WindowSink, display_problem
+
+    prepare_opencv()
+    stats, threads, notes = Stats(), Threads(), list[str]()
+    window = outputs.window
+    if window and (outputs.file or outputs.virtual_camera) and display_problem():
+        notes.append(f"no window: {display_problem()}; {_without_window(outputs)}")
+        window = False
+    with opened([]) as sinks, ExitStack() as stack:
+        stack.enter_context(stop_on_signals(threads))
+        # First of all: once PyAV is loaded, its libxcb beside Qt's, opening a window hangs.
+        shown = WindowSink() if window else None
+        if shown is not None:
+            sinks.append(shown)
+        where = _open_virtual_camera(outputs.virtual_camera, sinks, stats, source=name)
+        source = _open_source(name, wish, mirror=mirror, stats=stats, threads=threads)
+        stack.enter_context(closing(source))
+        if outputs.file is not None:
+            sinks.append(open_recording(outputs.file, source.info, force=outputs.force))
+        into = fit(source.info.height, source.info.width, size=look.size)
+        height, width = into.padded
+
+        def load(style: Style) -> Engine:
+            return open_engine(look.engine, style, height=height, width=width, live=True)
+
+        engine = stack.enter_context(closing(SwitchingEngine(look.style, load)))
+        recording = RecordingSink(lambda path: open_recording(path, source.info, force=False))
+        controls = Controls(engine, built_in(), recording, stats, strength=look.strength)
+        if shown is not None:
+            shown.attach(controls.lines, controls.wish)
+            sinks.append(recording)
+        status = LiveSink(
+            console,
+            stats,
+            title=lambda: " | ".join([source.info.description, *where]),
+            engine=lambda: f"{engine.style.name} | {engine.description}",
+        )
+        sinks.append(status)
+
+        def waiting() -> None:
+            if shown is not None:
+                shown.idle()
+            status.idle()
+
+        stack.enter_context(threads)
+        run(
+            source,
+            engine,
+            sinks,
+            fit=into,
+            threads=threads,
+            stats=stats,
+            strength=controls.strength,
+            seconds=seconds,
+            waiting=waiting,
+        )
+        outcome = Outcome(outputs.file, stats, engine.description, threads.stopping, notes)
+    console.print(f"{source.info.description}: {describe(stats)}", highlight=False)
+    return outcome
+
+
+def _open_source(name: str, wish: Wish, *, mirror: bool, stats: Stats, threads: Threads) -> Source:
+    source = open_live(
+        name, stats=stats, sleep=threads.sleep, stopped=lambda: threads.stopping, wish=wish
+    )
+    if not mirror:
+        return source
+    from .sources.mirror import MirrorSource
+
+    return MirrorSource(source)
+
+
+def _open_virtual_camera(
+    wanted: VirtualCamera | None, sinks: list[Sink], stats: Stats, *, source: str
+) -> list[str]:
+    """Open it, if wanted, before the source, so that a call lists it early; say what it is."""
+    if wanted is None:
+        return []
+    from .sinks.virtual_camera import VirtualCameraSink, open_camera
+
+    height, width = wanted.size
+    camera, description = open_camera(wanted.device, height=height, width=width, fps=wanted.fps)
+    sinks.append(VirtualCameraSink(camera, stats=stats))
+    if device_path(source) == camera.device:
+        raise SourceError(
+            f"{camera.device} cannot be both the camera and the virtual camera",
+            hint="name another with --webcam; stylecam cameras lists them",
+        )
+    return [description]
+
+
+def _without_window(outputs: Outputs) -> str:
+    return "virtual camera only" if outputs.virtual_camera else "recording only"

@@ -1,0 +1,76 @@
+"""Long runs: memory, threads and handles stay as they are.
+
+    STYLECAM_SOAK=50000 pytest -s tests/test_soak.py
+
+runs 50,000 frames through each way instead of 1,500: some minutes, half an hour for the network.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from stylecam.realtime.engines import EngineOptions, open_engine
+from stylecam.realtime.fit import fit
+from stylecam.realtime.frame import Frame
+from stylecam.realtime.pipeline import run
+from stylecam.realtime.sinks import NullSink
+from stylecam.realtime.sources.pattern import PatternSource
+from stylecam.realtime.stats import Stats
+from stylecam.realtime.styles import DEFAULT, find
+from stylecam.realtime.threads import Threads
+
+FRAMES = int(os.environ.get("STYLECAM_SOAK", "1500"))
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
+    pytest.mark.timeout(max(120, FRAMES)),
+]
+
+
+class Watch(NullSink):
+    """Notes (resident bytes, threads, handles) at a tenth of the run and at its end."""
+
+    def __init__(self) -> None:
+        self.seen: dict[int, tuple[int, int, int]] = {}
+        self.count = 0
+
+    def write(self, frame: Frame) -> None:
+        self.count += 1
+        if self.count in (FRAMES // 10, FRAMES - 10):
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            handles = len(list(Path("/proc/self/fd").iterdir()))
+            page = os.sysconf("SC_PAGE_SIZE")
+            self.seen[self.count] = (pages * page, threading.active_count(), handles)
+
+
+@pytest.mark.parametrize("live", [False, True])
+@pytest.mark.parametrize("engine", ["echo", "openvino"])
+def test_nothing_grows(engine: str, live: bool) -> None:
+    """At full speed. Live, frames come faster than any engine takes them: they are dropped, in
+    one place, and none is lost otherwise."""
+    stats, threads, watch = Stats(), Threads(), Watch()
+    frames = FRAMES if not live else None
+    source = PatternSource(96, 128, frames=frames, live=live, sleep=lambda _: None)
+    style = find(DEFAULT)
+    with closing(
+        open_engine(EngineOptions(engine), style, height=96, width=128, live=live)
+    ) as opened:
+
+        class Enough(NullSink):
+            def write(self, frame: Frame) -> None:
+                if live and watch.count >= FRAMES:
+                    threads.stop()
+
+        with threads:
+            sinks = [watch, Enough()]
+            run(source, opened, sinks, fit=fit(96, 128), threads=threads, stats=stats)
+    (early, late) = watch.seen.values()
+    print(f"{engine}, live {live}: {early} became {late}; {stats.frames}, {stats.dropped} dropped")
+    assert abs(late[0] - early[0]) <= 0.02 * early[0], f"{early[0]} bytes became {late[0]}"
+    assert late[1:] == early[1:]
+    assert stats.dropped == 0 or live
+    assert live or stats.frames == FRAMES
