@@ -300,7 +300,7 @@ def test_help_and_version(tmp_path: Path) -> None:
 
 
 def test_the_flags_are_frozen() -> None:
-    from stylecam.realtime.cli import parser
+    from stylecam.realtime.flags import parser
 
     flags = {flag for action in parser()._actions for flag in action.option_strings}
     assert flags == {

@@ -1,0 +1,118 @@
+"""The commands beside stylizing: what is here, and what measures and trains."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any, Final, TextIO
+
+from .errors import StylecamError
+
+
+def _cameras(argv: list[str]) -> int:
+    made = argparse.ArgumentParser(
+        prog="stylecam cameras", description="List the cameras, and what they can send."
+    )
+    made.add_argument("--json", action="store_true", help="machine-readable")
+    options = made.parse_args(argv)
+    from .sources.listing import cameras
+
+    found = cameras()
+    if options.json:
+        print_json([camera.as_json() for camera in found])
+    elif not found:
+        print("no cameras; without one: stylecam --webcam pattern, or --webcam clip.mp4")
+    for camera in () if options.json else found:
+        print(f"{camera.use:14} {camera.name}{f'  [{camera.note}]' if camera.note else ''}")
+        for line in camera.summary():
+            print(f"{'':14} {line}")
+    return 0
+
+
+def _styles(argv: list[str]) -> int:
+    made = argparse.ArgumentParser(prog="stylecam styles", description="List the built-in styles.")
+    made.add_argument("--json", action="store_true", help="machine-readable")
+    options = made.parse_args(argv)
+    from .styles import built_in
+
+    rows = [
+        {
+            "name": style.name,
+            "title": style.card.get("title", ""),
+            "artist": style.card.get("artist", ""),
+            "licence": style.card.get("licence", ""),
+            "size": style.card.get("size", ""),
+            "kilobytes": round(style.path.stat().st_size / 1000),
+        }
+        for style in built_in()
+    ]
+    if options.json:
+        print_json(rows)
+    else:
+        _print_table(rows)
+    return 0
+
+
+def _doctor(argv: list[str]) -> int:
+    made = argparse.ArgumentParser(
+        prog="stylecam doctor", description="Tell what this machine has and lacks."
+    )
+    made.add_argument("--json", action="store_true", help="machine-readable")
+    options = made.parse_args(argv)
+    from .doctor import examine
+
+    checks = examine()
+    if options.json:
+        print_json([check._asdict() for check in checks])
+        return 0
+    for check in checks:
+        print(f"{'ok  ' if check.ok else 'lack'} {check.name:16} {check.found}")
+        if check.remedy:
+            print(f"     {'':16} try: {check.remedy}")
+    return 0
+
+
+def _bench(argv: list[str]) -> int:
+    from stylecam.benchmarks.command import main as bench
+
+    return bench(argv)
+
+
+def _train(argv: list[str]) -> int:
+    try:
+        from stylecam.training.command import main as train
+
+        return train(argv)
+    except ModuleNotFoundError as error:
+        raise StylecamError(
+            f"training needs {error.name}, which is not installed",
+            hint="pip install 'stylecam[train]'",
+        ) from error
+
+
+COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
+    "styles": _styles,
+    "cameras": _cameras,
+    "doctor": _doctor,
+    "train": _train,
+    "bench": _bench,
+}
+
+
+def print_json(value: Any, to: TextIO | None = None) -> None:
+    """Print plain values, for programs."""
+    import json
+
+    print(json.dumps(value, indent=2, ensure_ascii=False), file=to)
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for key in rows[0]:
+        table.add_column(key, overflow="fold")
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    Console().print(table)

@@ -1,0 +1,142 @@
+"""The flags of `stylecam`, and what is checked of them at once.
+
+Argparse alone: help must not wait for anything else.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Final, NoReturn
+
+from .errors import UsageError
+
+EXAMPLES: Final = """\
+examples:
+  stylecam --demo                               try it on the clip that comes with it
+  stylecam clip.mp4                             makes clip.great-wave.mp4, sound kept
+  stylecam clip.mp4 -o out.mkv --style starry-night
+  stylecam clip.mp4 --style great-wave:0.6,starry-night:0.4    a blend of two
+  stylecam photo.jpg -o painted.jpg --strength 0.7
+  stylecam *.mp4 -o out/                        one after another; the same command goes on
+  stylecam clip.mp4 --size 360                  work at 360 lines: faster; the output keeps its size
+  stylecam --webcam                             your camera in a window; q quits
+  stylecam --webcam 1 -o call.mp4               the second camera, shown and recorded
+  stylecam --webcam clip.mp4                    a file played as if it were a camera
+  stylecam --webcam --virtual-camera            choose "stylecam" as the camera in a call
+  stylecam clip.mp4 --style path/to/model.onnx  anyone's ONNX style network
+
+more commands:
+  stylecam cameras     the cameras here, by name, with what they can send
+  stylecam styles      the built-in styles, their artists and licences
+  stylecam train -h    a style of your own from any painting
+  stylecam doctor      what this machine has, and what to do about what it lacks
+  stylecam bench -h    measure speed and latency here
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the main command."""
+    made = argparse.ArgumentParser(
+        prog="stylecam",
+        description="Turn a webcam, a video or a photo into a moving painting, in real time.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument(
+        "inputs", nargs="*", type=Path, metavar="INPUT", help="videos or photos; - is stdin"
+    )
+    made.add_argument(
+        "-o",
+        "--output",
+        help="where to; the suffix decides the format; - is stdout, NAME/ a folder",
+    )
+    made.add_argument("--demo", action="store_true", help="stylize the bundled clip")
+    made.add_argument(
+        "--webcam",
+        nargs="?",
+        const="auto",
+        metavar="CAMERA",
+        help="live from an index or name [the first], /dev/videoN, URL, a video file, or 'pattern'",
+    )
+    live = made.add_argument_group("live")
+    live.add_argument(
+        "--virtual-camera",
+        nargs="?",
+        const="",
+        metavar="DEVICE",
+        help="be a camera that calls can choose [the one called stylecam, or the first]",
+    )
+    live.add_argument(
+        "--virtual-camera-size", default="1280x720", metavar="WxH", help="[%(default)s]"
+    )
+    live.add_argument("--virtual-camera-fps", type=float, default=30.0, metavar="FPS", help="[30]")
+    live.add_argument("--camera-size", metavar="WxH", help="size to ask the camera for [640x480]")
+    live.add_argument("--camera-fps", type=float, metavar="FPS", help="rate to ask it for [30]")
+    live.add_argument("--mirror", action="store_true", help="exchange left and right")
+    live.add_argument(
+        "--no-window", action="store_true", help="show nothing (needs -o or --virtual-camera)"
+    )
+    live.add_argument("--seconds", type=float, help="stop after so many seconds")
+    look = made.add_argument_group("look")
+    look.add_argument("--style", help="a built-in style [great-wave], an .onnx file, or a blend")
+    look.add_argument("--strength", type=float, default=1.0, help="0 (photo) to 1 (painting) [1]")
+    look.add_argument("--size", help="size to work at: short side or WxH [the input's own]")
+    file = made.add_argument_group("files")
+    file.add_argument("--start", metavar="TIME", help="begin there: seconds, or h:mm:ss")
+    file.add_argument("--duration", metavar="TIME", help="only so much")
+    file.add_argument("--no-audio", action="store_true", help="leave the sound out")
+    file.add_argument("--codec", help="h264, hevc, av1, vp9, prores or ffv1 [the container's]")
+    file.add_argument("--quality", type=int, help="0 (smallest) to 100 (best) [75; photos 95]")
+    file.add_argument("--pix-fmt", metavar="FORMAT", help="as FFmpeg names it: yuv420p10le, ...")
+    file.add_argument(
+        "--encoder",
+        default="software",
+        help="software, auto (hardware that works, else software) or a name [software]",
+    )
+    file.add_argument("--keep-hdr", action="store_true", help="do not tone-map PQ and HLG to SDR")
+    file.add_argument(
+        "--format", choices=("matroska", "y4m"), default="matroska", help="of -o - [matroska]"
+    )
+    how = made.add_argument_group("how")
+    how.add_argument("--force", action="store_true", help="overwrite an existing output")
+    how.add_argument("--allow-truncated", action="store_true", help="take what a cut file holds")
+    how.add_argument("--engine", default="auto", help="auto, openvino, torch or echo [auto]")
+    how.add_argument("--device", help="openvino: CPU, GPU, NPU; torch: cuda, mps, cpu")
+    how.add_argument("--precision", choices=("f32", "bf16", "f16"), help="[the device's own]")
+    how.add_argument(
+        "--style-range",
+        metavar="RANGE",
+        help="values an .onnx style takes: 0-1, 0-255 or -1-1 [detected]",
+    )
+    how.add_argument("--json", action="store_true", help="report as JSON")
+    how.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    return made
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for: reading metadata takes 30 ms."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        import importlib.metadata
+
+        print(f"stylecam {importlib.metadata.version('stylecam')}")
+        parser.exit()
+
+
+def size(flag: str, text: str) -> tuple[int, int]:
+    """Return (height, width) of an option's WxH."""
+    try:
+        width, height = (int(side) for side in text.lower().split("x"))
+    except ValueError:
+        width = height = 0
+    if not (16 <= width <= 8192 and 16 <= height <= 8192):
+        raise UsageError(f"{flag} {text!r} is no size", hint="WxH, as in 1280x720")
+    return height, width
+
+
+def rate(flag: str, fps: float) -> float:
+    """Return a rate that a camera may have."""
+    if not 1 <= fps <= 240:
+        raise UsageError(f"{flag} {fps:g} is no rate", hint="between 1 and 240, as in 30")
+    return fps
