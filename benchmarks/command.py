@@ -71,6 +71,7 @@ def main(argv: list[str]) -> int:
     quality.add_argument(
         "--one-of", metavar="INPUT:N:I", help="a network of N styles: take style I"
     )
+    quality.add_argument("--name", help="what to call --style in the row [its own name]")
     quality.add_argument("--cards", action="store_true", help="write the figures into the cards")
     parser.add_argument("--results", type=Path, default=rows.RESULTS, help="folder of the rows")
     parser.add_argument("--no-save", action="store_true", help="keep no rows")
@@ -152,7 +153,7 @@ def _quality(options: argparse.Namespace) -> list[dict[str, Any]]:
                     long_side=style.card.get("painting_long_side", options.long_side),
                     report=status.update,
                 )
-                measured.append(row)
+                measured.append(row | ({"style": options.name} if options.name else {}))
                 if options.cards:
                     quality.write_card(style, row)
     return measured

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import statistics
 from pathlib import Path
 from typing import Any, Final
 
 from stylecam.realtime.errors import StylecamError
+from stylecam.realtime.styles import built_in
 
 from . import rows
 
 README: Final = Path(__file__).parent.parent / "README.md"
 BEGIN: Final = "<!-- figures: made by `stylecam bench tables` -->"
+QUALITY: Final = {
+    "coverage": "coverage",
+    "st_lpips": "st-LPIPS",
+    "mean_shimmer": "shimmer",
+    "noise_gain": "noise gain",
+    "far_change": "far change",
+    "border": "border",
+}
 END: Final = "<!-- end of figures -->"
 
 
@@ -69,22 +79,28 @@ def figures(folder: Path = rows.RESULTS) -> str:
 
 
 def quality_table(folder: Path = rows.RESULTS) -> list[str]:
-    """Return the newest quality rows as lines of a Markdown table."""
-    found = _newest("quality", ("style", "statistics"), folder)
+    """Return the newest quality rows as lines of a Markdown table: ours, their mean, others."""
+    found = [
+        row
+        for row in _newest("quality", ("style", "statistics"), folder)
+        if row["statistics"] == "smoothed"
+    ]
     if not found:
         return []
-    lines = [
-        "",
-        "| style | coverage | st-LPIPS | shimmer | noise gain | far change |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    for row in sorted(found, key=lambda row: ("one_of" in row, row["style"])):
-        coverage = f"{row['coverage']:.2f}" if "coverage" in row else ""
-        lines.append(
-            f"| {row['style']} | {coverage} | {row['st_lpips']:.2f} | {row['mean_shimmer']:.1f}"
-            f" | {row['noise_gain']:.1f} | {row['far_change']:.2f} |"
-        )
-    return lines
+    names = {style.name for style in built_in()}
+    ours = [row for row in found if row["style"] in names]
+    lines = ["", f"| style | {' | '.join(QUALITY.values())} |", "| --- " * (len(QUALITY) + 1) + "|"]
+    lines += [_quality_line(row) for row in sorted(ours, key=lambda row: str(row["style"]))]
+    if len(ours) > 1:
+        kept = {key: [row[key] for row in ours if key in row] for key in QUALITY}
+        mean = {key: statistics.mean(values) for key, values in kept.items() if values}
+        lines.append(_quality_line({"style": f"mean of these {len(ours)}"} | mean))
+    return lines + [_quality_line(row) for row in found if row["style"] not in names]
+
+
+def _quality_line(row: dict[str, Any]) -> str:
+    cells = [f"{row[key]:.2f}" if key in row else "" for key in QUALITY]
+    return f"| {row['style']} | {' | '.join(cells)} |"
 
 
 def _newest(name: str, keys: tuple[str, ...], folder: Path) -> list[dict[str, Any]]:
