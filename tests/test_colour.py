@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from media import decode, psnr
+from media import SIGNING, decode, psnr
 from media.clips import Film
 from media.probe import needs_ffprobe, streams
 from rich.console import Console
@@ -301,3 +303,20 @@ def test_hardware_is_tried_before_it_is_taken(tmp_path: Path) -> None:
             with pytest.raises(SinkError, match="cannot be written") as caught:
                 echo(clip, tmp_path / "hard.mp4", Coding(encoder=encoder))
             assert "--encoder" in caught.value.hint
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_no_encoder_makes_this_process_real_time(tmp_path: Path) -> None:
+    """libsvtav1 does, when it is run by root."""
+    code = (
+        "import os, sys; from pathlib import Path\n"
+        "from stylecam.realtime.cli import main\n"
+        "main([sys.argv[1], '-o', 'out.mkv', '--engine', 'echo', '--codec', 'av1', "
+        "'--duration', '0.2'])\n"
+        "print({os.sched_getscheduler(int(t.name)) for t in Path('/proc/self/task').iterdir()})\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(SIGNING)],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "{0}"

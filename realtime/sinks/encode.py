@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from ..colour import FULL, swscale_flags, swscale_matrix
 from ..frame import Frame, VideoInfo
 from .formats import Settings
+from .scheduling import unhurried
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
@@ -40,7 +42,9 @@ class Encoder:
             packets = self._codec.encode(None)
         else:
             self._durations[frame.pts] = frame.duration
-            packets = self._codec.encode(self._coded(frame))
+            coded = self._coded(frame)
+            with nullcontext() if self._codec.is_open else unhurried():
+                packets = self._codec.encode(coded)
         for packet in packets:
             duration = self._durations.pop(packet.pts, 0) if packet.pts is not None else 0
             if duration:

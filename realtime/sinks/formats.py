@@ -12,6 +12,7 @@ from ..colour import HLG, PQ
 from ..errors import SinkError, UsageError
 from ..frame import VideoInfo
 from .codecs import CHOICES, CODECS, CONTAINERS, PIPES, Codec, Container
+from .scheduling import unhurried
 
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
@@ -188,7 +189,8 @@ def try_encoder(
         configure(codec, settings, info)
         frame = av.VideoFrame(info.width, info.height, pix_fmt)
         frame.pts, frame.time_base = 0, info.time_base
-        packets = [*codec.encode(frame), *codec.encode(None)]
+        with unhurried():
+            packets = [*codec.encode(frame), *codec.encode(None)]
     except (av.FFmpegError, OSError, ValueError, TypeError) as error:
         return getattr(error, "strerror", None) or str(error) or type(error).__name__
     return "" if packets else "the encoder gives nothing"

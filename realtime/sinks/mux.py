@@ -14,6 +14,7 @@ from ..sources.decode import TAG_ERRORS
 from .carry import Carried
 from .formats import Settings, configure
 from .original import Original, stream_metadata, wanted_metadata
+from .scheduling import unhurried
 
 if TYPE_CHECKING:
     from av import Packet
@@ -91,7 +92,8 @@ class Muxer:
         for packet in packets:
             stamp_s = None if packet.dts is None else packet.dts * packet.time_base
             packet.stream = self.stream
-            self._container.mux(packet)
+            with unhurried():  # the first opens the encoder once more, for its header
+                self._container.mux(packet)
             if self._carried is not None and stamp_s is not None:
                 self._carried.feed(stamp_s)
 
