@@ -115,7 +115,7 @@ def _pipeline(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _latency(options: argparse.Namespace) -> list[dict[str, Any]]:
-    return [latency.latency(find(options.style), seconds=options.seconds)]
+    return [latency.latency(find(options.style or DEFAULT), seconds=options.seconds)]
 
 
 def _peers(options: argparse.Namespace) -> list[dict[str, Any]]:
