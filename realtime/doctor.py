@@ -8,16 +8,8 @@ import os
 import platform
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
-
-class Check(NamedTuple):
-    """One finding. `remedy` is empty when nothing need be done."""
-
-    name: str
-    ok: bool
-    found: str
-    remedy: str = ""
+from .check import Check
 
 
 def examine() -> list[Check]:
@@ -112,7 +104,7 @@ def _virtual_camera() -> list[Check]:
     if sys.platform == "linux":
         from .sinks.loopback import examine as examine_loopback
 
-        return [library, *(Check(*link) for link in examine_loopback())]
+        return [library, *examine_loopback()]
     try:
         with pyvirtualcam.Camera(1280, 720, 30) as camera:
             return [library, Check("virtual device", True, camera.device)]

@@ -1,4 +1,4 @@
-"""What a live picture needs beside the pipeline: pace, letterbox, camera modes, style switches."""
+"""What a live run needs beside the pipeline: keys, style switches, a dashboard, ways out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ import numpy as np
 import pytest
 from media import decode, times
 from rich.console import Console
-from stylecam.realtime import v4l2
 from stylecam.realtime.controls import Controls
 from stylecam.realtime.dashboard import LiveSink
 from stylecam.realtime.engines import Engine, EngineOptions, open_engine
@@ -34,231 +33,17 @@ from stylecam.realtime.errors import (
 )
 from stylecam.realtime.fit import fit
 from stylecam.realtime.frame import Frame, Image
-from stylecam.realtime.pacing import next_due_s
 from stylecam.realtime.pipeline import run
 from stylecam.realtime.sinks import NullSink
 from stylecam.realtime.sinks.file import FileSink
-from stylecam.realtime.sinks.loopback import LOAD, install
 from stylecam.realtime.sinks.recording import RecordingSink
-from stylecam.realtime.sinks.virtual_camera import (
-    INSTALL,
-    VirtualCameraSink,
-    letterbox,
-    open_camera,
-)
 from stylecam.realtime.sinks.window import compose, meaning, write_on
-from stylecam.realtime.sources import Wish
-from stylecam.realtime.sources.camera import choose_format
-from stylecam.realtime.sources.listing import Camera
 from stylecam.realtime.sources.mirror import MirrorSource
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import Style, built_in, find
 from stylecam.realtime.switch import SwitchingEngine
 from stylecam.realtime.threads import Beat, Later, Threads
-
-PERIOD = 1 / 30
-
-
-@pytest.mark.parametrize("phase", [0.0, 0.3, 0.9])
-def test_the_beat_locks_on_to_what_arrives(phase: float) -> None:
-    """A picture that arrives anywhere in the period soon waits for 15 % of it, and the rate is
-    the source's."""
-    noise = np.random.default_rng(1).normal(0, 0.02 * PERIOD, 1000)
-    arrivals = [(n + phase) * PERIOD + jitter for n, jitter in enumerate(noise)]
-    due, taken, waits, dues = 0.0, -1, [], []
-    for _ in range(900):
-        newest = max((n for n, at in enumerate(arrivals) if at <= due), default=-1)
-        waited = due - arrivals[newest] if newest > taken else None
-        taken = max(taken, newest)
-        waits.append(waited)
-        dues.append(due)
-        due = next_due_s(due, PERIOD, waited)
-    late = [wait for wait in waits[300:] if wait is not None]
-    assert len(late) >= 595  # a repeat is rare
-    assert np.median(late) == pytest.approx(0.15 * PERIOD, abs=0.02 * PERIOD)
-    assert max(late) < 0.4 * PERIOD
-    assert (dues[-1] - dues[300]) / 599 == pytest.approx(PERIOD, rel=1e-3)
-
-
-def test_the_beat_without_new_pictures_keeps_its_rate() -> None:
-    assert next_due_s(5.0, PERIOD, None) == 5.0 + PERIOD
-
-
-@pytest.mark.parametrize(
-    ("height", "width", "inner"),
-    [
-        (480, 640, (0, 160, 720, 960)),
-        (360, 640, (0, 0, 720, 1280)),
-        (640, 360, (0, 438, 720, 404)),
-        (100, 400, (200, 0, 320, 1280)),
-    ],
-)
-def test_letterbox_never_stretches(
-    height: int, width: int, inner: tuple[int, int, int, int]
-) -> None:
-    canvas = np.full((720, 1280, 3), 77, np.uint8)
-    letterbox(np.full((height, width, 3), 200, np.uint8), canvas)
-    top, left, high, wide = inner
-    assert (canvas[top : top + high, left : left + wide] == 200).all()
-    assert int((canvas == 0).sum()) == 3 * (720 * 1280 - high * wide)
-
-
-def test_letterbox_of_the_same_size_is_a_copy() -> None:
-    image = PatternSource(72, 128).image(3)
-    canvas = np.zeros_like(image)
-    letterbox(image, canvas)
-    assert np.array_equal(canvas, image)
-
-
-def mode(text: str) -> v4l2.Mode:
-    fourcc, width, height, fps = text.split()
-    return v4l2.Mode(fourcc, int(width), int(height), Fraction(fps))
-
-
-class Listed:
-    """A virtual camera, to pyvirtualcam's contract, that keeps what it is sent and when."""
-
-    def __init__(self, *, width: int, height: int, **_: object) -> None:
-        self.size, self.closed = (height, width, 3), False
-        self.sent: list[tuple[float, np.ndarray]] = []
-        self.fail_at: int | None = None
-        Listed.last = self
-
-    last: Listed
-
-    def send(self, frame: np.ndarray) -> None:
-        if len(self.sent) == self.fail_at:
-            raise RuntimeError("the device is gone")
-        self.sent.append((time.monotonic(), frame.reshape(self.size).copy()))
-
-    def device(self) -> str:
-        return "listed"
-
-    def native_fourcc(self) -> None:
-        return None
-
-    def close(self) -> None:
-        self.closed = True
-
-
-@pytest.fixture
-def listed() -> Iterator[tuple[VirtualCameraSink, Listed, Stats]]:
-    pyvirtualcam = pytest.importorskip("pyvirtualcam")
-    pyvirtualcam.register_backend("listed", Listed)
-    stats = Stats()
-    sink = VirtualCameraSink(pyvirtualcam.Camera(64, 36, 50, backend="listed"), stats=stats)
-    yield sink, Listed.last, stats
-    sink.close()
-    assert Listed.last.closed
-
-
-def grey(value: int) -> Frame:
-    return Frame(np.full((36, 64, 3), value, np.uint8), 0, Fraction(1), time.monotonic())
-
-
-def test_the_virtual_camera_has_one_rate_whatever_comes(
-    listed: tuple[VirtualCameraSink, Listed, Stats],
-) -> None:
-    """Black at first, then each newest picture, then the last one for as long as none comes."""
-    sink, camera, stats = listed
-    time.sleep(0.2)
-    for value in range(1, 41):  # twice the rate: every other one is never sent
-        sink.write(grey(value))
-        time.sleep(0.01)
-    time.sleep(0.4)
-    sink.close()
-    shown = [int(picture[18, 32, 0]) for _, picture in camera.sent]
-    times_s = [at for at, _ in camera.sent]
-    assert shown[0] == 0
-    assert shown == sorted(shown)
-    assert shown[-1] == 40
-    assert shown.count(40) >= 10
-    assert len(shown) / (times_s[-1] - times_s[0]) == pytest.approx(50, rel=0.12)
-    assert stats.repeated >= 9
-
-
-def test_a_virtual_camera_that_fails_is_told_with_the_next_picture(
-    listed: tuple[VirtualCameraSink, Listed, Stats],
-) -> None:
-    sink, camera, _ = listed
-    camera.fail_at = len(camera.sent) + 2
-
-    def keep_writing() -> None:
-        deadline = time.monotonic() + 5
-        while time.monotonic() < deadline:
-            sink.write(grey(5))
-            time.sleep(0.01)
-
-    with pytest.raises(SinkError, match="takes no more pictures: the device is gone") as caught:
-        keep_writing()
-    assert "stylecam doctor" in caught.value.hint
-
-
-WEBCAM = [
-    mode(text)
-    for text in ("YUYV 640 480 30", "YUYV 1280 720 10", "MJPG 640 480 30", "MJPG 1280 720 30")
-]
-
-
-@pytest.mark.parametrize(
-    ("modes", "wish", "fourcc"),
-    [
-        (WEBCAM, Wish(), "YUYV"),
-        (WEBCAM, Wish((720, 1280), 30), "MJPG"),
-        (WEBCAM, Wish((720, 1280)), "MJPG"),
-        (WEBCAM, Wish((720, 1280), 10), "YUYV"),
-        (WEBCAM, Wish((1080, 1920), 30), "MJPG"),
-        ([mode("YUYV 1280 720 10")], Wish((720, 1280), 30), ""),
-        ([mode("NV12 1280 720 2997/100")], Wish((720, 1280), 30), "NV12"),
-        ([], Wish((720, 1280), 30), ""),
-    ],
-)
-def test_mjpg_only_where_raw_is_too_slow(modes: list[v4l2.Mode], wish: Wish, fourcc: str) -> None:
-    assert choose_format(modes, wish) == fourcc
-
-
-def test_a_camera_is_summed_up() -> None:
-    lines = Camera("/dev/video0", "Webcam", WEBCAM).summary()
-    assert lines == ["YUYV: 1280x720 @ 10, 640x480 @ 30", "MJPG: 1280x720 @ 30, 640x480 @ 30"]
-    assert Camera("0", "Webcam", []).as_json()["modes"] == []
-
-
-@pytest.mark.skipif(v4l2.loopback_loaded(), reason="there is a virtual camera here")
-@pytest.mark.skipif(sys.platform != "linux", reason="v4l2loopback")
-def test_no_virtual_camera_names_the_command() -> None:
-    with pytest.raises(SinkError, match="v4l2loopback: ") as caught:
-        open_camera()
-    assert caught.value.hint.endswith(LOAD)
-    assert "exclusive_caps=1 card_label=stylecam" in LOAD
-
-
-def test_without_pyvirtualcam_the_pip_line_is_named(tmp_path: Path) -> None:
-    script = (
-        "import sys; sys.modules['pyvirtualcam'] = None\n"
-        "from stylecam.realtime.cli import main\n"
-        "sys.exit(main(['--webcam', 'pattern', '--virtual-camera', '--no-window']))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path
-    )
-    assert done.returncode == 1
-    assert f"try: {INSTALL}" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("release", "command"),
-    [
-        ("ID=ubuntu\nID_LIKE=debian", "sudo apt install v4l2loopback-dkms linux-headers-"),
-        ("ID=fedora", "sudo dnf install akmod-v4l2loopback"),
-        ('ID=endeavouros\nID_LIKE="arch"', "sudo pacman -S v4l2loopback-dkms"),
-        ('ID="opensuse-leap"\nID_LIKE="suse opensuse"', "sudo zypper install v4l2loopback"),
-    ],
-)
-def test_each_distribution_has_its_own_command(release: str, command: str, tmp_path: Path) -> None:
-    (tmp_path / "os-release").write_text(release)
-    assert install(tmp_path / "os-release").startswith(command)
 
 
 def test_keys_have_meanings() -> None:

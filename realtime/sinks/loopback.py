@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from .. import v4l2
+from ..check import Check
 from ..errors import SinkError
 
 if TYPE_CHECKING:
@@ -21,24 +22,13 @@ JOIN_GROUP: Final = 'sudo usermod -aG video "$USER", then log out and in again'
 _BUSY_WITHIN_S: Final = 0.5
 
 
-class Finding(NamedTuple):
-    """One link of the chain from the kernel module to a device that takes pictures."""
-
-    name: str
-    ok: bool
-    found: str
-    remedy: str = ""
-
-
-def examine() -> list[Finding]:
+def examine() -> list[Check]:
     """Check the chain link by link; it ends at the first that is missing."""
     if not v4l2.loopback_loaded():
         built = v4l2.loopback_built()
         found = "installed, not loaded" if built else "not installed"
-        return [
-            Finding("v4l2loopback", False, found, LOAD if built else f"{install()}, then {LOAD}")
-        ]
-    chain = [Finding("v4l2loopback", True, "loaded")]
+        return [Check("v4l2loopback", False, found, LOAD if built else f"{install()}, then {LOAD}")]
+    chain = [Check("v4l2loopback", True, "loaded")]
     devices = v4l2.devices()
     closed = [device.path for device in devices if not os.access(device.path, os.R_OK | os.W_OK)]
     loopbacks = [device for device in devices if device.loopback]
@@ -46,29 +36,29 @@ def examine() -> list[Finding]:
         found, remedy = "v4l2loopback is loaded without a device", RELOAD
         if closed:
             found, remedy = f"no permission to use {', '.join(closed)}", JOIN_GROUP
-        return [*chain, Finding("loopback device", False, found, remedy)]
+        return [*chain, Check("loopback device", False, found, remedy)]
     names = ", ".join(f"{device.path} ({device.name})" for device in loopbacks)
-    chain.append(Finding("loopback device", True, names))
+    chain.append(Check("loopback device", True, names))
     if not v4l2.exclusive_caps():
         found = "off: browsers do not list the camera"
-        chain.append(Finding("exclusive_caps", False, found, RELOAD))
+        chain.append(Check("exclusive_caps", False, found, RELOAD))
     else:
-        chain.append(Finding("exclusive_caps", True, "on, as browsers need it"))
+        chain.append(Check("exclusive_caps", True, "on, as browsers need it"))
     return [*chain, _free(loopbacks)]
 
 
-def _free(loopbacks: list[v4l2.Device]) -> Finding:
+def _free(loopbacks: list[v4l2.Device]) -> Check:
     busy = []
     for device in loopbacks:
         if v4l2.describe(device.path).capabilities & v4l2.OUTPUT:
-            return Finding("free to write", True, device.path)
+            return Check("free to write", True, device.path)
         if v4l2.flows(device.path, _BUSY_WITHIN_S):
             busy.append(device.path)
     if busy:
         found = f"{', '.join(busy)} shows another program's pictures"
-        return Finding("free to write", False, found, "end that program, or stylecam there")
+        return Check("free to write", False, found, "end that program, or stylecam there")
     found = f"{loopbacks[0].path} was left behind by its last writer; stylecam mends that itself"
-    return Finding("free to write", True, found)
+    return Check("free to write", True, found)
 
 
 def choose(wanted: str | None) -> str:

@@ -1,0 +1,14 @@
+"""What an examination of this machine found."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Check(NamedTuple):
+    """One finding. `remedy` is empty when nothing need be done."""
+
+    name: str
+    ok: bool
+    found: str
+    remedy: str = ""
