@@ -254,7 +254,7 @@ def test_what_does_not_fit_is_refused(message: str, call: Callable[[], None]) ->
 
 
 def test_kernels_compile_without_a_gpu() -> None:
-    """For an old GPU and a new one: no float64, nothing spilled, planes written in vectors."""
+    """For a GPU that is not there: no float64, nothing spilled, planes written in vectors."""
     script = Path(__file__).with_name("compile_kernels.py")
     environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
     done = subprocess.run(
@@ -262,7 +262,7 @@ def test_kernels_compile_without_a_gpu() -> None:
     )
     assert done.returncode == 0, done.stderr
     compiled = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(compiled) == 8
+    assert len(compiled) == 5
     for kernel in compiled:
         assert kernel["cubin_bytes"] > 0
         assert kernel["float64"] == kernel["spilled"] == 0, kernel
