@@ -19,6 +19,7 @@ from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import find
 from stylecam.training.command import main
 from stylecam.training.data import Pairs, read_moments
+from stylecam.training.export import read_generator
 from stylecam.training.loop import Row, train
 from stylecam.training.motion import Pair
 from stylecam.training.network import SIZES
@@ -102,14 +103,14 @@ def test_a_run_stops_resumes_and_ends_where_an_uninterrupted_one_does(
         return step(pair, progress=progress)
 
     first.train_step = interrupted  # type: ignore[method-assign]
-    half = train(first, pairs(folder), folder / "run", card=card)
+    half = train(first, pairs(folder), folder / "run", card=card).path
     assert find(str(half)).card == {"name": "tiny", "steps": 2, "losses": {}}
     assert json.loads(half.with_name("config.json").read_text())["steps"] == 4
 
     second = trainer(folder, vgg)
     second.load(torch.load(folder / "run" / "checkpoint.pt", weights_only=True))
     assert second.step == 2
-    done = train(second, pairs(folder), folder / "run", card=card)
+    done = train(second, pairs(folder), folder / "run", card=card).path
     assert find(str(done)).card["steps"] == 4
     states = [
         torch.load(folder / run / "checkpoint.pt", weights_only=True)["average"]
@@ -160,6 +161,32 @@ def test_the_command_makes_a_style_and_goes_on_with_it(
     assert "goes on from step" in capsys.readouterr().err
     assert find("out/mine.onnx").card["steps"] > card["steps"]
     assert stylecam(["photos/0.png", "-o", "painted.png", "--style", "out/mine.onnx"]) == 0
+
+
+def test_a_recipe_of_two_stages_goes_on_from_the_first_with_what_the_second_changes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "tiny.toml").write_text(
+        'name = "tiny"\npainting = "painting.png"\nsteps = 2\n\n[[then]]\nsteps = 1\nstyle = 7\n'
+    )
+    words = ["train", "tiny.toml", "--paintings", ".", "--photos", "photos", "--device", "cpu"]
+    assert stylecam([*words, "--set", "crop=96", "painting_long_side=128"]) == 0
+    configs = [
+        json.loads((folder / "runs" / "tiny" / run / "config.json").read_text())
+        for run in ("", "stage-2")
+    ]
+    assert [(c["steps"], c["style"], c["crop"]) for c in configs] == [(2, 20.0, 96), (1, 7.0, 96)]
+    made = folder / capsys.readouterr().out.strip()
+    card = find(str(made)).card
+    assert (card["steps_before"], card["steps"]) == (2, 1)
+    first, second = (weights_of(path) for path in (folder / "runs/tiny/tiny.onnx", made))
+    distance = max(float((first[name] - second[name]).abs().max()) for name in first)
+    assert 0 < distance < 0.01  # one step away, and no more
+
+
+def weights_of(style: Path) -> dict[str, torch.Tensor]:
+    return read_generator(style).state_dict()
 
 
 def test_two_processes_train_one_network(folder: Path) -> None:

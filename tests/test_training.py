@@ -141,6 +141,16 @@ def test_temporal_loss_counts_only_what_is_visible() -> None:
     assert losses.temporal_loss(a, b, torch.ones(1, 1, 4, 4)) == 0.5
 
 
+def test_temporal_loss_weighs_the_border() -> None:
+    still, seen = torch.zeros(1, 3, 64, 64), torch.ones(1, 1, 64, 64)
+    at_border, inside = still.clone(), still.clone()
+    at_border[..., 0, :] = inside[..., 32, :] = 1
+    for border, share in ((1.0, 1 / 64), (4.0, 4 / (4 * 64 - 3 * 16))):
+        found = losses.temporal_loss(still, at_border, seen, border=border)
+        assert found == pytest.approx(share, rel=1e-5)
+        assert losses.temporal_loss(still, inside, seen, border=border) < found or border == 1
+
+
 def test_discriminator_learns_to_tell_paintings() -> None:
     torch.manual_seed(0)
     judge = Discriminator(width=8)

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from .recipe import Recipe, read_recipe
+from .recipe import Recipe, changed, read_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .loop import Row
+    from .loop import Row, Trained
     from .network import Generator
 
 HERE: Final = Path(__file__).parent
@@ -108,13 +108,59 @@ def _train(options: argparse.Namespace, console: Console) -> Path:
         )
     # Only now: torch takes seconds to load.
     from . import ranks
+
+    device = ranks.join(options.device or _best_device())
+    minutes = options.minutes or (None if _is_recipe(options.what) else 30.0)
+    stages = [recipe, *recipe.then]
+    start, before = _start(options.base, recipe), 0
+    for index, stage in enumerate(stages):
+        share = stage.steps / sum(stage.steps for stage in stages)
+        trained = _stage(
+            options,
+            console,
+            dataclasses.replace(stage, then=()),
+            paintings,
+            start=start,
+            before=before,
+            run=run if index == 0 else run / f"stage-{index + 1}",
+            device=device,
+            minutes=minutes and minutes * share,
+        )
+        if not trained.whole:
+            break
+        start, before = trained.generator, before + stage.steps
+    writer = ranks.rank() == 0
+    ranks.leave()
+    if options.output is None and _is_recipe(options.what):
+        return trained.path
+    output: Path = options.output or Path(f"{recipe.name}.onnx")
+    if writer:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        temporary = output.with_suffix(".part")
+        temporary.write_bytes(trained.path.read_bytes())
+        temporary.replace(output)
+        console.print(f"use it: stylecam clip.mp4 --style {output}", highlight=False)
+    return output
+
+
+def _stage(
+    options: argparse.Namespace,
+    console: Console,
+    recipe: Recipe,
+    paintings: list[Path],
+    *,
+    start: Generator | None,
+    before: int,
+    run: Path,
+    device: str,
+    minutes: float | None,
+) -> Trained:
+    """Run one stage of a recipe, `before` steps after its beginning; most have one only."""
     from .data import Pairs
     from .loop import train
     from .trainer import Trainer
     from .vgg import load_vgg19
 
-    device = ranks.join(options.device or _best_device())
-    minutes = options.minutes or (None if _is_recipe(options.what) else 30.0)
     pairs = Pairs(
         options.photos,
         batch=recipe.batch,
@@ -122,7 +168,6 @@ def _train(options: argparse.Namespace, console: Console) -> Path:
         seed=recipe.seed,
         steps=ENDLESS if minutes else recipe.steps,
     )
-    start = _start(options.base, recipe)
     trainer = Trainer(
         recipe, paintings=paintings, vgg=load_vgg19(options.vgg), device=device, start=start
     )
@@ -135,20 +180,9 @@ def _train(options: argparse.Namespace, console: Console) -> Path:
         key: getattr(recipe, key)
         for key in ("name", "title", "artist", "licence", "photos", "size", "painting_long_side")
     } | {"recipe": options.what.name if _is_recipe(options.what) else "of stylecam train"}
+    card |= {"steps_before": before} if before else {}
     with _progress(console) as report:
-        made = train(trainer, pairs, run, card=card, minutes=minutes, report=report)
-    writer = ranks.rank() == 0
-    ranks.leave()
-    if options.output is None and _is_recipe(options.what):
-        return made
-    output: Path = options.output or Path(f"{recipe.name}.onnx")
-    if writer:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        temporary = output.with_suffix(".part")
-        temporary.write_bytes(made.read_bytes())
-        temporary.replace(output)
-        console.print(f"use it: stylecam clip.mp4 --style {output}", highlight=False)
-    return output
+        return train(trainer, pairs, run, card=card, minutes=minutes, report=report)
 
 
 def _recipe(options: argparse.Namespace) -> tuple[Recipe, list[Path]]:
@@ -160,18 +194,8 @@ def _recipe(options: argparse.Namespace) -> tuple[Recipe, list[Path]]:
         name = options.output.stem if options.output else what.stem
         recipe = Recipe(name, what.name, options.title, options.artist, options.licence)
         paintings = [what]
-    changes: dict[str, Any] = {"size": options.size} if options.size else {}
-    kinds = {field.name: type(getattr(recipe, field.name)) for field in dataclasses.fields(Recipe)}
-    for text in options.set:
-        key, _, value = text.partition("=")
-        if key not in kinds or kinds[key] is list:
-            numbers = [name for name, kind in kinds.items() if kind in (int, float)]
-            raise TrainingError(f"--set {text}: no such value; there are {', '.join(numbers)}")
-        try:
-            changes[key] = kinds[key](value)
-        except ValueError as error:
-            raise TrainingError(f"--set {text}: {value!r} is no number") from error
-    return dataclasses.replace(recipe, **changes), paintings
+    size = [f"size={options.size}"] if options.size else []
+    return changed(recipe, [*options.set, *size]), paintings
 
 
 def _is_recipe(path: Path) -> bool:

@@ -47,6 +47,14 @@ class Row(NamedTuple):
     seconds_left: float
 
 
+class Trained(NamedTuple):
+    """The style file, its generator, and whether the run went to its end."""
+
+    path: Path
+    generator: Generator
+    whole: bool
+
+
 def train(
     trainer: Trainer,
     pairs: Pairs,
@@ -55,8 +63,8 @@ def train(
     card: dict[str, Any],
     minutes: float | None = None,
     report: Callable[[Row], None] = lambda row: None,
-) -> Path:
-    """Train to the recipe's last step, or for `minutes`, and return the style file.
+) -> Trained:
+    """Train to the recipe's last step, or for `minutes`.
 
     A run folder with a checkpoint is gone on with. Ctrl-C ends the run early: its style is written
     all the same.
@@ -97,7 +105,7 @@ def train(
         figures = {key: round(value, 4) for key, value in journal.last.items()}
         card = card | {"steps": trainer.step, "losses": figures}
         export_style(trainer.average.to("cpu"), card, result)
-    return result
+    return Trained(result, trainer.average, progress() >= 1)
 
 
 def _loader(pairs: Pairs, trainer: Trainer) -> DataLoader[Pair]:

@@ -9,6 +9,7 @@ from torch import Tensor
 from .vgg import TAPS
 
 CONTENT_LAYER = "3_1"
+BORDER_PX = 16
 
 
 def gram(features_NCHW: Tensor) -> Tensor:
@@ -79,10 +80,16 @@ def total_variation(x_NCHW: Tensor) -> Tensor:
     return down + across
 
 
-def temporal_loss(moved: Tensor, expected: Tensor, visible_N1HW: Tensor) -> Tensor:
+def temporal_loss(
+    moved: Tensor, expected: Tensor, visible_N1HW: Tensor, *, border: float = 1.0
+) -> Tensor:
     """Mean square distance between the painting of a moved photo and the moved painting.
 
-    Only where the motion shows nothing new (`visible_N1HW`, 0 or 1).
+    Only where the motion shows nothing new (`visible_N1HW`, 0 or 1). The outer `BORDER_PX` pixels,
+    where a network must guess what lies beyond, count `border` times.
     """
+    weights = visible_N1HW * border
+    inside = (..., slice(BORDER_PX, -BORDER_PX), slice(BORDER_PX, -BORDER_PX))
+    weights[inside] = visible_N1HW[inside]
     error = (moved - expected).square().mean(1, keepdim=True)
-    return (error * visible_N1HW).sum() / visible_N1HW.sum().clamp_min(1)
+    return (error * weights).sum() / weights.sum().clamp_min(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from pathlib import Path
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Recipe:
     temporal_from: float = 0.1
     """Share of `temporal` to begin with; all of it counts from 60 % of the run. Strokes are found
     while they may still shimmer, then held still."""
+    border: float = 1.0
+    """How many times the outer pixels count in the temporal loss."""
     adversarial: float = 0.03
     total_variation: float = 0.02
     batch: int = 1
@@ -46,6 +49,8 @@ class Recipe:
     gradient_clip: float = 1.0
     ema: float = 0.99
     seed: int = 0
+    then: tuple[Recipe, ...] = ()
+    """Further stages, each with a schedule of its own, begun from the result of the one before."""
 
     @property
     def paintings(self) -> list[str]:
@@ -54,8 +59,35 @@ class Recipe:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Read a recipe. Raises ValueError naming the file and the wrong or missing key."""
+    """Read a recipe; a table in the array `then` is a further stage, and holds what it changes.
+
+    Raises ValueError naming the file and the wrong or missing key.
+    """
     try:
-        return Recipe(**tomllib.loads(path.read_text()))
+        values = tomllib.loads(path.read_text())
+        stages = [Recipe(**values | {"then": ()})]
+        for changes in values.get("then", []):
+            stages.append(dataclasses.replace(stages[-1], **changes))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from error
+    return dataclasses.replace(stages[0], then=tuple(stages[1:]))
+
+
+def changed(recipe: Recipe, texts: list[str]) -> Recipe:
+    """Return the recipe with values given as "key=value"; each counts for every stage.
+
+    Raises ValueError naming the text that is none.
+    """
+    kinds = {field.name: type(getattr(recipe, field.name)) for field in dataclasses.fields(Recipe)}
+    changes: dict[str, Any] = {}
+    for text in texts:
+        key, _, value = text.partition("=")
+        if kinds.get(key) not in (int, float, str):
+            numbers = [name for name, kind in kinds.items() if kind in (int, float)]
+            raise ValueError(f"--set {text}: no such value; there are {', '.join(numbers)}")
+        try:
+            changes[key] = kinds[key](value)
+        except ValueError as error:
+            raise ValueError(f"--set {text}: {value!r} is no number") from error
+    then = tuple(dataclasses.replace(stage, **changes) for stage in recipe.then)
+    return dataclasses.replace(recipe, **changes, then=then)

@@ -113,7 +113,7 @@ class Trainer:
         terms = {
             "content": losses.content_loss(features, photo_features),
             "style": self._style(painted, features, which),
-            "temporal": losses.temporal_loss(moved, expected, visible),
+            "temporal": losses.temporal_loss(moved, expected, visible, border=recipe.border),
             "total_variation": losses.total_variation(painted),
             "palette": losses.palette_loss(painted, self.paintings[which][None].to(self.device)),
             "tone": losses.tone_loss(painted, pair.first),
