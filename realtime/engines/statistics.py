@@ -18,6 +18,8 @@ import numpy.typing as npt
 from ..frame import Image
 
 Statistics = npt.NDArray[np.float32]
+Affine = npt.NDArray[np.float32]
+"""What instance norm with given statistics does to each channel: gains, then offsets."""
 
 MEASURE_EVERY: Final = 15
 """Frames between measurements: half a second."""
