@@ -161,6 +161,7 @@ class Measured:
         self._rows: list[Tensor] = []
 
     def __call__(self, a: Attributes, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+        """Norm `x` by its own statistics, and note them."""
         planes = x[0].float().flatten(1)
         self._rows.append(torch.stack([planes.mean(1), planes.var(1, correction=0)]))
         return _instance_norm(a, x, scale, bias)

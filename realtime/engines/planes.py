@@ -76,7 +76,9 @@ class PlanarStyle(nn.Module):
         return both
 
     def forward(self, photo_NCHW: Tensor, affine: Tensor) -> Tensor:
-        """Return the painting; `affine` as the method of that name gives it, in the photo's type."""
+        """Return the painting. `affine` is what the method of that name gives, in the photo's
+        type.
+        """
         return self.layers.run(photo_NCHW, self.steps, {"ConvNorm": _Behind(affine)})
 
 
@@ -122,7 +124,7 @@ class Folded:
 
     def __init__(self, style: PlanarStyle, dtype: torch.dtype) -> None:
         self._steps, self._dtype = style.steps, dtype
-        self._graph = copy.deepcopy(style.layers).to(dtype=dtype, memory_format=torch.channels_last)
+        self._layers = copy.deepcopy(style.layers).to(dtype)
         weights = style.layers.weights()
         kernels = [weights[step.inputs[1]] for step in style.steps if step.operator == "ConvNorm"]
         self._shapes = [kernel.shape for kernel in kernels]
@@ -144,10 +146,12 @@ class Folded:
         kernels = iter(
             part.view(shape[0], *shape[2:], shape[1]).permute(0, 3, 1, 2)
             for part, shape in zip(
-                row.split([shape.numel() for shape in self._shapes]), self._shapes, strict=True
+                torch.split(row, [shape.numel() for shape in self._shapes]),
+                self._shapes,
+                strict=True,
             )
         )
-        biases = iter(offset.to(self._dtype).split([shape[0] for shape in self._shapes]))
+        biases = iter(torch.split(offset.to(self._dtype), [shape[0] for shape in self._shapes]))
 
         def conv_norm(a: Attributes, x_NCHW: Tensor, _: Tensor) -> Tensor:
             kernel, bias = next(kernels), next(biases)
@@ -155,7 +159,7 @@ class Folded:
 
         photo_NCHW = photo_NCHW.to(self._dtype, memory_format=torch.channels_last)
         instead: dict[str, Callable[..., Tensor]] = {"ConvNorm": conv_norm, "Pad": _repeat_edge}
-        return self._graph.run(photo_NCHW, self._steps, instead)
+        return self._layers.run(photo_NCHW, self._steps, instead)
 
 
 def _repeat_edge(a: Attributes, x_NCHW: Tensor, pads: list[int], value: None = None) -> Tensor:
