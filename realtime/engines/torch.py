@@ -36,6 +36,7 @@ class TorchEngine:
     """A style as a PyTorch module: float16 on CUDA, float32 elsewhere unless asked."""
 
     depth = 3
+    planar = False
 
     def __init__(self, options: EngineOptions, style: Style, *, height: int, width: int) -> None:
         if not style.native:
@@ -58,15 +59,15 @@ class TorchEngine:
         self.statistics = SmoothedStatistics(self._measure) if smoothed else None
         self.description = f"torch {torch.__version__} {precision} on {self._device}"
 
-    def submit(self, image: Image) -> _Computed:
+    def submit(self, picture: Image, strength: float = 1.0) -> _Computed:
         """Start on (H, W, 3)."""
         with torch.inference_mode():
             try:
                 statistics = None
                 if self.statistics is not None:
-                    followed = self.statistics.step(image)
+                    followed = self.statistics.step(picture)
                     statistics = torch.from_numpy(followed).to(self._device)
-                return _Computed(self._module(self._batch(image), statistics))
+                return _Computed(self._module(self._batch(picture), statistics))
             except RuntimeError as error:
                 raise EngineError(f"the network failed: {error}") from error
 
