@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import EngineError
-from .onnx_module import Attributes, OnnxModule, Step
+from .onnx_module import Attributes, Measured, OnnxModule, Step
 from .statistics import Affine, Statistics
 
 _HEAD: Final = ["Transpose", "Cast", "Mul"]
@@ -43,9 +43,8 @@ class PlanarStyle(nn.Module):
                 hint="use --engine openvino for it",
             )
         self.layers = graph  # torch.export cannot trace a module that calls it "graph"
-        self.measured = graph.steps[head:tail]
-        """The network's steps with its norm layers, for measuring statistics."""
-        self.steps, norms = _merge(self.measured)
+        self._measured = graph.steps[head:tail]
+        self.steps, norms = _merge(self._measured)
         weights = graph.weights()
         scales = [weights[norm.inputs[1]].float().cpu().numpy() for norm in norms]
         self._scale = np.concatenate([*scales, np.empty(0, np.float32)])
@@ -80,6 +79,12 @@ class PlanarStyle(nn.Module):
         type.
         """
         return self.layers.run(photo_NCHW, self.steps, {"ConvNorm": _Behind(affine)})
+
+    def measure(self, photo_NCHW: Tensor) -> Tensor:
+        """Return each norm layer's statistics for this photo, float32 (2, C)."""
+        norm = Measured()
+        self.layers.run(photo_NCHW, self._measured, {"InstanceNormalization": norm})
+        return norm.statistics()
 
 
 def _merge(steps: Sequence[Step]) -> tuple[list[Step], list[Step]]:
