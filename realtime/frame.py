@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from fractions import Fraction
-from typing import Final, NamedTuple
+from functools import cached_property
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ Image = npt.NDArray[np.uint8]
 
 Mask = npt.NDArray[np.uint8]
 """Opacity, uint8, shape (height, width)."""
+
+Samples = npt.NDArray[np.uint8]
+"""Some samples of a picture, uint8."""
 
 MICROSECONDS: Final = Fraction(1, 1_000_000)
 """The time base of sources that have a clock but no container."""
@@ -33,6 +37,39 @@ class Colour(NamedTuple):
 
 BT709: Final = Colour(matrix=1, range=1, primaries=1, transfer=1)
 BT601: Final = Colour(matrix=6, range=1, primaries=6, transfer=6)
+
+
+@dataclasses.dataclass(frozen=True)
+class Yuv420:
+    """A picture as video is coded: luma for every pixel, chroma for every 2 x 2 of them.
+
+    `data` is uint8, contiguous, of height * width luma samples, then ceil(height / 2) *
+    ceil(width / 2) of Cb, then as many of Cr (FFmpeg's I420). Nobody writes into it.
+    """
+
+    data: Samples
+    height: int
+    width: int
+    colour: Colour
+
+    @property
+    def planes(self) -> tuple[Samples, Samples, Samples]:
+        """Y (height, width), Cb and Cr (ceil(height / 2), ceil(width / 2)), as views."""
+        luma = self.height * self.width
+        chroma = (-(-self.height // 2), -(-self.width // 2))
+        blue, red = self.data[luma:].reshape(2, *chroma)
+        return self.data[:luma].reshape(self.height, self.width), blue, red
+
+    @cached_property
+    def rgb(self) -> Image:
+        """The picture as RGB, converted when it is first asked for."""
+        from .planar import to_rgb
+
+        return to_rgb(self)
+
+
+Picture: TypeAlias = Image | Yuv420
+"""A picture in either form."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

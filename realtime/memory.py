@@ -45,10 +45,10 @@ class _Followed:
     def __init__(self, engine: Engine, snapshots: deque[Snapshot]) -> None:
         self._engine, self._snapshots = engine, snapshots
         self.depth, self.description = engine.depth, engine.description
-        self.statistics = engine.statistics
+        self.planar, self.statistics = engine.planar, engine.statistics
 
-    def submit(self, image: Any) -> Pending:
-        pending = self._engine.submit(image)
+    def submit(self, picture: Any, strength: float = 1.0) -> Pending:
+        pending = self._engine.submit(picture, strength)
         self._snapshots.append({} if self.statistics is None else self.statistics.state())
         return pending
 

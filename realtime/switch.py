@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .engines import Engine, Pending
-from .errors import StylecamError
-from .frame import Image
+from .errors import EngineError, StylecamError
+from .frame import Picture
 from .styles import Style
 from .threads import Later
 
@@ -24,16 +24,16 @@ class SwitchingEngine:
     def __init__(self, style: Style, load: Callable[[Style], Engine]) -> None:
         self._load, self._current = load, load(style)
         self.style, self.depth = style, self._current.depth
-        self.description = self._current.description
+        self.description, self.planar = self._current.description, self._current.planar
         self._wanted = style
         self._loading: tuple[Style, Later[Engine]] | None = None
         self._next: Engine | None = None
         self._old: Engine | None = None
         self._old_for = 0
-        self._last: Image | None = None
+        self._last: Picture | None = None
 
-    def submit(self, image: Image) -> Pending:
-        """Start on (H, W, 3) with the newest style that is ready."""
+    def submit(self, picture: Picture, strength: float = 1.0) -> Pending:
+        """Start on the picture with the newest style that is ready."""
         if self._next is not None and self._old is None:
             self._old, self._old_for = self._current, self.depth
             self._current, self._next = self._next, None
@@ -44,8 +44,8 @@ class SwitchingEngine:
             if self._old_for <= 0:
                 self._old.close()
                 self._old = None
-        self._last = image
-        return self._current.submit(image)
+        self._last = picture
+        return self._current.submit(picture, strength)
 
     @property
     def statistics(self) -> SmoothedStatistics | None:
@@ -87,6 +87,12 @@ class SwitchingEngine:
     def _warm(self, style: Style) -> Engine:
         """Load, and compute one picture: the first one allocates."""
         engine = self._load(style)
+        if engine.planar != self.planar:
+            engine.close()
+            raise EngineError(
+                f"{style.name} needs another engine than {self.style.name}",
+                hint=f"start again with --style {style.name}",
+            )
         if self._last is not None:
             engine.submit(self._last).result()
         return engine

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from ..errors import EngineError
-from ..frame import Image
 from ..styles import Style
 
 if TYPE_CHECKING:
@@ -30,8 +29,9 @@ class Pending(Protocol):
         """Return when it is done. From any thread."""
         ...
 
-    def result(self) -> Image:
-        """Wait and return the painting, which the caller owns; the slot is free again.
+    def result(self) -> Any:
+        """Wait and return the painting in the form that was submitted. The caller owns it; the
+        slot is free again.
 
         Call once. Raises EngineError when the network failed.
         """
@@ -43,19 +43,31 @@ class Engine(Protocol):
 
     `submit` is called by one thread with the frames of one clip in order, `result` by another; at
     most `depth` pictures are under way.
+
+    What a picture is, `planar` says. False: uint8 RGB (H, W, 3) padded to the network's multiple,
+    both ways; the pipeline mixes it with the photo. True: a `Yuv420` of the size before padding,
+    both ways, of the same colour; padding, mixing and cropping are done on the device.
     """
 
     depth: int
     description: str
 
     @property
+    def planar(self) -> bool:
+        """Whether pictures are `Yuv420`; the same as long as the engine is open."""
+        ...
+
+    @property
     def statistics(self) -> SmoothedStatistics | None:
         """What is carried from frame to frame; None when nothing is."""
         ...
 
-    def submit(self, image: Image) -> Pending:
-        """Start on uint8 RGB (H, W, 3) of the engine's size, which stays unchanged until the
-        result is taken. Returns at once where the device allows.
+    def submit(self, picture: Any, strength: float = 1.0) -> Pending:
+        """Start on a picture of the engine's size, which stays unchanged until the result is
+        taken. Returns at once where the device allows.
+
+        A planar engine mixes `strength` parts painting with 1 - `strength` parts picture; others
+        are not given it.
         """
         ...
 
@@ -102,9 +114,9 @@ def open_engine(
             raise EngineError(
                 "the torch engine needs PyTorch and onnx", hint="pip install 'stylecam[torch]'"
             )
-        from .torch import TorchEngine
+        from .torch import open_torch
 
-        return TorchEngine(options, style, height=height, width=width)
+        return open_torch(options, style, height=height, width=width)
     if name == "echo":
         from .echo import EchoEngine
 

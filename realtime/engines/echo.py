@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..frame import Image
+from ..frame import Picture
 
 if TYPE_CHECKING:
     from .statistics import SmoothedStatistics
 
 
 class _Echoed:
-    def __init__(self, image: Image) -> None:
-        self._image = image
+    def __init__(self, picture: Picture) -> None:
+        self._picture = picture
 
     def wait(self) -> None:
         """It is done."""
 
-    def result(self) -> Image:
+    def result(self) -> Picture:
         """Return the picture."""
-        return self._image
+        return self._picture
 
 
 class EchoEngine:
@@ -29,9 +29,12 @@ class EchoEngine:
     description = "echo (no network)"
     statistics: SmoothedStatistics | None = None
 
-    def submit(self, image: Image) -> _Echoed:
-        """Take the picture."""
-        return _Echoed(image)
+    def __init__(self, *, planar: bool = False) -> None:
+        self.planar = planar
+
+    def submit(self, picture: Picture, strength: float = 1.0) -> _Echoed:
+        """Take the picture; mixed with itself it is the same."""
+        return _Echoed(picture)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -71,6 +71,7 @@ class OpenVINOEngine:
     """A style compiled for one size: two streams for files, one fast one when live."""
 
     depth = DEPTH
+    planar = False
 
     def __init__(
         self, options: EngineOptions, style: Style, *, height: int, width: int, live: bool
@@ -120,11 +121,11 @@ class OpenVINOEngine:
         precision = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         self.description = f"OpenVINO {precision} on {name}"
 
-    def submit(self, image: Image) -> _Request:
+    def submit(self, picture: Image, strength: float = 1.0) -> _Request:
         """Start on (H, W, 3); it must stay unchanged until the result is taken."""
         if not self._free:
             raise EngineError(f"more than {DEPTH} pictures under way")
-        image = np.ascontiguousarray(image)
+        image = np.ascontiguousarray(picture)
         statistics = None if self.statistics is None else self.statistics.step(image)
         return self._free.popleft().start(image[np.newaxis], self._output_shape, statistics)
 
