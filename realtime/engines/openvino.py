@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,7 @@ DEPTH: Final = 3
 FILE_STREAMS: Final = 2
 """Infer requests that run at once for files: two beat one on 2 cores, as each thread then works
 without waiting for the other (docs/architecture.md has the figures)."""
+_X86: Final = ("x86_64", "AMD64")
 _MEASURE_CONFIG: Final = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
 """Variances lose too much in bfloat16."""
 
@@ -78,6 +80,7 @@ class OpenVINOEngine:
     ) -> None:
         import openvino as ov
 
+        from .openvino_layout import arranged
         from .openvino_statistics import giving_statistics, is_normalised, taking_statistics
 
         core, device = ov.Core(), options.device or "CPU"
@@ -100,6 +103,8 @@ class OpenVINOEngine:
         self.statistics: SmoothedStatistics | None = None
         try:
             model.reshape({0: [1, height, width, 3]})
+            if style.native and device == "CPU" and platform.machine() in _X86:
+                model = arranged(model)
             if options.statistics == "smoothed" and style.native and is_normalised(model):
                 measure = core.compile_model(giving_statistics(model), device, _MEASURE_CONFIG)
                 self.statistics = SmoothedStatistics(
