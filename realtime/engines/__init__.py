@@ -114,9 +114,9 @@ def open_engine(
             raise EngineError(
                 "the torch engine needs PyTorch and onnx", hint="pip install 'stylecam[torch]'"
             )
-        from .torch import TorchEngine
+        from .torch import open_torch
 
-        return TorchEngine(options, style, height=height, width=width)
+        return open_torch(options, style, height=height, width=width)
     if name == "echo":
         from .echo import EchoEngine
 

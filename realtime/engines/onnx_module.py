@@ -6,9 +6,9 @@ very file that is shipped, with weights under their own names, and needs no trai
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import onnx
 import onnx.numpy_helper
@@ -22,6 +22,15 @@ Attributes = dict[str, Any]
 _TYPES: Final = {1: torch.float32, 2: torch.uint8, 7: torch.int64, 10: torch.float16}
 
 
+class Step(NamedTuple):
+    """One node of the graph: values go by name."""
+
+    operator: str
+    attributes: Attributes
+    inputs: tuple[str, ...]
+    output: str
+
+
 def _conv(a: Attributes, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     pads = a.get("pads", [0, 0, 0, 0])
     if pads[:2] != pads[2:]:
@@ -33,23 +42,19 @@ def _instance_norm(a: Attributes, x: Tensor, scale: Tensor, bias: Tensor) -> Ten
     return F.instance_norm(x, weight=scale, bias=bias, eps=a.get("epsilon", 1e-5))
 
 
-def _pad(a: Attributes, x: Tensor, pads: Tensor, value: Tensor | None = None) -> Tensor:
+def _pad(a: Attributes, x: Tensor, pads: list[int], value: float | None = None) -> Tensor:
     if a.get("mode") != b"edge":
         raise EngineError("the torch engine knows padding by repeating the edge only")
-    top, left, bottom, right = (int(pads[i]) for i in (2, 3, 6, 7))
+    top, left, bottom, right = (pads[i] for i in (2, 3, 6, 7))
     return F.pad(x, (left, right, top, bottom), mode="replicate")
 
 
-def _resize(a: Attributes, x: Tensor, roi: Tensor | None, scales: Tensor) -> Tensor:
+def _resize(a: Attributes, x: Tensor, roi: Tensor | None, scales: list[float]) -> Tensor:
     known = {(b"linear", b"half_pixel"): "bilinear", (b"nearest", b"asymmetric"): "nearest"}
     asked = (a.get("mode", b"nearest"), a.get("coordinate_transformation_mode", b"half_pixel"))
     if asked not in known:
         raise EngineError(f"the torch engine knows no resize of kind {asked}")
-    return F.interpolate(x, scale_factor=scales[2:].tolist(), mode=known[asked])
-
-
-def _clip(a: Attributes, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    return torch.clamp(x, float(low), float(high))
+    return F.interpolate(x, scale_factor=scales[2:], mode=known[asked])
 
 
 def _depth_to_space(a: Attributes, x: Tensor) -> Tensor:
@@ -61,7 +66,7 @@ def _depth_to_space(a: Attributes, x: Tensor) -> Tensor:
 OPERATORS: Final[dict[str, Callable[..., Tensor]]] = {
     "Add": lambda a, x, y: x + y,
     "Cast": lambda a, x: x.to(_TYPES[a["to"]]),
-    "Clip": _clip,
+    "Clip": lambda a, x, low, high: torch.clamp(x, low, high),
     "Conv": _conv,
     "DepthToSpace": _depth_to_space,
     "Identity": lambda a, x: x,
@@ -73,10 +78,14 @@ OPERATORS: Final[dict[str, Callable[..., Tensor]]] = {
     "Sigmoid": lambda a, x: torch.sigmoid(x),
     "Transpose": lambda a, x: x.permute(*a["perm"]),
 }
+_WEIGHTED: Final = ("Conv", "InstanceNormalization")
 
 
 class OnnxModule(nn.Module):
-    """Runs an ONNX graph of one input and one output. Raises EngineError for foreign operators."""
+    """Runs an ONNX graph of one input and one output. Raises EngineError for foreign operators.
+
+    What layers are made of are buffers; other constants are numbers and lists.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -87,28 +96,32 @@ class OnnxModule(nn.Module):
                 f"the torch engine does not know {', '.join(sorted(unknown))} in {path}",
                 hint="use --engine openvino for this style",
             )
-        self._constants: dict[str, Tensor] = {}
+        self._constants: dict[str, Any] = {}
         self._buffer_names: dict[str, str] = {}
-        for tensor in graph.initializer:
-            self._keep(tensor.name, tensor)
-        self._steps = []
+        weights = {n for node in graph.node if node.op_type in _WEIGHTED for n in node.input[1:]}
+        tensors = {tensor.name: tensor for tensor in graph.initializer}
+        self.steps: list[Step] = []
         for node in graph.node:
             attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
             if node.op_type == "Constant":
-                self._keep(node.output[0], attributes["value"])
+                tensors[node.output[0]] = attributes["value"]
             else:
-                self._steps.append((node.op_type, attributes, list(node.input), node.output[0]))
-        self.normalised = any(step[0] == "InstanceNormalization" for step in self._steps)
-        self._input, self._output = graph.input[0].name, graph.output[0].name
+                step = Step(node.op_type, attributes, tuple(node.input), node.output[0])
+                self.steps.append(step)
+        for name, tensor in tensors.items():
+            value = onnx.numpy_helper.to_array(tensor)
+            if name in weights:
+                buffer = name.replace(".", "__")  # a buffer's name holds no dots
+                self._buffer_names[buffer] = name
+                self.register_buffer(buffer, torch.from_numpy(value.copy()))
+            else:
+                self._constants[name] = value.tolist()
+        self.normalised = any(step.operator == "InstanceNormalization" for step in self.steps)
+        self.input, self.output = graph.input[0].name, graph.output[0].name
 
-    def _keep(self, name: str, tensor: onnx.TensorProto) -> None:
-        value = torch.from_numpy(onnx.numpy_helper.to_array(tensor).copy())
-        if value.is_floating_point() and value.ndim > 0 and tensor.name:
-            buffer = name.replace(".", "__")  # a buffer's name holds no dots
-            self._buffer_names[buffer] = name
-            self.register_buffer(buffer, value)
-        else:
-            self._constants[name] = value
+    def weights(self) -> dict[str, Tensor]:
+        """Return the layers' weights under their names in the file."""
+        return {self._buffer_names[name]: value for name, value in self.named_buffers()}
 
     def forward(self, image: Tensor, statistics: Tensor | None = None) -> Tensor:
         """Run the graph; floating-point work is done in the weights' own type.
@@ -116,37 +129,46 @@ class OnnxModule(nn.Module):
         With `statistics`, float32 (2, C), instance norms use those means and variances.
         """
         norm = _instance_norm if statistics is None else _Carried(statistics)
-        return self._run(image, norm)
+        return self.run(image, self.steps, {"InstanceNormalization": norm})
 
     def measure(self, image: Tensor) -> Tensor:
         """Return the instance norms' statistics for one picture, float32 (2, C)."""
-        norm = _Measured()
-        self._run(image, norm)
-        return torch.cat(norm.rows, dim=1)
+        norm = Measured()
+        self.run(image, self.steps, {"InstanceNormalization": norm})
+        return norm.statistics()
 
-    def _run(self, image: Tensor, norm: Callable[..., Tensor]) -> Tensor:
-        operators = OPERATORS | {"InstanceNormalization": norm}
-        values: dict[str, Tensor | None] = {"": None, self._input: image, **self._constants}
-        values |= {self._buffer_names[name]: value for name, value in self.named_buffers()}
+    def run(
+        self, x: Tensor, steps: Sequence[Step], instead: Mapping[str, Callable[..., Tensor]]
+    ) -> Tensor:
+        """Run `steps` from the first one's input to the last one's output, with some operators
+        exchanged.
+        """
+        operators = {**OPERATORS, **instead}
+        values: dict[str, Any] = {"": None, **self._constants, **self.weights()}
+        values[steps[0].inputs[0]] = x
         kind = next(self.buffers()).dtype
-        for operator, attributes, inputs, output in self._steps:
+        for operator, attributes, inputs, output in steps:
             value = operators[operator](attributes, *(values[name] for name in inputs))
             values[output] = value.to(kind) if value.dtype == torch.float32 else value
-        result = values[self._output]
-        assert result is not None
+        result: Tensor = values[steps[-1].output]
         return result
 
 
-class _Measured:
+class Measured:
     """Instance norm that writes down each layer's statistics."""
 
     def __init__(self) -> None:
-        self.rows: list[Tensor] = []
+        self._rows: list[Tensor] = []
 
     def __call__(self, a: Attributes, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+        """Norm `x` by its own statistics, and note them."""
         planes = x[0].float().flatten(1)
-        self.rows.append(torch.stack([planes.mean(1), planes.var(1, correction=0)]))
+        self._rows.append(torch.stack([planes.mean(1), planes.var(1, correction=0)]))
         return _instance_norm(a, x, scale, bias)
+
+    def statistics(self) -> Tensor:
+        """Return what was written down, float32 (2, C)."""
+        return torch.cat(self._rows, dim=1)
 
 
 class _Carried:

@@ -1,6 +1,8 @@
-"""PyTorch: the float32 reference on a CPU, and the engine for CUDA and MPS devices."""
+"""PyTorch: the float32 reference on a CPU and on MPS, and its own kernels on an NVIDIA GPU."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,7 +13,11 @@ from ..frame import Image
 from ..styles import Style
 from . import EngineOptions
 from .onnx_module import OnnxModule
+from .planes import Folded, PlanarStyle
 from .statistics import SmoothedStatistics, Statistics
+
+if TYPE_CHECKING:
+    from .gpu import GpuEngine, Painter
 
 PRECISIONS = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
 
@@ -32,32 +38,74 @@ class _Computed:
         return painting
 
 
+def open_torch(
+    options: EngineOptions, style: Style, *, height: int, width: int
+) -> TorchEngine | GpuEngine:
+    """Build the engine for pictures of (height, width) on the device asked for, or the best one."""
+    if not style.native:
+        raise EngineError(
+            f"{style.path} is not a stylecam style", hint="use --engine openvino for it"
+        )
+    device = torch.device(options.device or _best_device())
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise EngineError(
+            "PyTorch finds no NVIDIA GPU",
+            hint="install a CUDA build of torch and the driver, or use --device cpu",
+        )
+    precision = options.precision or ("f16" if device.type == "cuda" else "f32")
+    if precision not in PRECISIONS:
+        raise EngineError(
+            f"there is no precision {precision!r}", hint=f"one of {', '.join(PRECISIONS)}"
+        )
+    smoothed = options.statistics == "smoothed"
+    title = f"torch {torch.__version__} {precision} on "
+    if device.type != "cuda":
+        title += str(device)
+        return TorchEngine(style, device, PRECISIONS[precision], smoothed=smoothed, title=title)
+    from .cuda import CudaDevice
+    from .gpu import GpuEngine
+
+    return GpuEngine(
+        CudaDevice(device),
+        TorchNetwork(OnnxModule(style.path), device, PRECISIONS[precision]),
+        size=(height, width),
+        smoothed=smoothed,
+        title=title + torch.cuda.get_device_name(device),
+    )
+
+
+class TorchNetwork:
+    """A style in PyTorch's own kernels, for `gpu.py`: channels last, norms folded into kernels."""
+
+    memory_format = torch.channels_last
+
+    def __init__(self, graph: OnnxModule, device: torch.device, dtype: torch.dtype) -> None:
+        self.device = device
+        self.dtype = torch.float16 if dtype == torch.float16 else torch.float32
+        self._style = PlanarStyle(graph.to(device).eval())
+        self._folded = Folded(self._style, dtype)
+        self.channels, self.affine = self._style.channels, self._style.affine
+        self.measure = self._style.measure
+
+    def painter(self) -> Painter:
+        """Return the network: what a slot needs of memory its graph allocates."""
+        return lambda photo, affine: self._folded(photo, affine).to(self.dtype)
+
+
 class TorchEngine:
-    """A style as a PyTorch module: float16 on CUDA, float32 elsewhere unless asked."""
+    """A style as a PyTorch module that runs at once."""
 
     depth = 3
     planar = False
 
-    def __init__(self, options: EngineOptions, style: Style, *, height: int, width: int) -> None:
-        if not style.native:
-            raise EngineError(
-                f"{style.path} is not a stylecam style", hint="use --engine openvino for it"
-            )
-        self._device = torch.device(options.device or _best_device())
-        if self._device.type == "cuda" and not torch.cuda.is_available():
-            raise EngineError(
-                "PyTorch finds no NVIDIA GPU",
-                hint="install a CUDA build of torch and the driver, or use --device cpu",
-            )
-        precision = options.precision or ("f16" if self._device.type == "cuda" else "f32")
-        if precision not in PRECISIONS:
-            raise EngineError(
-                f"there is no precision {precision!r}", hint=f"one of {', '.join(PRECISIONS)}"
-            )
-        self._module = OnnxModule(style.path).to(self._device, PRECISIONS[precision]).eval()
-        smoothed = options.statistics == "smoothed" and self._module.normalised
-        self.statistics = SmoothedStatistics(self._measure) if smoothed else None
-        self.description = f"torch {torch.__version__} {precision} on {self._device}"
+    def __init__(
+        self, style: Style, device: torch.device, dtype: torch.dtype, *, smoothed: bool, title: str
+    ) -> None:
+        self._device = device
+        self._module = OnnxModule(style.path).to(device, dtype).eval()
+        carried = smoothed and self._module.normalised
+        self.statistics = SmoothedStatistics(self._measure) if carried else None
+        self.description = title
 
     def submit(self, picture: Image, strength: float = 1.0) -> _Computed:
         """Start on (H, W, 3)."""

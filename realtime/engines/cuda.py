@@ -1,0 +1,137 @@
+"""An NVIDIA GPU as PyTorch gives it, for `slots.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from ..errors import EngineError
+from .slots import HostBuffer, Work
+
+_WARM_UPS: Final = 3
+"""Runs before a graph is captured: kernels are compiled, algorithms tried, workspaces allocated.
+PyTorch's notes on CUDA graphs ask for at least one, its examples do three.
+"""
+
+
+class CudaDevice:
+    """Streams, events and buffers are PyTorch's own, so its allocator accounts for all of it."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+
+    def stream(self) -> Any:
+        """Make a stream. Never the default one, on which TensorRT would wait for others."""
+        with _speaking("make a stream"):
+            return torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+
+    def event(self) -> Any:
+        """Make an event. Waiting for it sleeps: spinning would take a core from the encoder."""
+        return torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
+
+    def host_buffer(self, size: int) -> HostBuffer:
+        """Allocate page-locked bytes."""
+        with _speaking(f"allocate {size} page-locked bytes"):
+            memory = torch.empty(size, dtype=torch.uint8, pin_memory=True)
+        return HostBuffer(memory.numpy(), memory)
+
+    def buffer(self, size: int) -> Any:
+        """Allocate bytes on the device."""
+        with _speaking(f"allocate {size} bytes"):
+            return torch.empty(size, dtype=torch.uint8, device=self._device)
+
+    def capture(self, work: Work, source: Any, target: Any, stream: Any) -> Any:
+        """Record the work as a graph. Other threads may use the device meanwhile, as they do when a
+        style is loaded during a run, so only this thread is held to what may be captured.
+        """
+        with _speaking("prepare the network"), torch.cuda.device(self._device), _benchmark():
+            source.zero_()  # what runs to warm up should compute on numbers
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.no_grad(), torch.cuda.stream(stream):
+                for _ in range(_WARM_UPS):
+                    work(source, target)
+            stream.synchronize()
+            graph = torch.cuda.CUDAGraph()
+            with (
+                torch.no_grad(),
+                torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"),
+            ):
+                work(source, target)
+        return graph
+
+    def upload(self, source: HostBuffer, target: Any, stream: Any) -> None:
+        """Enqueue a copy to the device."""
+        self._copy(source.handle, target, stream)
+
+    def launch(self, graph: Any, stream: Any) -> None:
+        """Enqueue a graph."""
+        with _speaking("start the network"), torch.cuda.stream(stream):
+            graph.replay()
+
+    def download(self, source: Any, target: HostBuffer, stream: Any) -> None:
+        """Enqueue a copy to the host."""
+        self._copy(source, target.handle, stream)
+
+    def _copy(self, source: Tensor, target: Tensor, stream: Any) -> None:
+        with _speaking("copy a picture"), torch.cuda.stream(stream):
+            target.copy_(source, non_blocking=True)
+
+    def record(self, event: Any, stream: Any) -> None:
+        """Let `event` be done when all that is on the stream now is."""
+        with _speaking("record an event"):
+            event.record(stream)
+
+    def wait(self, event: Any) -> None:
+        """Return when it is done; the interpreter is free meanwhile."""
+        with _speaking("compute a picture"):
+            event.synchronize()
+
+    def drain(self, stream: Any) -> None:
+        """Return when nothing is on the stream any more."""
+        with suppress(RuntimeError):  # told to whoever waited for the picture
+            stream.synchronize()
+
+    def free(self, *handles: Any) -> None:
+        """Memory goes with its last reference; a graph is told, as others may still hold it."""
+        for handle in handles:
+            if isinstance(handle, torch.cuda.CUDAGraph):
+                with suppress(RuntimeError):
+                    handle.reset()
+
+
+@contextmanager
+def _benchmark() -> Iterator[None]:
+    """Let cuDNN try its algorithms for each convolution it meets first inside the block."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
+
+
+@contextmanager
+def _speaking(task: str) -> Iterator[None]:
+    """Turn PyTorch's errors into ours."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        raise EngineError(
+            f"the GPU has no memory left to {task}",
+            hint="work smaller, for example --size 720, or close what else uses the GPU",
+        ) from error
+    except RuntimeError as error:
+        raise EngineError(
+            f"the GPU could not {task}: {first_line(error)}",
+            hint="stylecam doctor checks the driver; --engine openvino works without the GPU",
+        ) from error
+
+
+def first_line(error: Exception) -> str:
+    """Return the line of a message that says what happened; CUDA's go on with advice."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
