@@ -12,7 +12,7 @@ import numpy as np
 from stylecam.realtime.engines import EngineOptions, open_engine
 from stylecam.realtime.fit import fit
 from stylecam.realtime.frame import Frame, Image
-from stylecam.realtime.pipeline import run
+from stylecam.realtime.pipeline import run, warm
 from stylecam.realtime.sinks import NullSink
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats, percentiles
@@ -89,7 +89,7 @@ def latency(
     into = fit(height, width)
     size = {"height": into.padded[0], "width": into.padded[1]}
     with closing(open_engine(EngineOptions(engine), style, **size, live=True)) as opened:
-        opened.submit(into.enter(source.image(0))).result()  # the first picture allocates
+        warm(opened, into, source.image(0))
         with threads:
             run(source, opened, [sink], fit=into, threads=threads, stats=stats, seconds=seconds)
         description = opened.description

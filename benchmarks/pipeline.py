@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from stylecam.realtime.engines import EngineOptions, open_engine
 from stylecam.realtime.fit import fit
-from stylecam.realtime.pipeline import run
+from stylecam.realtime.pipeline import run, warm
 from stylecam.realtime.sinks import NullSink
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
@@ -61,7 +61,7 @@ def live(
     into = fit(height, width)
     size = {"height": into.padded[0], "width": into.padded[1]}
     with closing(open_engine(EngineOptions(engine), style, **size, live=True)) as opened:
-        opened.submit(into.enter(source.image(0))).result()  # the first picture allocates
+        warm(opened, into, source.image(0))
         with threads:
             run(
                 source,
