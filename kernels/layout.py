@@ -104,12 +104,16 @@ class Layout(NamedTuple):
             u, v = rest.view(high, wide, 2).unbind(2)
         return Planes(y, u, v)
 
-    def interleaving(self) -> tuple[int, int]:
-        """Return how far V's first sample lies behind U's, and a chroma sample behind the one to
-        its left.
-        """
+    @property
+    def step(self) -> int:
+        """How far a chroma sample lies behind the one to its left."""
+        return 1 if self.kind == "i420" else 2
+
+    @property
+    def v_behind_u(self) -> int:
+        """How far V's first sample lies behind U's."""
         high, wide = self.chroma
-        return (high * wide, 1) if self.kind == "i420" else (1, 2)
+        return high * wide if self.kind == "i420" else 1
 
     def check(self, samples: Tensor) -> None:
         """Raise ValueError unless `samples` is a contiguous row as this layout has it."""

@@ -6,6 +6,8 @@ samples lie in the middle of each 2x2 cell; the outermost pixels are repeated.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -36,18 +38,21 @@ def rgb_to_yuv420(
             rgb, out, layout, original=original, strength=strength, dither=dither
         )
     check(rgb, out, layout, original, strength)
-    v_at, step = layout.interleaving()
+    mixed = original is not None
     high, wide = layout.chroma
     grid = (-(-wide // COLUMNS), -(-high // ROWS))
-    mixed = original is not None
+    tensors = (rgb, out, original if mixed else out, strength if mixed else rgb)
+    sizes = (layout.height, layout.width, *rgb.stride()[1:])
+    compiled_in = constants(layout, mixed=mixed, dither=dither)
     with device_of(rgb):
-        _kernel[grid](
-            *(rgb, out, original if mixed else out, strength if mixed else rgb),
-            *(layout.height, layout.width, *rgb.stride()[1:], v_at),
-            **{"STEP": step, "BITS": layout.bits, "ODD": layout.width % 2 == 1},
-            **{"MIXED": mixed, "DITHER": dither, "ROWS": ROWS, "COLUMNS": COLUMNS},
-            **{name.upper(): value for name, value in layout.encoding()._asdict().items()},
-        )
+        _kernel[grid](*tensors, *sizes, layout.v_behind_u, **compiled_in)
+
+
+def constants(layout: Layout, *, mixed: bool, dither: bool) -> dict[str, Any]:
+    """Return what is compiled into the kernel."""
+    values = {name.upper(): value for name, value in layout.encoding()._asdict().items()}
+    shape = {"ROWS": ROWS, "COLUMNS": COLUMNS, "STEP": layout.step, "BITS": layout.bits}
+    return values | shape | {"ODD": layout.width % 2 == 1, "MIXED": mixed, "DITHER": dither}
 
 
 def rgb_to_yuv420_reference(
@@ -137,7 +142,7 @@ def _kernel(
     channel_stride,
     row_stride,
     column_stride,
-    v_at,
+    v_behind_u,
     STEP: tl.constexpr,
     BITS: tl.constexpr,
     ODD: tl.constexpr,
@@ -189,7 +194,7 @@ def _kernel(
     threshold = _threshold(cell_y[:, None], cell_x[None, :], DITHER)
     u, v = ZERO + U_GAIN * (blue - luma), ZERO + V_GAIN * (red - luma)
     _emit(out, original, at, u, share, threshold, inside, BITS, MIXED)
-    _emit(out, original, at + v_at, v, share, threshold, inside, BITS, MIXED)
+    _emit(out, original, at + v_behind_u, v, share, threshold, inside, BITS, MIXED)
 
 
 @jit

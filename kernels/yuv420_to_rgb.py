@@ -6,6 +6,8 @@ flags of `realtime/colour.py`: nearer 3/4, farther 1/4, the outermost repeated.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -26,16 +28,18 @@ def yuv420_to_rgb(frame: Tensor, out: Tensor, layout: Layout) -> None:
     if not runs_on(out):
         return yuv420_to_rgb_reference(frame, out, layout)
     check(frame, out, layout)
-    k = layout.decoding()
-    v_at, step = layout.interleaving()
     height, width = out.shape[2:]
     grid = (-(-width // COLUMNS), -(-height // ROWS))
+    sizes = (layout.height, layout.width, height, width, *out.stride()[1:])
     with device_of(out):
-        _kernel[grid](
-            *(frame, out, layout.height, layout.width, height, width, *out.stride()[1:], v_at),
-            **{"STEP": step, "DEEP": layout.bits > 8, "ROWS": ROWS, "COLUMNS": COLUMNS},
-            **{name.upper(): value for name, value in k._asdict().items()},
-        )
+        _kernel[grid](frame, out, *sizes, layout.v_behind_u, **constants(layout))
+
+
+def constants(layout: Layout) -> dict[str, Any]:
+    """Return what is compiled into the kernel."""
+    values = {name.upper(): value for name, value in layout.decoding()._asdict().items()}
+    shape = {"ROWS": ROWS, "COLUMNS": COLUMNS}
+    return values | shape | {"STEP": layout.step, "DEEP": layout.bits > 8}
 
 
 def yuv420_to_rgb_reference(frame: Tensor, out: Tensor, layout: Layout) -> None:
@@ -101,7 +105,7 @@ def _kernel(
     channel_stride,
     row_stride,
     column_stride,
-    v_at,
+    v_behind_u,
     STEP: tl.constexpr,
     DEEP: tl.constexpr,
     ROWS: tl.constexpr,
@@ -127,7 +131,7 @@ def _kernel(
     near_row, far_row = near_row[:, None] * wide * STEP, far_row[:, None] * wide * STEP
     near_column, far_column = near_column[None, :] * STEP, far_column[None, :] * STEP
     u_plane = frame + height * width
-    v_plane = u_plane + v_at
+    v_plane = u_plane + v_behind_u
     u = _between(u_plane, near_row, far_row, near_column, far_column, DEEP) - ZERO
     v = _between(v_plane, near_row, far_row, near_column, far_column, DEEP) - ZERO
 

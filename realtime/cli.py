@@ -173,6 +173,7 @@ def _live(options: argparse.Namespace, look: Look) -> int:
             None if asked_fps is None else rate("--camera-fps", asked_fps),
         ),
         mirror=options.mirror,
+        denoise=options.denoise,
         seconds=options.seconds,
     )
     if options.json:

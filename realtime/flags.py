@@ -75,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     live.add_argument("--camera-size", metavar="WxH", help="size to ask the camera for [640x480]")
     live.add_argument("--camera-fps", type=float, metavar="FPS", help="rate to ask it for [30]")
     live.add_argument("--mirror", action="store_true", help="exchange left and right")
+    live.add_argument("--denoise", action="store_true", help="quieten a camera's noise over time")
     live.add_argument(
         "--no-window", action="store_true", help="show nothing (needs -o or --virtual-camera)"
     )

@@ -59,6 +59,7 @@ def stylize_live(
     console: Console,
     wish: Wish = Wish(),  # noqa: B008 - frozen
     mirror: bool = False,
+    denoise: bool = False,
     seconds: float | None = None,
 ) -> Outcome:
     """Stylize a camera, or a file as if live, for as long as it goes on.
@@ -81,8 +82,11 @@ def stylize_live(
         if shown is not None:
             sinks.append(shown)
         where = _open_virtual_camera(outputs.virtual_camera, sinks, stats, source=name)
-        source = _open_source(name, wish, mirror=mirror, stats=stats, threads=threads)
+        source = open_live(
+            name, stats=stats, sleep=threads.sleep, stopped=lambda: threads.stopping, wish=wish
+        )
         stack.enter_context(closing(source))
+        source = _changed(source, mirror=mirror, denoise=denoise)
         if outputs.file is not None:
             sinks.append(open_recording(outputs.file, source.info, force=outputs.force))
         into = fit(source.info.height, source.info.width, size=look.size)
@@ -131,15 +135,16 @@ def stylize_live(
     return outcome
 
 
-def _open_source(name: str, wish: Wish, *, mirror: bool, stats: Stats, threads: Threads) -> Source:
-    source = open_live(
-        name, stats=stats, sleep=threads.sleep, stopped=lambda: threads.stopping, wish=wish
-    )
-    if not mirror:
-        return source
-    from .sources.mirror import MirrorSource
+def _changed(source: Source, *, mirror: bool, denoise: bool) -> Source:
+    if mirror:
+        from .sources.mirror import MirrorSource
 
-    return MirrorSource(source)
+        source = MirrorSource(source)
+    if denoise:
+        from .sources.quiet import QuietSource
+
+        source = QuietSource(source)
+    return source
 
 
 def _open_virtual_camera(

@@ -13,8 +13,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+if not torch.cuda.is_available():
+    # Read once, when a kernel is defined: Triton then computes on the CPU, slowly, with NumPy.
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 from media import ClipMaker
 from stylecam.realtime.sinks.window import display_problem
@@ -29,8 +33,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Decide in one place what cannot run here; STYLECAM_REQUIRE_CUDA=1 makes that a failure."""
-    import torch
-
     lacks = {
         "needs_cuda": not torch.cuda.is_available() and "STYLECAM_REQUIRE_CUDA" not in os.environ,
         "needs_camera": not Path("/dev/video0").exists(),

@@ -311,6 +311,7 @@ def test_the_flags_are_frozen() -> None:
         *("--camera-size", "--engine", "--device", "--precision", "--style-range", "--json"),
         *("--virtual-camera", "--virtual-camera-size", "--virtual-camera-fps", "--camera-fps"),
         "--mirror",
+        "--denoise",
         "--version",
     }
 

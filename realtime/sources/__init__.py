@@ -8,6 +8,7 @@
 | image | one photo |
 | pattern | a moving test pattern, from a clock or as fast as it is read |
 | mirror | another source, left and right exchanged |
+| quiet | another source, with less noise |
 """
 
 from __future__ import annotations
