@@ -38,7 +38,7 @@ def measure(
     try:
         for case in cases:
             options = EngineOptions(case.engine, precision=case.precision)
-            size = {"height": case.height, "width": case.width}
+            size: dict[str, Any] = {"height": case.height, "width": case.width}
             pair = tuple(open_engine(options, style, **size, live=live) for live in (False, True))
             engines.append((pair[0], pair[1]))
             painting = pair[0].submit(pictures[case[2:]]).result()

@@ -87,7 +87,7 @@ def latency(
     stats, threads, sink = Stats(), Threads(), ClockSink()
     source = ClockSource(height, width, fps=Fraction(fps), live=True, sleep=threads.sleep)
     into = fit(height, width)
-    size = {"height": into.padded[0], "width": into.padded[1]}
+    size: dict[str, Any] = {"height": into.padded[0], "width": into.padded[1]}
     with closing(open_engine(EngineOptions(engine), style, **size, live=True)) as opened:
         warm(opened, into, source.image(0))
         with threads:

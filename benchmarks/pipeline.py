@@ -59,7 +59,7 @@ def live(
     stats, threads, rate = Stats(), Threads(), Fraction(fps)
     source = PatternSource(height, width, fps=rate, live=True, sleep=threads.sleep)
     into = fit(height, width)
-    size = {"height": into.padded[0], "width": into.padded[1]}
+    size: dict[str, Any] = {"height": into.padded[0], "width": into.padded[1]}
     with closing(open_engine(EngineOptions(engine), style, **size, live=True)) as opened:
         warm(opened, into, source.image(0))
         with threads:
