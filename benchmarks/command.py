@@ -60,7 +60,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--size", help="pipeline: working size [the clip's own]")
     parser.add_argument("--sizes", default="640x360,1280x720", help="engine: [%(default)s]")
     parser.add_argument("--engines", default="openvino,torch", help="engine: [%(default)s]")
-    parser.add_argument("--precisions", default="default", help="engine: default, f32, bf16, f16")
+    parser.add_argument(
+        "--precisions", default="default", help="engine: default, int8, f32, bf16, f16"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="turns that count [%(default)s]")
     parser.add_argument("--seconds", type=float, default=10.0, help="live run [%(default)s]")
     parser.add_argument("--peer", help="peers: its executable [searched on PATH]")
