@@ -107,7 +107,9 @@ def parser() -> argparse.ArgumentParser:
         "--engine", default="auto", help="auto, openvino, tensorrt, torch or echo [auto]"
     )
     how.add_argument("--device", help="openvino: CPU, GPU, NPU; torch: cuda, mps, cpu")
-    how.add_argument("--precision", choices=("f32", "bf16", "f16"), help="[the device's own]")
+    how.add_argument(
+        "--precision", choices=("int8", "f32", "bf16", "f16"), help="[what suits the device]"
+    )
     how.add_argument(
         "--style-range",
         metavar="RANGE",

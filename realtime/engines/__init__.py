@@ -91,7 +91,7 @@ class EngineOptions:
     """OpenVINO, which auto takes when it is given one: CPU, GPU, NPU. torch: cuda, mps, cpu. None:
     the best there is."""
     precision: str | None = None
-    """f32, bf16 or f16; None is the device's own choice."""
+    """int8 (OpenVINO on a CPU), f32, bf16 or f16; None is what suits the device."""
     style_range: str | None = None
     """Value range of a foreign network, one of `foreign.RANGES`; None is to be detected."""
     statistics: Literal["smoothed", "frame"] = "smoothed"

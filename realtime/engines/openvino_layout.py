@@ -54,13 +54,25 @@ def arranged(model: ov.Model) -> ov.Model:
     return model
 
 
+def constant(node: Any) -> npt.NDArray[Any] | None:
+    """Return the operand of a binary node that is the same for every picture, if there is one."""
+    for value in node.input_values()[:2]:
+        holder = value.get_node()
+        if holder.get_type_name() == "Reshape":
+            holder = holder.input_value(0).get_node()
+        if holder.get_type_name() == "Constant":
+            data: npt.NDArray[Any] = holder.data
+            return data
+    return None
+
+
 def _stem(conv: Any) -> None:
     """Pad the picture itself, and take its values as they are."""
     chain = _above(conv, _INPUT)
     if chain is None:
         return
     _, pad, scale, _, turn = chain
-    factor, weights = _constant(scale), _constant(conv)
+    factor, weights = constant(scale), constant(conv)
     if factor is None or factor.size != 1 or weights is None or not _repeats_edge(pad):
         return
     top, bottom, left, right = _sides(pad)
@@ -81,7 +93,7 @@ def _stem(conv: Any) -> None:
 def _double(resize: Any) -> None:
     """Double by a transposed convolution. Pixels repeated at the edge weigh as half_pixel asks."""
     attributes = resize.get_attributes()
-    scales = _constant(resize)
+    scales = constant(resize)
     bilinear = attributes["mode"] == "linear_onnx" and not attributes["antialias"]
     centred = attributes["coordinate_transformation_mode"] == "half_pixel"
     if scales is None or scales.tolist() != [1, 1, 2, 2] or not (bilinear and centred):
@@ -106,8 +118,8 @@ def _head(result: Any) -> None:
     if chain is None:
         return
     _, _, _, _, shift, scale, _, shuffle, bias, conv, pad = chain
-    weights, offsets = _constant(conv), _constant(bias)
-    gain, half = _constant(scale), _constant(shift)
+    weights, offsets = constant(conv), constant(bias)
+    gain, half = constant(scale), constant(shift)
     _, height, width, colours = result.input_value(0).get_shape()
     if (
         weights is None
@@ -176,18 +188,6 @@ def _above(node: Any, types: tuple[str, ...]) -> list[Any] | None:
 
 def _inputs(node: Any) -> list[Any]:
     return [value.get_node() for value in node.input_values()]
-
-
-def _constant(node: Any) -> npt.NDArray[Any] | None:
-    """Return what a binary node computes its picture with, if it is the same for every picture."""
-    for value in node.input_values()[:2]:
-        holder = value.get_node()
-        if holder.get_type_name() == "Reshape":
-            holder = holder.input_value(0).get_node()
-        if holder.get_type_name() == "Constant":
-            data: npt.NDArray[Any] = holder.data
-            return data
-    return None
 
 
 def _repeats_edge(pad: Any) -> bool:
