@@ -37,10 +37,9 @@ class _Opened:
 
     def __init__(self, case: Case, style: Style, picture: Image) -> None:
         options = EngineOptions(case.engine, precision=case.precision)
-        size: dict[str, Any] = {"height": case.height, "width": case.width}
         before = memory_mb()
-        self.fast = open_engine(options, style, **size, live=False)
-        self.prompt = open_engine(options, style, **size, live=True)
+        self.fast = open_engine(options, style, height=case.height, width=case.width, live=False)
+        self.prompt = open_engine(options, style, height=case.height, width=case.width, live=True)
         planes = self.fast.planar
         self._picture = Converter().to_planes(picture, BT709) if planes else picture
         self.painting = as_rgb(self.fast.submit(self._picture).result())
@@ -148,7 +147,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--style", default=DEFAULT, help="[%(default)s]")
     parser.add_argument("--sizes", help=f"[{SIZES}; engines after the first: two of them]")
     parser.add_argument("--engines", default="openvino,torch", help="[%(default)s]")
-    parser.add_argument("--precisions", default="default", help="default, f32, bf16, f16")
+    parser.add_argument("--precisions", default="default", help="default, int8, f32, bf16, f16")
     parser.add_argument("--rounds", type=int, default=7, help="turns that count [%(default)s]")
 
 

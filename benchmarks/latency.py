@@ -91,8 +91,11 @@ def latency(
     stats, threads, sink = Stats(), Threads(), ClockSink()
     source = ClockSource(height, width, fps=Fraction(fps), live=True, sleep=threads.sleep)
     into = fit(height, width)
-    size: dict[str, Any] = {"height": into.padded[0], "width": into.padded[1]}
-    with closing(open_engine(EngineOptions(engine), style, **size, live=True)) as opened:
+    with closing(
+        open_engine(
+            EngineOptions(engine), style, height=into.padded[0], width=into.padded[1], live=True
+        )
+    ) as opened:
         warm(opened, into, source.image(0))
         with threads:
             run(source, opened, [sink], fit=into, threads=threads, stats=stats, seconds=seconds)

@@ -86,8 +86,7 @@ class Ours:
 
     def __init__(self, style: Style, height: int, width: int) -> None:
         before = memory_mb()
-        size = {"height": height, "width": width}
-        self._engine = open_engine(EngineOptions(), style, **size, live=False)
+        self._engine = open_engine(EngineOptions(), style, height=height, width=width, live=False)
         self._picture: Picture = PatternSource(height, width).image(7)
         if self._engine.planar:
             self._picture = Converter().to_planes(self._picture, BT709)

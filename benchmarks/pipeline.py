@@ -69,8 +69,11 @@ def live(
     stats, threads, rate = Stats(), Threads(), Fraction(fps)
     source = PatternSource(height, width, fps=rate, live=True, sleep=threads.sleep)
     into = fit(height, width)
-    size: dict[str, Any] = {"height": into.padded[0], "width": into.padded[1]}
-    with closing(open_engine(EngineOptions(engine), style, **size, live=True)) as opened:
+    with closing(
+        open_engine(
+            EngineOptions(engine), style, height=into.padded[0], width=into.padded[1], live=True
+        )
+    ) as opened:
         warm(opened, into, source.image(0))
         with threads:
             run(
