@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-import time
-from typing import Any, NamedTuple
+import argparse
+import importlib.util
+import statistics
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import numpy as np
 from stylecam.realtime.engines import Engine, EngineOptions, open_engine
-from stylecam.realtime.frame import Image
+from stylecam.realtime.frame import BT709, Image, Picture, as_rgb
+from stylecam.realtime.planar import Converter
 from stylecam.realtime.sources.pattern import PatternSource
-from stylecam.realtime.stats import percentiles
-from stylecam.realtime.styles import Style
+from stylecam.realtime.styles import DEFAULT, Style, find
+
+from .benchmark import Benchmark, Row, parse_size
+from .turns import burst_length, fields, grown_mb, in_ms, in_turns, memory_mb, seconds, spread
+
+SIZES: Final = "256x144,640x360,1024x576,1280x720,1920x1080"
+SECOND_OPINION: Final = ("640x360", "1280x720")
+"""Sizes at which engines after the first are measured too, unless sizes are named."""
 
 
 class Case(NamedTuple):
@@ -22,76 +32,142 @@ class Case(NamedTuple):
     width: int
 
 
-def measure(
-    cases: list[Case], style: Style, *, rounds: int = 5, burst: int = 20
-) -> list[dict[str, Any]]:
-    """Measure each case for speed (all slots busy) and for latency (one picture at a time).
+class _Opened:
+    """An engine opened twice, for throughput and for latency, and what opening them cost."""
 
-    The cases take turns, `rounds` times `burst` pictures each, so that a machine whose speed
-    drifts treats all alike. Paintings are checked against the first case of the same size before
-    anything is timed.
-    """
-    rows: list[dict[str, Any]] = []
-    pictures = {case[2:]: PatternSource(case.height, case.width).image(7) for case in cases}
-    reference: dict[tuple[int, int], Image] = {}
-    engines: list[tuple[Engine, Engine]] = []
-    try:
-        for case in cases:
-            options = EngineOptions(case.engine, precision=case.precision)
-            size = {"height": case.height, "width": case.width}
-            pair = tuple(open_engine(options, style, **size, live=live) for live in (False, True))
-            engines.append((pair[0], pair[1]))
-            painting = pair[0].submit(pictures[case[2:]]).result()
-            first = reference.setdefault(case[2:], painting)
-            difference = np.abs(painting.astype(np.int16) - first)
-            rows.append(
-                {
-                    "engine": case.engine,
-                    "description": pair[0].description,
-                    "precision": case.precision or "default",
-                    "height": case.height,
-                    "width": case.width,
-                    "style": style.name,
-                    "difference_mean": round(float(difference.mean()), 3),
-                    "difference_max": int(difference.max()),
-                }
-            )
-        speeds: list[list[float]] = [[] for _ in cases]
-        latencies: list[list[float]] = [[] for _ in cases]
-        for turn in range(rounds + 1):
-            for index, (case, (fast, prompt)) in enumerate(zip(cases, engines, strict=True)):
-                picture = pictures[case[2:]]
-                seconds = _burst(fast, picture, burst)
-                alone = [_one(prompt, picture) for _ in range(burst)]
-                if turn > 0:  # the first turn warms up
-                    speeds[index].append(seconds / burst)
-                    latencies[index] += alone
-    finally:
-        for pair in engines:
-            for engine in pair:
-                engine.close()
-    for row, speed, latency in zip(rows, speeds, latencies, strict=True):
-        per_picture = float(np.median(speed))
-        row["fps"] = round(1 / per_picture, 1)
-        row["ms_per_picture"] = round(1000 * per_picture, 2)
-        row["latency_ms"] = {k: round(v, 2) for k, v in percentiles(latency)._asdict().items()}
-        row["n"] = rounds * burst
-    return rows
+    def __init__(self, case: Case, style: Style, picture: Image) -> None:
+        options = EngineOptions(case.engine, precision=case.precision)
+        before = memory_mb()
+        self.fast = open_engine(options, style, height=case.height, width=case.width, live=False)
+        self.prompt = open_engine(options, style, height=case.height, width=case.width, live=True)
+        planes = self.fast.planar
+        self._picture = Converter().to_planes(picture, BT709) if planes else picture
+        self.painting = as_rgb(self.fast.submit(self._picture).result())
+        self._one()
+        self.memory_mb = grown_mb(before)
+        self._count = burst_length(self._one())
+
+    def turn(self) -> tuple[float, list[float]]:
+        """Return seconds a picture with every slot busy, and each alone."""
+        together = seconds(lambda: burst(self.fast, self._picture, self._count)) / self._count
+        return together, [self._one() for _ in range(self._count)]
+
+    def close(self) -> None:
+        """Close both."""
+        self.fast.close()
+        self.prompt.close()
+
+    def _one(self) -> float:
+        return seconds(lambda: self.prompt.submit(self._picture).result())
 
 
-def _one(engine: Engine, picture: Image) -> float:
-    begun = time.perf_counter()
-    engine.submit(picture).result()
-    return time.perf_counter() - begun
-
-
-def _burst(engine: Engine, picture: Image, count: int) -> float:
-    """Seconds for `count` pictures with every slot busy."""
-    begun = time.perf_counter()
+def burst(engine: Engine, picture: Picture, count: int) -> None:
+    """Run `count` pictures with every slot busy."""
     under_way = [engine.submit(picture) for _ in range(min(engine.depth, count))]
     for _ in range(count - len(under_way)):
         under_way.pop(0).result()
         under_way.append(engine.submit(picture))
     for pending in under_way:
         pending.result()
-    return time.perf_counter() - begun
+
+
+def measure(
+    cases: list[Case],
+    style: Style,
+    *,
+    rounds: int = 7,
+    report: Callable[[str], None] = lambda text: None,
+) -> list[Row]:
+    """Measure each case for speed (all slots busy) and for latency (one picture at a time).
+
+    The cases of one size take turns. Paintings are checked against the first case of the same size
+    before anything is timed.
+    """
+    rows: list[Row] = []
+    for size in dict.fromkeys(case[2:] for case in cases):
+        rows += _measure_size([c for c in cases if c[2:] == size], style, rounds, report)
+    return rows
+
+
+def _measure_size(
+    cases: list[Case], style: Style, rounds: int, report: Callable[[str], None]
+) -> list[Row]:
+    height, width = cases[0][2:]
+    picture = PatternSource(height, width).image(7)
+    opened: list[_Opened] = []
+    try:
+        for case in cases:
+            report(f"{width}x{height}: opening {case.engine}")
+            opened.append(_Opened(case, style, picture))
+        turns = in_turns(
+            [one.turn for one in opened],
+            rounds=rounds,
+            report=lambda text: report(f"{width}x{height}: {text}"),
+        )
+        return [
+            _describe(case, one, opened[0].painting) | {"style": style.name} | _timed(given)
+            for case, one, given in zip(cases, opened, turns, strict=True)
+        ]
+    finally:
+        for one in opened:
+            one.close()
+
+
+def _describe(case: Case, opened: _Opened, first: Image) -> Row:
+    difference = np.abs(opened.painting.astype(np.int16) - first)
+    return fields(
+        engine=case.engine,
+        description=opened.fast.description,
+        precision=case.precision or "default",
+        height=case.height,
+        width=case.width,
+        memory_mb=opened.memory_mb,
+        difference_mean=round(float(difference.mean()), 3),
+        difference_max=int(difference.max()),
+    )
+
+
+def _timed(given: list[tuple[float, list[float]]]) -> Row:
+    together = [speed for speed, _ in given]
+    alone = [duration for _, durations in given for duration in durations]
+    per_picture = statistics.median(together)
+    return {
+        "fps": round(1 / per_picture, 1),
+        "ms_per_picture": round(1000 * per_picture, 2),
+        "latency_ms": spread(alone),
+        "n": len(alone),
+        "by_round": {
+            "ms_per_picture": in_ms(together),
+            "latency": in_ms([statistics.median(durations) for _, durations in given]),
+        },
+    }
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--style", default=DEFAULT, help="[%(default)s]")
+    parser.add_argument("--sizes", help=f"[{SIZES}; engines after the first: two of them]")
+    parser.add_argument("--engines", default="openvino,torch", help="[%(default)s]")
+    parser.add_argument("--precisions", default="default", help="default, int8, f32, bf16, f16")
+    parser.add_argument("--rounds", type=int, default=7, help="turns that count [%(default)s]")
+
+
+def _measure(options: argparse.Namespace) -> list[Row]:
+    names = options.engines.split(",")
+    if options.engines == "openvino,torch" and importlib.util.find_spec("torch") is None:
+        names = ["openvino"]
+    cases = [
+        Case(name, None if precision == "default" else precision, *parse_size(size))
+        for size in (options.sizes or SIZES).split(",")
+        for name in names
+        for precision in options.precisions.split(",")
+        if options.sizes or name == names[0] or size in SECOND_OPINION
+    ]
+    return measure(cases, find(options.style), rounds=options.rounds, report=options.report)
+
+
+BENCHMARK: Final = Benchmark(
+    _arguments,
+    _measure,
+    keys=("engine", "precision", "height", "width", "style"),
+    columns=("description", "picture", "fps", "ms_per_picture", "latency_ms", "memory_mb"),
+)

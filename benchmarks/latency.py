@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from stylecam.realtime.engines import EngineOptions, open_engine
 from stylecam.realtime.fit import fit
 from stylecam.realtime.frame import Frame, Image
-from stylecam.realtime.pipeline import run
+from stylecam.realtime.pipeline import run, warm
 from stylecam.realtime.sinks import NullSink
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats, percentiles
-from stylecam.realtime.styles import Style
+from stylecam.realtime.styles import DEFAULT, Style, find
 from stylecam.realtime.threads import Threads
+
+from .benchmark import Benchmark, Row, parse_size
+from .turns import chunk_medians, histogram, in_ms, peak_memory_mb
 
 BITS: Final = 20
 TICK_S: Final = 1e-4
@@ -80,16 +84,19 @@ def latency(
     fps: int = 30,
     seconds: float = 20.0,
     engine: str = "auto",
-) -> dict[str, Any]:
+) -> Row:
     """Run the clock at `fps` as if live, no window. `added_ms` is what the pipeline adds to the
     engine's own time, percentile by percentile; it should stay under one frame's period.
     """
     stats, threads, sink = Stats(), Threads(), ClockSink()
     source = ClockSource(height, width, fps=Fraction(fps), live=True, sleep=threads.sleep)
     into = fit(height, width)
-    size = {"height": into.padded[0], "width": into.padded[1]}
-    with closing(open_engine(EngineOptions(engine), style, **size, live=True)) as opened:
-        opened.submit(into.enter(source.image(0))).result()  # the first picture allocates
+    with closing(
+        open_engine(
+            EngineOptions(engine), style, height=into.padded[0], width=into.padded[1], live=True
+        )
+    ) as opened:
+        warm(opened, into, source.image(0))
         with threads:
             run(source, opened, [sink], fit=into, threads=threads, stats=stats, seconds=seconds)
         description = opened.description
@@ -106,5 +113,34 @@ def latency(
         "engine_ms": {key: round(value, 2) for key, value in own._asdict().items()},
         "added_p99_ms": round(added, 2),
         "under_one_period": added < 1000 / fps,
+        "histogram": histogram(sink.ages_s),
+        "by_round": {"latency": in_ms(chunk_medians(sink.ages_s))},
+        "peak_memory_mb": peak_memory_mb(),
         **stats.summary(),
     }
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--style", default=DEFAULT, help="[%(default)s]")
+    parser.add_argument("--sizes", default="640x360,1280x720", help="[%(default)s]")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each run [%(default)s]")
+
+
+def _measure(options: argparse.Namespace) -> list[Row]:
+    style, measured = find(options.style), []
+    for size in options.sizes.split(","):
+        options.report(f"{size}: {options.seconds:.0f} seconds")
+        height, width = parse_size(size)
+        measured.append(latency(style, height=height, width=width, seconds=options.seconds))
+    return measured
+
+
+BENCHMARK: Final = Benchmark(
+    _arguments,
+    _measure,
+    keys=("case", "height", "width", "style"),
+    columns=(
+        *("case", "picture", "engine", "latency_ms", "engine_ms", "added_p99_ms"),
+        *("under_one_period", "dropped"),
+    ),
+)

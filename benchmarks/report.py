@@ -1,4 +1,4 @@
-"""The README's table of figures, made from the rows: no figure without a row."""
+"""The README's short table of figures, made from the rows: no figure without a row."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from stylecam.realtime.errors import StylecamError
 from stylecam.realtime.styles import built_in
 
 from . import rows
+from .benchmark import Row
+from .suite import SUITE, load
 
 README: Final = Path(__file__).parent.parent / "README.md"
 BEGIN: Final = "<!-- figures: made by `stylecam bench tables` -->"
+END: Final = "<!-- end of figures -->"
 QUALITY: Final = {
     "coverage": "coverage",
     "st_lpips": "st-LPIPS",
@@ -21,14 +24,21 @@ QUALITY: Final = {
     "far_change": "far change",
     "border": "border",
 }
-END: Final = "<!-- end of figures -->"
+DEMO_NAME: Final = "signing"
+SHOWN: Final = ((360, 640), (720, 1280))
+"""Sizes in the README; benchmarks/README.md has all."""
 
 
-def renew_readme(*, folder: Path = rows.RESULTS, readme: Path = README) -> str:
-    """Replace the table in `readme` and return the new one. Raises StylecamError as `renew`."""
-    table = figures(folder)
-    renew(readme, BEGIN, END, table)
-    return table
+def renew_all(*, folder: Path = rows.RESULTS, root: Path = README.parent) -> list[Path]:
+    """Renew the README's figures and benchmarks/README.md with its plots; return what was written.
+
+    Raises StylecamError when the README has no place for them, or matplotlib is not installed.
+    """
+    from .pages import write_page
+
+    readme = root / "README.md"
+    renew(readme, BEGIN, END, figures(folder))
+    return [readme, *write_page(root / "benchmarks", of=folder)]
 
 
 def renew(path: Path, begin: str, end: str, text: str) -> None:
@@ -46,63 +56,119 @@ def renew(path: Path, begin: str, end: str, text: str) -> None:
     path.write_text(f"{head}{begin}\n{text}\n{end}{tail}", encoding="utf-8")
 
 
+def newest(name: str, folder: Path) -> list[Row]:
+    """Return the newest row of each case on each machine, oldest first."""
+    benchmark = load(name)
+    found: dict[Any, Row] = {}
+    for row in rows.read(name, folder=folder):
+        key = (rows.machine_of(row), *benchmark.case(row))
+        found.pop(key, None)
+        found[key] = row
+    return list(found.values())
+
+
+def latest_machine(folder: Path) -> str:
+    """Return the machine that timed something last; "" when none did."""
+    timed = [row for name in SUITE if name != "quality" for row in rows.read(name, folder=folder)]
+    return rows.machine_of(max(timed, key=lambda row: str(row["date"]))) if timed else ""
+
+
 def figures(folder: Path = rows.RESULTS) -> str:
-    """Return the newest row of each case as a Markdown table."""
-    lines = ["| what | speed | latency p50 / p99 | more |", "| --- | --- | --- | --- |"]
-    for row in _newest("engine", ("engine", "precision", "height", "width"), folder):
-        latency = row["latency_ms"]
-        lines.append(
-            f"| network alone, {row['width']}×{row['height']}, "
-            f"{row['description'].split(' on ')[0]}"
-            f" | {row['fps']:.0f} fps | {latency['p50']:.0f} / {latency['p99']:.0f} ms"
-            f" | {row['difference_mean']:.2f}/255 from the first engine |"
-        )
-    for row in _newest("pipeline", ("case", "clip", "size", "height"), folder):
-        latency = row["stages_ms"]["latency"]
-        memory = f", {row['peak_memory_mb']} MB at most" if "peak_memory_mb" in row else ""
-        what = f"{row['case']}, {row.get('clip') or 'test pattern'}"
-        lines.append(
-            f"| {what} | {row['fps']:.0f} fps | {latency['p50']:.0f} / {latency['p99']:.0f} ms"
-            f" | {row['frames']} frames, {row['dropped']} dropped{memory} |"
-        )
-    for row in _newest("peers", ("peer", "clip"), folder):
-        lines.append(
-            f"| whole command, against {row['peer']} | {row['our_fps']:.0f} fps to its "
-            f"{row['peer_fps']:.0f} | | {row['ratio']:.1f} times its speed |"
-        )
-    lines += quality_table(folder)
-    taken = rows.read("pipeline", folder=folder) or rows.read("engine", folder=folder)
-    if taken:
-        last = taken[-1]
-        lines += ["", f"{last['cores']} cores of {last['cpu']}, {last['date'][:10]}."]
-    return "\n".join(lines)
+    """Return what the README shows: the newest machine's speed, peers beside it, and quality."""
+    machine = latest_machine(folder)
+    of_it = {
+        name: [row for row in newest(name, folder) if rows.machine_of(row) == machine]
+        for name in ("engine", "pipeline", "latency", "peers")
+    }
+    lines = _speed(of_it) + _peers(of_it["peers"]) + quality_table(folder)
+    dates = [str(row["date"])[:10] for found in of_it.values() for row in found]
+    if dates:
+        lines += ["", f"{machine}, {max(dates)}."]
+    return "\n".join(lines).strip()
 
 
-def quality_table(folder: Path = rows.RESULTS) -> list[str]:
-    """Return the newest quality rows as lines of a Markdown table: ours, their mean, others."""
-    found = [
-        row
-        for row in _newest("quality", ("style", "statistics"), folder)
+def _speed(of_it: dict[str, list[Row]]) -> list[str]:
+    lines = ["| what | speed | latency p50 / p99 |", "| --- | --- | --- |"]
+    for row in of_it["engine"]:
+        if row["engine"] == "openvino" and row["precision"] == "default" and _is_shown(row):
+            engine = row["description"].split(" on ")[0]
+            lines.append(_speed_line(f"network alone, {engine}", row, row["latency_ms"]))
+    for row in of_it["pipeline"]:
+        if row.get("clip", DEMO_NAME).startswith(DEMO_NAME) and _is_shown(row):
+            lines.append(_speed_line(row["case"], row, row["stages_ms"]["latency"]))
+    return lines if len(lines) > 2 else []
+
+
+def _is_shown(row: Row) -> bool:
+    return (row.get("height"), row.get("width")) in SHOWN
+
+
+def _speed_line(what: str, row: Row, spread: dict[str, float]) -> str:
+    speed, latency = f"{row['fps']:.0f} fps", f"{spread['p50']:.0f} / {spread['p99']:.0f} ms"
+    return f"| {what}, {row['width']}×{row['height']} | {speed} | {latency} |"
+
+
+def _peers(found: list[Row]) -> list[str]:
+    """Return each peer's best runtime at each size, and its commands, as times of ours."""
+    lines = ["", "| beside others, in the same run | theirs | ours | ours is faster |"]
+    lines.append("| --- | --- | --- | --- |")
+    for row in best_runtimes(found):
+        what = f"{row['peer']}, {row['width']}×{row['height']}, {row['runtime']}"
+        lines.append(_ratio_line(what, row))
+    for row in found:
+        if row["case"] != "network alone" and "peer_ms" in row:
+            where = f", {row['width']}×{row['height']}" if row["frames"] > 1 else ""
+            lines.append(_ratio_line(f"{row['peer']}, {row['case']}{where}", row))
+    return lines if len(lines) > 3 else []
+
+
+def best_runtimes(found: list[Row]) -> list[Row]:
+    """Return of each peer's network at each size the row of its fastest runtime."""
+    best: dict[Any, Row] = {}
+    for row in found:
+        if row["case"] == "network alone":
+            key = (row["peer"], row["width"])
+            if key not in best or row["peer_ms"] < best[key]["peer_ms"]:
+                best[key] = row
+    return list(best.values())
+
+
+def _ratio_line(what: str, row: Row) -> str:
+    ratio = row["ratio"]
+    faster = f"{ratio:.1f} times" if ratio >= 1 else f"no: theirs, {1 / ratio:.1f} times"
+    return f"| {what} | {_ms(row['peer_ms'])} | {_ms(row['our_ms'])} | {faster} |"
+
+
+def _ms(value: float) -> str:
+    return f"{value:.1f} ms" if value < 100 else f"{value:,.0f} ms"
+
+
+def quality_rows(folder: Path) -> tuple[list[Row], list[Row]]:
+    """Return the newest rows of quality: of the built-in styles by name, and of others."""
+    found: dict[str, Row] = {
+        str(row["style"]): row
+        for row in rows.read("quality", folder=folder)
         if row["statistics"] == "smoothed"
-    ]
-    if not found:
+    }
+    names = sorted(style.name for style in built_in() if style.name in found)
+    return [found[name] for name in names], [r for s, r in found.items() if s not in names]
+
+
+def quality_table(folder: Path = rows.RESULTS, *, each: bool = False) -> list[str]:
+    """Return lines of a Markdown table of quality: the mean of our styles, or each; and others."""
+    ours, others = quality_rows(folder)
+    if not ours and not others:
         return []
-    names = {style.name for style in built_in()}
-    ours = [row for row in found if row["style"] in names]
     lines = ["", f"| style | {' | '.join(QUALITY.values())} |", "| --- " * (len(QUALITY) + 1) + "|"]
-    lines += [_quality_line(row) for row in sorted(ours, key=lambda row: str(row["style"]))]
-    if len(ours) > 1:
+    lines += [_quality_line(row) for row in ours if each]
+    if len(ours) > 1 or (ours and not each):
         kept = {key: [row[key] for row in ours if key in row] for key in QUALITY}
         mean = {key: statistics.mean(values) for key, values in kept.items() if values}
-        lines.append(_quality_line({"style": f"mean of these {len(ours)}"} | mean))
-    return lines + [_quality_line(row) for row in found if row["style"] not in names]
+        lines.append(_quality_line({"style": f"mean of our {len(ours)}"} | mean))
+    shown = others if each else [row for row in others if row["style"].startswith("styletransfer")]
+    return lines + [_quality_line(row) for row in shown]
 
 
-def _quality_line(row: dict[str, Any]) -> str:
+def _quality_line(row: Row) -> str:
     cells = [f"{row[key]:.2f}" if key in row else "" for key in QUALITY]
     return f"| {row['style']} | {' | '.join(cells)} |"
-
-
-def _newest(name: str, keys: tuple[str, ...], folder: Path) -> list[dict[str, Any]]:
-    newest = {tuple(row.get(key) for key in keys): row for row in rows.read(name, folder=folder)}
-    return list(newest.values())

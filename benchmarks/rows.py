@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-_PACKAGES = ("openvino", "av", "opencv-python", "numpy", "torch")
+_PACKAGES = ("openvino", "av", "opencv-python", "numpy", "torch", "onnxruntime")
+_FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 
 
 def machine() -> dict[str, Any]:
@@ -21,6 +22,7 @@ def machine() -> dict[str, Any]:
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M"),
         "commit": _commit(),
         "cpu": cpu_name(),
+        "cpu_features": cpu_features(),
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
@@ -34,17 +36,39 @@ def append(name: str, rows: list[dict[str, Any]], *, folder: Path = RESULTS) -> 
     """Add `rows`, with the machine, to `<name>.jsonl` and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.jsonl"
-    here = machine()
     with path.open("a") as file:
-        for row in rows:
-            file.write(json.dumps(row | here) + "\n")
+        for row in stamped(rows):
+            file.write(json.dumps(row) + "\n")
     return path
+
+
+def stamped(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows with the machine they were taken on, which is this one."""
+    here = machine()
+    return [here | row for row in rows]
 
 
 def read(name: str, *, folder: Path = RESULTS) -> list[dict[str, Any]]:
     """Return all rows of `<name>.jsonl`, oldest first."""
     path = folder / f"{name}.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return parse(path.read_text()) if path.exists() else []
+
+
+def parse(text: str) -> list[dict[str, Any]]:
+    """Return the rows of a JSONL file's text. Raises ValueError when a line is none."""
+    return [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+def machine_of(row: dict[str, Any]) -> str:
+    """Return what names the machine of a row: processor, cores, and what it can multiply with.
+
+    The name alone does not tell: a cloud calls processors of three generations by one.
+    """
+    features = row.get("cpu_features")
+    known = "" if features is None else f" ({', '.join(features) or 'no vector extensions'})"
+    device = row.get("device")
+    beside = "" if device in (None, "cpu") else f" with {device}"
+    return f"{row['cores']} cores of {row['cpu']}{known}{beside}"
 
 
 def cpu_name() -> str:
@@ -55,6 +79,18 @@ def cpu_name() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
+
+
+def cpu_features() -> list[str] | None:
+    """Return the vector extensions that decide a network's speed; None where none can be read."""
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return None
+    for line in info.read_text().splitlines():
+        if line.startswith("flags"):
+            flags = line.split(":", 1)[1].split()
+            return [name for name in _FEATURES if name in flags]
+    return None
 
 
 def _version(package: str) -> str:

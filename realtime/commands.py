@@ -90,10 +90,17 @@ def _train(argv: list[str]) -> int:
         ) from error
 
 
+def _build(argv: list[str]) -> int:
+    from .build import main as build
+
+    return build(argv)
+
+
 COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "styles": _styles,
     "cameras": _cameras,
     "doctor": _doctor,
+    "build": _build,
     "train": _train,
     "bench": _bench,
 }

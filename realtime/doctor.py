@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from .check import Check
+from .errors import EngineError
 
 
 def examine() -> list[Check]:
@@ -18,6 +19,7 @@ def examine() -> list[Check]:
         _python(),
         _openvino(),
         _torch(),
+        *_gpu(),
         _opencv(),
         _cameras(),
         _display(),
@@ -57,10 +59,50 @@ def _torch() -> Check:
             "not installed (needed for NVIDIA GPUs and training only)",
             "pip install 'stylecam[torch]'",
         )
-    import torch
-
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        remedy = "pip install --force-reinstall torch"
+        return Check("engine torch", False, f"does not load: {error}", remedy)
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no NVIDIA GPU"
     return Check("engine torch", True, f"torch {torch.__version__}, {gpu}")
+
+
+def _gpu() -> list[Check]:
+    """The way to an NVIDIA GPU: driver, a PyTorch that reaches it, TensorRT, Triton."""
+    from .engines.environment import look
+    from .engines.tensorrt_library import cuda_hint, find
+
+    environment = look()
+    if not environment.driver:
+        found = "none: the NVIDIA driver is not loaded (stylecam runs on the CPU)"
+        return [Check("nvidia gpu", True, found)]
+    version = "" if environment.driver == "found" else f" {environment.driver}"
+    if environment.torch is None:
+        remedy = "pip install 'stylecam[tensorrt]'"
+        return [Check("nvidia gpu", False, f"driver{version}, but no PyTorch to use it", remedy)]
+    if not environment.cuda:
+        found = f"driver{version}, but PyTorch {environment.packages['torch']} has no CUDA"
+        return [Check("nvidia gpu", False, found, cuda_hint(environment))]
+    import torch
+
+    if not torch.cuda.is_available():
+        found = f"driver{version}, but PyTorch {torch.__version__} cannot use it"
+        remedy = f"a driver for CUDA {torch.version.cuda} or newer; then nvidia-smi lists the GPU"
+        return [Check("nvidia gpu", False, found, remedy)]
+    name, (major, second) = torch.cuda.get_device_name(), torch.cuda.get_device_capability()
+    checks = [Check("nvidia gpu", True, f"{name} ({major}.{second}), driver{version}")]
+    try:
+        library = find(environment)
+    except EngineError as error:
+        checks.append(Check("engine tensorrt", False, error.message, error.hint))
+    else:
+        found = f"{library.module}, engines built by {library.built_by}"
+        checks.append(Check("engine tensorrt", True, found))
+    triton = environment.packages.get("triton")
+    found = f"triton {triton}" if triton else "no Triton: colours are converted slower"
+    remedy = "" if triton else "pip install triton (Windows: triton-windows)"
+    return [*checks, Check("gpu kernels", triton is not None, found, remedy)]
 
 
 def _opencv() -> Check:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from .errors import UsageError
-from .frame import Image
+from .frame import Image, Picture, Yuv420
 
 SMALLEST: Final = 64
 LARGEST: Final = 8192
@@ -23,37 +23,45 @@ class Fit(NamedTuple):
     work: tuple[int, int]
     padded: tuple[int, int]
 
-    def enter(self, image: Image) -> Image:
-        """Scale, then pad by mirroring at the bottom and right. The same object if nothing is
-        to do.
+    def enter(self, picture: Picture) -> Picture:
+        """Scale; then pad RGB by mirroring at the bottom and right (a planar engine does that
+        itself). The same object if nothing is to do.
         """
-        import cv2
-
+        if isinstance(picture, Yuv420):
+            return _scaled_planes(picture, self.work)
         if self.work != self.frame:
-            shrinks = self.work[0] * self.work[1] < self.frame[0] * self.frame[1]
-            how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-            image = cv2.resize(image, self.work[::-1], interpolation=how).astype(
-                np.uint8, copy=False
-            )
+            picture = _scaled(picture, self.work)
         if self.padded != self.work:
+            import cv2
+
             bottom, right = (p - w for p, w in zip(self.padded, self.work, strict=True))
             border = cv2.BORDER_REFLECT_101
-            image = cv2.copyMakeBorder(image, 0, bottom, 0, right, border).astype(
+            picture = cv2.copyMakeBorder(picture, 0, bottom, 0, right, border).astype(
                 np.uint8, copy=False
             )
-        return image
+        return picture
 
-    def leave(self, image: Image) -> Image:
+    def leave(self, picture: Picture) -> Picture:
         """Undo `enter`: crop the padding, then scale back to the frame's size."""
-        import cv2
+        if isinstance(picture, Yuv420):
+            return _scaled_planes(picture, self.frame)
+        if picture.shape[:2] != self.work:
+            picture = picture[: self.work[0], : self.work[1]]
+        return picture if self.work == self.frame else _scaled(picture, self.frame, back=True)
 
-        if image.shape[:2] != self.work:
-            image = image[: self.work[0], : self.work[1]]
-        if self.work != self.frame:
-            image = cv2.resize(image, self.frame[::-1], interpolation=cv2.INTER_CUBIC).astype(
-                np.uint8, copy=False
-            )
-        return image
+
+def _scaled(image: Image, size: tuple[int, int], *, back: bool = False) -> Image:
+    import cv2
+
+    shrinks = not back and size[0] * size[1] < image.shape[0] * image.shape[1]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return cv2.resize(image, size[::-1], interpolation=how).astype(np.uint8, copy=False)
+
+
+def _scaled_planes(picture: Yuv420, size: tuple[int, int]) -> Yuv420:
+    from .planar import resize
+
+    return picture if (picture.height, picture.width) == size else resize(picture, *size)
 
 
 def fit(height: int, width: int, *, size: str | None = None, multiple: int = 8) -> Fit:

@@ -29,6 +29,7 @@ examples:
 more commands:
   stylecam cameras     the cameras here, by name, with what they can send
   stylecam styles      the built-in styles, their artists and licences
+  stylecam build -h    build TensorRT engines ahead, for an NVIDIA GPU
   stylecam train -h    a style of your own from any painting
   stylecam doctor      what this machine has, and what to do about what it lacks
   stylecam bench -h    measure speed and latency here
@@ -102,9 +103,13 @@ def parser() -> argparse.ArgumentParser:
     how = made.add_argument_group("how")
     how.add_argument("--force", action="store_true", help="overwrite an existing output")
     how.add_argument("--allow-truncated", action="store_true", help="take what a cut file holds")
-    how.add_argument("--engine", default="auto", help="auto, openvino, torch or echo [auto]")
+    how.add_argument(
+        "--engine", default="auto", help="auto, openvino, tensorrt, torch or echo [auto]"
+    )
     how.add_argument("--device", help="openvino: CPU, GPU, NPU; torch: cuda, mps, cpu")
-    how.add_argument("--precision", choices=("f32", "bf16", "f16"), help="[the device's own]")
+    how.add_argument(
+        "--precision", choices=("int8", "f32", "bf16", "f16"), help="[what suits the device]"
+    )
     how.add_argument(
         "--style-range",
         metavar="RANGE",

@@ -63,9 +63,9 @@ class Yuv420:
     @cached_property
     def rgb(self) -> Image:
         """The picture as RGB, converted when it is first asked for."""
-        from .planar import to_rgb
+        from .planar import Converter
 
-        return to_rgb(self)
+        return Converter().to_rgb(self)
 
 
 Picture: TypeAlias = Image | Yuv420
@@ -94,9 +94,9 @@ class VideoInfo:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture and its time. Whoever holds it owns the image: nobody writes into it later."""
+    """One picture and its time. Whoever holds it owns the picture: nobody writes into it later."""
 
-    image: Image
+    picture: Picture
     pts: int
     """Presentation time in units of `time_base`; exact, never seconds in a float."""
     time_base: Fraction
@@ -106,13 +106,28 @@ class Frame:
     """How long it is shown, in units of `time_base`; 0 when the input does not say."""
     alpha: Mask | None = None
     """Its opacity, for a photo that has one: goes around the network untouched."""
-    photo: Image | None = None
-    """Of a painting: what it was painted from, for a sink that compares."""
+    original: Picture | None = None
+    """Of a painting: what it was painted from."""
+
+    @property
+    def image(self) -> Image:
+        """The picture as RGB; planes are converted once, when this is first asked for."""
+        return as_rgb(self.picture)
+
+    @property
+    def photo(self) -> Image | None:
+        """Of a painting: what it was painted from as RGB, for a sink that compares."""
+        return None if self.original is None else as_rgb(self.original)
 
     def with_image(self, image: Image) -> Frame:
         """Return the same moment with another picture."""
-        return dataclasses.replace(self, image=image)
+        return dataclasses.replace(self, picture=image)
 
-    def painted(self, painting: Image) -> Frame:
+    def painted(self, painting: Picture) -> Frame:
         """Return the same moment as a painting of this photo."""
-        return dataclasses.replace(self, image=painting, photo=self.image)
+        return dataclasses.replace(self, picture=painting, original=self.picture)
+
+
+def as_rgb(picture: Picture) -> Image:
+    """Return the picture as RGB: the same object if it is."""
+    return picture.rgb if isinstance(picture, Yuv420) else picture

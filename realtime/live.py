@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from .controls import Controls
 from .dashboard import LiveSink, describe
 from .engines import Engine, open_engine
+from .engines.report import Report
 from .errors import SourceError
 from .fit import fit
 from .outputs import open_recording
@@ -91,8 +92,12 @@ def stylize_live(
         into = fit(source.info.height, source.info.width, size=look.size)
         height, width = into.padded
 
+        report = Report(console, spinner=False)  # the table is drawn there when styles change
+
         def load(style: Style) -> Engine:
-            return open_engine(look.engine, style, height=height, width=width, live=True)
+            return open_engine(
+                look.engine, style, height=height, width=width, live=True, report=report
+            )
 
         engine = stack.enter_context(closing(SwitchingEngine(look.style, load)))
         recording = RecordingSink(lambda path: open_recording(path, source.info, force=False))

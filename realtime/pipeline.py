@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from . import planar
 from .engines import Engine, Pending
 from .errors import SourceError, WindowClosed
 from .fit import Fit
-from .frame import Frame, Image
+from .frame import BT709, Colour, Frame, Image, Picture, Yuv420, as_rgb
 from .sinks import Sink
 from .sources import Source
 from .stats import Stats
@@ -26,7 +27,7 @@ class Prepared(NamedTuple):
     """A frame, and its picture as the engine takes it."""
 
     frame: Frame
-    image: Image
+    picture: Picture
 
 
 class Submitted(NamedTuple):
@@ -47,20 +48,37 @@ def take(source: Iterable[Frame], seconds: float | None) -> Iterator[Frame]:
         yield frame
 
 
-def prepare(source: Iterable[Frame], fit: Fit, stats: Stats) -> Iterator[Prepared]:
-    """Scale and pad each frame to the engine's size."""
+def prepare(
+    source: Iterable[Frame], fit: Fit, stats: Stats, *, planes: Colour | None = None
+) -> Iterator[Prepared]:
+    """Scale and pad each frame to the engine's size; for a planar engine in planes coded so."""
+    converter = None if planes is None else planar.Converter()
     for frame in source:
         stats.taken()
         with stats.stage("fit"):
-            image = fit.enter(frame.image)
-        yield Prepared(frame, image)
+            if converter is None or planes is None:
+                picture = fit.enter(frame.image)
+            else:
+                picture = fit.enter(converter.to_planes(frame.picture, planes))
+        yield Prepared(frame, picture)
+
+
+def warm(engine: Engine, fit: Fit, image: Image) -> None:
+    """Paint one picture (H, W, 3) of the frame's size: the first one allocates."""
+    picture = planar.Converter().to_planes(image, BT709) if engine.planar else image
+    engine.submit(fit.enter(picture)).result()
 
 
 def submit(
-    prepared: Iterator[Prepared], engine: Engine, stats: Stats, *, live: bool
+    prepared: Iterator[Prepared],
+    engine: Engine,
+    stats: Stats,
+    *,
+    live: bool,
+    strength: Callable[[], float] | None = None,
 ) -> Iterator[Submitted]:
-    """Start the engine on each frame. Live, the next frame is not chosen before the last one is
-    done: until then a newer one may come.
+    """Start the engine on each frame; with `strength`, the engine mixes. Live, the next frame is
+    not chosen before the last one is done: until then a newer one may come.
     """
     last: Pending | None = None
     begun_s = 0.0
@@ -72,30 +90,43 @@ def submit(
         if item is None:
             return
         begun_s = time.perf_counter()
-        last = engine.submit(item.image)
+        if strength is None:
+            last = engine.submit(item.picture)
+        else:
+            last = engine.submit(item.picture, strength())
         yield Submitted(item.frame, last)
 
 
 def collect(
-    submitted: Iterable[Submitted], fit: Fit, stats: Stats, *, strength: Callable[[], float]
+    submitted: Iterable[Submitted],
+    fit: Fit,
+    stats: Stats,
+    *,
+    strength: Callable[[], float] | None,
 ) -> Iterator[Frame]:
     """Take each painting at the frame's own size, mixed with the photo if `strength()` < 1."""
     for frame, pending in submitted:
         with stats.stage("engine wait"):
             painting = pending.result()
         with stats.stage("finish"):
-            painting = mix(frame.image, fit.leave(painting), strength())
+            painting = fit.leave(painting)
+            if strength is not None:
+                painting = mix(frame.picture, painting, strength())
         yield frame.painted(painting)
 
 
-def mix(photo: Image, painting: Image, strength: float) -> Image:
-    """Return `strength` parts painting to 1 - `strength` parts photo, contiguous."""
+def mix(photo: Picture, painting: Picture, strength: float) -> Picture:
+    """Return `strength` parts painting to 1 - `strength` parts photo, contiguous, in the form of
+    the painting.
+    """
     import cv2
     import numpy as np
 
+    if isinstance(painting, Yuv420):
+        return planar.mix(photo, painting, strength)
     if strength >= 1:
         return np.ascontiguousarray(painting)
-    mixed = cv2.addWeighted(painting, strength, photo, 1 - strength, 0)
+    mixed = cv2.addWeighted(painting, strength, as_rgb(photo), 1 - strength, 0)
     return mixed.astype(np.uint8, copy=False)
 
 
@@ -121,6 +152,10 @@ def run(
     the engine stay open: whoever opened them closes them, after `threads` has been left.
     """
     live = source.info.live
+    source.planar = engine.planar
+    planes = planar.crossing(source.info.colour) if engine.planar else None
+    # Scaled, the engine has not the photo at the size at which they are mixed.
+    on_device = engine.planar and fit.work == fit.frame
     wanted = strength if callable(strength) else lambda: strength
 
     def drop(_: Prepared) -> None:
@@ -128,14 +163,16 @@ def run(
 
     try:
         frames = take(source, seconds)
-        prepared = threads.ahead(prepare(frames, fit, stats), newest=live, on_drop=drop)
+        prepared = threads.ahead(
+            prepare(frames, fit, stats, planes=planes), newest=live, on_drop=drop
+        )
         submitted = threads.ahead(
-            submit(prepared, engine, stats, live=live),
+            submit(prepared, engine, stats, live=live, strength=wanted if on_device else None),
             capacity=max(1, engine.depth - 2),
             on_wait=waiting,
         )
         try:
-            for frame in collect(submitted, fit, stats, strength=wanted):
+            for frame in collect(submitted, fit, stats, strength=None if on_device else wanted):
                 for sink in sinks:
                     with stats.stage("sink"):
                         sink.write(frame)

@@ -1,23 +1,24 @@
-"""Pictures in planes: to and from RGB and decoded frames; mixed, scaled, turned upright.
+"""Pictures in planes: to and from RGB and FFmpeg's frames, mixed, scaled.
 
-swscale takes both chroma samples of 4:2:0 to lie in the middle of their four pixels, whatever a
-file says, on the way to RGB and on the way back. So planes are scaled and turned here as if they
-did: the same error is left out twice.
+Chroma samples of 4:2:0 lie between the rows of luma, on its even columns: what every decoder says
+of video that does not say it. A frame that is made from an array says nothing, and swscale would
+take them to be half a pixel further right; therefore `Converter` says it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
 from .colour import FULL, swscale_flags, swscale_matrix
-from .frame import Colour, Image, Samples, Yuv420
+from .frame import MICROSECONDS, Colour, Image, Picture, Samples, Yuv420, as_rgb
 
 if TYPE_CHECKING:
     from av import VideoFrame
-    from av.video.reformatter import VideoReformatter
 
+FORMATS: Final = frozenset({"yuv420p", "yuvj420p", "nv12"})
+"""FFmpeg's names of the pixel formats that `from_frame` takes."""
 MATRICES: Final = frozenset({1, 5, 6, 9})
 """FFmpeg's numbers of the matrices that planar engines know: BT.709, BT.601 twice, BT.2020."""
 _SLACK: Final = 64
@@ -36,38 +37,77 @@ def empty(height: int, width: int, colour: Colour) -> Yuv420:
     return Yuv420(data, height, width, colour)
 
 
-def to_rgb(picture: Yuv420, reformatter: VideoReformatter | None = None) -> Image:
-    """Return it as RGB uint8 (height, width, 3).
-
-    A `reformatter` that is kept saves a quarter of the time; it belongs to one thread.
+class Converter:
+    """swscale by this project's rules, for frames made from arrays. Belongs to one thread; kept,
+    it saves half a millisecond a picture and the memory that a new one for each makes grow.
     """
-    from av.video.reformatter import VideoReformatter
 
-    rgb = (reformatter or VideoReformatter()).reformat(
-        to_frame(picture),
-        format="rgb24",
-        src_colorspace=swscale_matrix(picture.colour.matrix),
-        src_color_range=picture.colour.range,
-        dst_color_range=FULL,
-        interpolation=swscale_flags(),
-    )
-    return cast("Image", rgb.to_ndarray())
+    def __init__(self) -> None:
+        from av.video.reformatter import VideoReformatter
+
+        self._reformatter = VideoReformatter()
+        self._graph: Any = None
+        self._form: tuple[object, ...] = ()
+
+    def convert(
+        self,
+        frame: VideoFrame,
+        pix_fmt: str,
+        *,
+        source: Colour | None = None,
+        target: Colour | None = None,
+    ) -> VideoFrame:
+        """Return the frame in other pixels; colour None is RGB of full range, else both colours
+        have one matrix. `frame` is without a time afterwards.
+        """
+        return self._reformatter.reformat(
+            self._sited(frame),
+            format=pix_fmt,
+            src_colorspace=None if source is None else swscale_matrix(source.matrix),
+            dst_colorspace=None if target is None else swscale_matrix(target.matrix),
+            src_color_range=FULL if source is None else source.range,
+            dst_color_range=FULL if target is None else target.range,
+            interpolation=swscale_flags(),
+        )
+
+    def to_rgb(self, picture: Picture) -> Image:
+        """Return it as RGB uint8 (height, width, 3); the same object if it is."""
+        if not isinstance(picture, Yuv420):
+            return picture
+        rgb = self.convert(to_frame(picture), "rgb24", source=picture.colour)
+        return cast("Image", rgb.to_ndarray())
+
+    def to_planes(self, picture: Picture, colour: Colour) -> Yuv420:
+        """Return it in planes of that matrix and range; the same object if it is."""
+        if isinstance(picture, Yuv420) and picture.colour[:2] == colour[:2]:
+            return picture
+        image = np.ascontiguousarray(as_rgb(picture))
+        return from_frame(self.convert(rgb_frame(image), "yuv420p", target=colour), colour)
+
+    def _sited(self, frame: VideoFrame) -> VideoFrame:
+        """Return a frame that shares the samples and says where chroma lies."""
+        form = (frame.width, frame.height, frame.format.name)
+        if form != self._form:
+            from av.filter import Graph
+
+            graph = Graph()
+            begin = graph.add_buffer(
+                width=frame.width, height=frame.height, format=frame.format, time_base=MICROSECONDS
+            )
+            say = graph.add("setparams", chroma_location="left")
+            graph.link_nodes(begin, say, graph.add("buffersink"))
+            graph.configure()
+            self._graph, self._form = graph, form
+        frame.pts = 0
+        self._graph.vpush(frame)
+        return cast("VideoFrame", self._graph.vpull())
 
 
-def from_rgb(image: Image, colour: Colour, reformatter: VideoReformatter | None = None) -> Yuv420:
-    """Return RGB uint8 (H, W, 3) as planes, by the matrix and in the range of `colour`."""
+def rgb_frame(image: Image) -> VideoFrame:
+    """Return RGB uint8 (H, W, 3), contiguous, as a frame that shares its samples."""
     from av import VideoFrame
-    from av.video.reformatter import VideoReformatter
 
-    frame = (reformatter or VideoReformatter()).reformat(
-        VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), format="rgb24"),
-        format="yuv420p",
-        dst_colorspace=swscale_matrix(colour.matrix),
-        src_color_range=FULL,
-        dst_color_range=colour.range,
-        interpolation=swscale_flags(),
-    )
-    return from_frame(frame, colour)
+    return VideoFrame.from_numpy_buffer(image, format="rgb24")
 
 
 def to_frame(picture: Yuv420) -> VideoFrame:
@@ -84,7 +124,7 @@ def to_frame(picture: Yuv420) -> VideoFrame:
 
 
 def from_frame(frame: VideoFrame, colour: Colour) -> Yuv420:
-    """Copy the samples of a frame in yuv420p, yuvj420p or nv12; `colour` says what they mean."""
+    """Copy the samples of a frame in one of `FORMATS`; `colour` says what they mean."""
     made = empty(frame.height, frame.width, colour)
     stored = _stored(frame)
     if len(stored) == 2:
@@ -102,13 +142,14 @@ def _stored(frame: VideoFrame) -> list[Samples]:
     ]
 
 
-def mix(photo: Yuv420, painting: Yuv420, strength: float) -> Yuv420:
+def mix(photo: Picture, painting: Yuv420, strength: float) -> Yuv420:
     """Return `strength` parts painting to 1 - `strength` parts photo."""
     import cv2
 
     if strength >= 1:
         return painting
-    mixed = cv2.addWeighted(painting.data, strength, photo.data, 1 - strength, 0)
+    original = Converter().to_planes(photo, painting.colour)
+    mixed = cv2.addWeighted(painting.data, strength, original.data, 1 - strength, 0)
     data = mixed.astype(np.uint8, copy=False).reshape(-1)
     return Yuv420(data, painting.height, painting.width, painting.colour)
 
@@ -122,12 +163,4 @@ def resize(picture: Yuv420, height: int, width: int) -> Yuv420:
     made = empty(height, width, picture.colour)
     for target, plane in zip(made.planes, picture.planes, strict=True):
         cv2.resize(plane, target.shape[::-1], target, interpolation=how)
-    return made
-
-
-def crop(picture: Yuv420, height: int, width: int) -> Yuv420:
-    """Return its top left corner."""
-    made = empty(height, width, picture.colour)
-    for target, plane in zip(made.planes, picture.planes, strict=True):
-        target[:] = plane[: target.shape[0], : target.shape[1]]
     return made

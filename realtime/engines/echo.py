@@ -27,6 +27,7 @@ class EchoEngine:
 
     depth = 3
     description = "echo (no network)"
+    planar = False
     statistics: SmoothedStatistics | None = None
 
     def __init__(self, *, planar: bool = False) -> None:

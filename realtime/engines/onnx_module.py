@@ -6,6 +6,7 @@ very file that is shipped, with weights under their own names, and needs no trai
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -119,6 +120,13 @@ class OnnxModule(nn.Module):
         self.normalised = any(step.operator == "InstanceNormalization" for step in self.steps)
         self.input, self.output = graph.input[0].name, graph.output[0].name
 
+    @property
+    def architecture(self) -> str:
+        """Hash of all but the weights: two styles of one architecture differ in these alone."""
+        shapes = {name: tuple(value.shape) for name, value in self.weights().items()}
+        text = repr((self.steps, self._constants, shapes))
+        return hashlib.sha256(text.encode()).hexdigest()
+
     def weights(self) -> dict[str, Tensor]:
         """Return the layers' weights under their names in the file."""
         return {self._buffer_names[name]: value for name, value in self.named_buffers()}
@@ -168,7 +176,7 @@ class Measured:
 
     def statistics(self) -> Tensor:
         """Return what was written down, float32 (2, C)."""
-        return torch.cat(self._rows, dim=1)
+        return torch.cat(self._rows, dim=1) if self._rows else torch.empty((2, 0))
 
 
 class _Carried:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
@@ -78,6 +79,8 @@ class OpenVINOEngine:
     ) -> None:
         import openvino as ov
 
+        from .openvino_int8 import in_8_bits
+        from .openvino_layout import arranged
         from .openvino_statistics import giving_statistics, is_normalised, taking_statistics
 
         core, device = ov.Core(), options.device or "CPU"
@@ -93,19 +96,24 @@ class OpenVINOEngine:
 
             model = adapt(model, height=height, width=width, value_range=options.style_range)
         config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY" if live else "THROUGHPUT"}
-        if options.precision:
-            config["INFERENCE_PRECISION_HINT"] = options.precision
+        precision = _precision(options, style, core)
+        if precision and precision != "int8":
+            config["INFERENCE_PRECISION_HINT"] = precision
         if not live and device == "CPU":
             config["NUM_STREAMS"] = FILE_STREAMS
         self.statistics: SmoothedStatistics | None = None
         try:
             model.reshape({0: [1, height, width, 3]})
+            if style.native and device == "CPU" and _is_x86():
+                model = arranged(model)
             if options.statistics == "smoothed" and style.native and is_normalised(model):
                 measure = core.compile_model(giving_statistics(model), device, _MEASURE_CONFIG)
                 self.statistics = SmoothedStatistics(
                     lambda image: np.array(measure([image[np.newaxis]])[0])
                 )
-                model = taking_statistics(model)
+                model = taking_statistics(in_8_bits(model) if precision == "int8" else model)
+            elif precision == "int8":
+                model = in_8_bits(model)
             self._compiled = core.compile_model(model, device, config)
         except RuntimeError as error:
             raise EngineError(
@@ -118,7 +126,8 @@ class OpenVINOEngine:
             _Request(self, self._compiled.create_infer_request()) for _ in range(DEPTH)
         )
         name = core.get_property(device, "FULL_DEVICE_NAME").strip()
-        precision = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        if precision != "int8":
+            precision = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         self.description = f"OpenVINO {precision} on {name}"
 
     def submit(self, picture: Image, strength: float = 1.0) -> _Request:
@@ -138,6 +147,30 @@ class OpenVINOEngine:
         self._free.clear()
         self.statistics = None
         del self._compiled
+
+
+def _precision(options: EngineOptions, style: Style, core: ov.Core) -> str | None:
+    """Return what convolutions are computed in; None is the device's own choice.
+
+    A clip is painted in 8 bits where the processor has instructions for them: one and a half times
+    as fast, and nearer to float than an eye can tell. A single picture is worth the time.
+    """
+    device = options.device or "CPU"
+    if options.precision == "int8" and not (style.native and device == "CPU"):
+        raise EngineError(
+            f"{style.name} cannot be computed in int8 on {device}",
+            hint="int8 is for stylecam's own styles on a CPU; leave --precision out",
+        )
+    if options.precision or not style.native or options.statistics == "frame":
+        return options.precision
+    able = device == "CPU" and _is_x86()
+    if able and "INT8" in core.get_property(device, "OPTIMIZATION_CAPABILITIES"):
+        return "int8"
+    return None
+
+
+def _is_x86() -> bool:
+    return platform.machine() in ("x86_64", "AMD64")
 
 
 def _first_line(error: Exception) -> str:

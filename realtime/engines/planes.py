@@ -74,6 +74,14 @@ class PlanarStyle(nn.Module):
         both: Affine = np.concatenate([gain, offset]).astype(np.float32).reshape(1, -1, 1, 1)
         return both
 
+    def kernels(self) -> dict[str, Tensor]:
+        """Return the convolutions' weights and biases by name, in the network's order: what is
+        left of the weights of a style once its norms are in `affine`.
+        """
+        weights = self.layers.weights()
+        convolutions = [step for step in self.steps if step.operator in ("Conv", "ConvNorm")]
+        return {name: weights[name] for step in convolutions for name in step.inputs[1:]}
+
     def forward(self, photo_NCHW: Tensor, affine: Tensor) -> Tensor:
         """Return the painting. `affine` is what the method of that name gives, in the photo's
         type.

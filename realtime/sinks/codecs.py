@@ -92,6 +92,8 @@ CODECS: Final = {
         None,
         {"level": "3", "slices": "4", "slicecrc": "1"},
     ),
+    # Not offered: it is for tools that write nothing else, to be measured beside them.
+    "mpeg4": Codec("mpeg4", (), ("yuv420p",), ("yuv420p",), None, {"b": "4M"}),
     "gif": Codec("gif", (), ("pal8",), ("pal8",), None, {}),
     "png": Codec("png", (), ("rgb24",), ("rgb24",), None, {"pred": "mixed"}),
     "raw": Codec("rawvideo", (), _EVEN, ("yuv420p10le",), None, {"strict": "-1"}),

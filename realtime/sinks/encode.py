@@ -1,12 +1,12 @@
-"""From RGB frames to coded packets."""
+"""From frames to coded packets."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from ..colour import FULL, swscale_flags, swscale_matrix
-from ..frame import Frame, VideoInfo
+from ..frame import Frame, Picture, VideoInfo, Yuv420, as_rgb
+from ..planar import Converter, rgb_frame, to_frame
 from .formats import Settings
 from .scheduling import unhurried
 
@@ -14,13 +14,12 @@ if TYPE_CHECKING:
     from av import Packet, VideoFrame
     from av.stream import Stream
     from av.video.codeccontext import VideoCodecContext
-    from av.video.reformatter import VideoReformatter
 
 
 class Encoder:
     """Feeds an encoder that `formats.configure` has set up; it opens with the first frame.
 
-    `reformatter` may outlive it: one per frame, or per encoder, makes memory grow (PyAV 18.1).
+    `converter` may outlive it.
     """
 
     def __init__(
@@ -28,10 +27,10 @@ class Encoder:
         codec: VideoCodecContext,
         settings: Settings,
         info: VideoInfo,
-        reformatter: VideoReformatter,
+        converter: Converter,
     ) -> None:
         self._codec, self._settings, self._info = codec, settings, info
-        self._reformatter = reformatter
+        self._converter = converter
         self._durations: dict[int, int] = {}
 
     def encode(self, frame: Frame | None) -> list[Packet[Stream]]:
@@ -52,36 +51,39 @@ class Encoder:
         return packets
 
     def _coded(self, frame: Frame) -> VideoFrame:
-        """Convert RGB to the codec's pixels, by the matrix and into the range it will be tagged
-        with.
+        """Convert to the codec's pixels, by the matrix and into the range it will be tagged with.
+        Planes that are so already are taken as they are.
         """
-        from av import VideoFrame as AvFrame
-
-        colour, pix_fmt = self._info.colour, self._settings.pix_fmt
-        rgb = AvFrame.from_numpy_buffer(frame.image, format="rgb24")
-        rgb.time_base = frame.time_base
+        pix_fmt = self._settings.pix_fmt
         if pix_fmt == "pal8":
-            coded = self._paletted(rgb)
+            coded = self._paletted(rgb_frame(frame.image))
         elif pix_fmt == "rgb24":
-            coded = rgb
+            coded = rgb_frame(frame.image)
         else:
-            coded = self._reformatter.reformat(
-                rgb,
-                format=pix_fmt,
-                dst_colorspace=swscale_matrix(colour.matrix),
-                src_color_range=FULL,
-                dst_color_range=colour.range,
-                interpolation=swscale_flags(),
-            )
+            coded = self._yuv(frame.picture, pix_fmt)
         coded.pts, coded.time_base = frame.pts, frame.time_base
         coded.duration = frame.duration
         return coded
+
+    def _yuv(self, picture: Picture, pix_fmt: str) -> VideoFrame:
+        colour = self._info.colour
+        meant = (colour.matrix, colour.range)
+        if isinstance(picture, Yuv420) and picture.colour[:2] == meant:
+            made, planes = to_frame(picture), True
+        else:
+            made, planes = rgb_frame(as_rgb(picture)), False
+        if made.format.name == pix_fmt:
+            made.colorspace, made.color_range = meant
+            return made
+        return self._converter.convert(
+            made, pix_fmt, source=colour if planes else None, target=colour
+        )
 
     def _paletted(self, rgb: VideoFrame) -> VideoFrame:
         """Choose 256 colours for this frame."""
         from av.filter import Graph
 
-        rgb.pts = 0
+        rgb.pts, rgb.time_base = 0, self._info.time_base
         graph = Graph()
         source = graph.add_buffer(
             width=rgb.width, height=rgb.height, format=rgb.format, time_base=rgb.time_base

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..errors import SinkError
 from ..frame import Frame, VideoInfo
+from ..planar import Converter
 from .encode import Encoder
 from .formats import PIPE, Coding, decide
 from .mux import Muxer
@@ -34,7 +35,6 @@ class FileSink:
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         import av
-        from av.video.reformatter import VideoReformatter
 
         settings = decide(path, coding or Coding(), info)
         self._numbered = settings.container.muxer == "yuv4mpegpipe"
@@ -54,9 +54,7 @@ class FileSink:
         except BaseException:
             self._drop()
             raise
-        self._encoder = Encoder(
-            self._muxer.stream.codec_context, settings, info, VideoReformatter()
-        )
+        self._encoder = Encoder(self._muxer.stream.codec_context, settings, info, Converter())
 
     @property
     def notes(self) -> list[str]:

@@ -174,6 +174,8 @@ def configure(codec: VideoCodecContext, settings: Settings, info: VideoInfo) -> 
     codec.color_primaries, codec.color_trc = colour.primaries, colour.transfer
     codec.thread_type = "AUTO"
     codec.options = dict(settings.options)
+    if "420" in settings.pix_fmt:
+        codec.options["chroma_sample_location"] = "left"  # as planar.Converter makes it
 
 
 def try_encoder(

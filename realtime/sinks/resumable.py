@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ..errors import SinkError
 from ..frame import Frame, VideoInfo
 from ..memory import EngineMemory, Snapshot, encode
+from ..planar import Converter
 from . import workfolder
 from .encode import Encoder
 from .formats import Coding, configure, decide, is_sequence
@@ -47,12 +48,10 @@ class ResumableSink:
         force: bool = False,
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
-        from av.video.reformatter import VideoReformatter
-
         _refuse(path, force=force)
         self._path, self._info, self._original = path, info, original
         self._settings, self._stopped = decide(path, coding, info), stopped
-        self._reformatter = VideoReformatter()
+        self._converter = Converter()
         self._encoder: Encoder | None = None
         self._in_segment, self._ended, self._end_s = 0, False, Fraction(0)
         self._work = WorkFolder(path, job)
@@ -92,7 +91,7 @@ class ResumableSink:
         codec = cast("VideoCodecContext", av.CodecContext.create(self._settings.encoder, "w"))
         configure(codec, self._settings, self._info)
         codec.flags |= Flags.global_header
-        return Encoder(codec, self._settings, self._info, self._reformatter)
+        return Encoder(codec, self._settings, self._info, self._converter)
 
     def _store(self, packets: Iterable[Packet[Stream]]) -> None:
         for packet in packets:

@@ -45,6 +45,8 @@ class Source(Protocol):
     """Frames, in order. Opened by its constructor, iterated once, by one thread."""
 
     info: VideoInfo
+    planar: bool
+    """Whether a picture that is stored in planes may stay so; set before the iteration."""
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield frames the caller owns. Raises SourceError when no more can be read."""

@@ -42,6 +42,8 @@ class CameraSource:
     A network stream that ends raises SourceError.
     """
 
+    planar = False
+
     def __init__(
         self,
         name: str,

@@ -1,4 +1,4 @@
-"""A video file through PyAV: every frame, its exact time, upright, in RGB."""
+"""A video file through PyAV: every frame, its exact time, upright."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class FileSource:
         section: Section = WHOLE,
         keep_hdr: bool = False,
     ) -> None:
-        self.path = path
+        self.path, self.planar = path, False
         self._stats, self._allow_truncated = stats, allow_truncated
         self.skip, self._last, self._moved, self._interlaced = 0, -1, 0, False
         self.decoder = Decoder(path, stats=stats)
@@ -122,10 +122,10 @@ class FileSource:
             if index < self.skip:
                 continue
             with self._stats.stage("convert"):
-                image = self._upright.rgb(decoded)
+                picture = (self._upright.planes if self.planar else self._upright.rgb)(decoded)
             ticks = (decoded.time_base or self.info.time_base) / self.info.time_base
             yield Frame(
-                image,
+                picture,
                 round((decoded.pts or 0) * ticks) - shift,
                 self.info.time_base,
                 born_s=time.monotonic(),

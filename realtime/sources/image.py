@@ -122,6 +122,8 @@ def _read_with_ffmpeg(path: Path) -> Image:
 class ImageSource:
     """A video of one frame."""
 
+    planar = False
+
     def __init__(self, path: Path) -> None:
         self._image, self._alpha, bits = read_image(path)
         self.notes: list[str] = []

@@ -11,6 +11,8 @@ from . import Source
 class MirrorSource:
     """The frames of another source, flipped."""
 
+    planar = False
+
     def __init__(self, source: Source) -> None:
         self._source, self.info = source, source.info
 

@@ -18,6 +18,8 @@ class PatternSource:
     `frames` None goes on for ever. Live, frames come when they are due by `clock`.
     """
 
+    planar = False
+
     def __init__(
         self,
         height: int,

@@ -18,6 +18,8 @@ class PlaybackSource:
     wait.
     """
 
+    planar = False
+
     def __init__(
         self,
         source: Source,
@@ -30,6 +32,7 @@ class PlaybackSource:
 
     def __iter__(self) -> Iterator[Frame]:
         origin: float | None = None
+        self._source.planar = self.planar
         for frame in self._source:
             pts_s = float(frame.pts * frame.time_base)
             now = self._clock()

@@ -25,6 +25,8 @@ FOLLOW: Final = 0.15
 class QuietSource:
     """The frames of another source, with less noise."""
 
+    planar = False
+
     def __init__(self, source: Source) -> None:
         self._source, self.info = source, source.info
 

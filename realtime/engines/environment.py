@@ -1,0 +1,68 @@
+"""What of NVIDIA's and PyTorch's is installed here, found without loading any of it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+PACKAGES: Final = ("torch", "onnx", "triton", "torch-tensorrt", "torch-tensorrt-rtx")
+MODULES: Final = ("tensorrt_rtx", "tensorrt_rtx_bindings", "tensorrt", "tensorrt_bindings")
+
+
+class Environment(NamedTuple):
+    """`driver` is as the function of that name says; `packages` are versions by name; `modules` are
+    TensorRT's, of those that can be imported.
+    """
+
+    driver: str
+    packages: Mapping[str, str]
+    modules: frozenset[str]
+
+    @property
+    def torch(self) -> tuple[int, int] | None:
+        """Major and minor version of PyTorch, if it is installed."""
+        return minor(self.packages["torch"]) if "torch" in self.packages else None
+
+    @property
+    def cuda(self) -> bool:
+        """Whether PyTorch may be built for CUDA: a build without says so in its version."""
+        version = self.packages.get("torch", "+cpu")
+        return "+cpu" not in version and sys.platform != "darwin"
+
+
+def look() -> Environment:
+    """Look at this machine; takes some ten milliseconds."""
+    packages = {}
+    for name in PACKAGES:
+        try:
+            packages[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    modules = frozenset(name for name in MODULES if importlib.util.find_spec(name) is not None)
+    return Environment(driver(), packages, modules)
+
+
+def minor(version: str) -> tuple[int, int]:
+    """Return (2, 13) of 2.13.0+cu130."""
+    major, second = version.split(".")[:2]
+    return int(major), int(second)
+
+
+def driver() -> str:
+    """Return the NVIDIA driver's version, "found" where that is not written down, "" if there is
+    none.
+    """
+    if sys.platform == "win32":
+        found = Path(os.environ.get("SYSTEMROOT", "C:/Windows"), "System32", "nvcuda.dll").exists()
+        return "found" if found else ""
+    try:
+        # NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.65.06  Sun Jul 27 ...
+        words = Path("/proc/driver/nvidia/version").read_text().split()
+    except OSError:
+        return "found" if Path("/usr/lib/wsl/lib/libcuda.so.1").exists() else ""
+    return next((word for word in words if word[0].isdigit() and "." in word), "found")

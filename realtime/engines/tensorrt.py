@@ -1,0 +1,144 @@
+"""TensorRT: the style as one engine in float16, built once for a size and kept.
+
+Another style of the same network gets its weights put into the engine that there is; one that runs
+is never touched, its file is read again. Each engine, built, read or refitted, has to paint one
+picture as PyTorch does before it is used: a wrong name of a weight, or a fault of a builder
+(TensorRT 11.3 lists one of refittable engines), then costs a build, not a wrong picture.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from ..errors import EngineError
+from ..styles import Style
+from . import EngineOptions, engine_files
+from .cuda import CudaDevice, Gpu, current_gpu
+from .engine_files import EngineFile, EngineKey
+from .environment import look
+from .gpu import GpuEngine
+from .onnx_module import OnnxModule
+from .report import Report
+from .tensorrt_build import build
+from .tensorrt_library import Library, find, load
+from .tensorrt_network import TensorRTNetwork
+
+PRECISION: Final = "f16"
+
+
+def open_tensorrt(
+    options: EngineOptions, style: Style, *, height: int, width: int, report: Report
+) -> GpuEngine:
+    """Build the engine for pictures of (height, width), from the cache if it is there.
+
+    Raises EngineError with the reason and the remedy when TensorRT cannot be used.
+    """
+    if options.precision not in (None, PRECISION):
+        raise EngineError(
+            f"the TensorRT engine computes in f16, not {options.precision}",
+            hint="leave --precision out, or use --engine torch",
+        )
+    made = prepare(find(look()), style, size=(height, width), report=report)
+    device = made.network.device
+    return GpuEngine(
+        CudaDevice(device),
+        made.network,
+        size=(height, width),
+        smoothed=options.statistics == "smoothed",
+        title=f"{made.library} {PRECISION} on {torch.cuda.get_device_name(device)}",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A style's network, ready to run."""
+
+    network: TensorRTNetwork
+    path: Path
+    """Its file in the cache."""
+    library: str
+    """The TensorRT and its version."""
+
+
+def prepare(library: Library, style: Style, *, size: tuple[int, int], report: Report) -> Prepared:
+    """Return the style's network for `size` (height, width): as it is kept, by giving a kept engine
+    its weights, or built. Raises EngineError when it cannot be.
+    """
+    if not style.native:
+        raise EngineError(
+            f"{style.path} is not a stylecam style", hint="use --engine openvino for it"
+        )
+    return Workshop(library, load(library), current_gpu(), report).prepare(style, size)
+
+
+@dataclasses.dataclass(frozen=True)
+class Workshop:
+    """Where engines are kept, refitted and built: with one TensorRT, for one GPU."""
+
+    library: Library
+    trt: Any
+    """Its module."""
+    gpu: Gpu
+    report: Report
+
+    def prepare(self, style: Style, size: tuple[int, int]) -> Prepared:
+        """Return a style's network for `size` (height, width); see `prepare`."""
+        graph = OnnxModule(style.path).to(self.gpu.device).eval()
+        shared = self._key(style, graph, size)
+        own = dataclasses.replace(shared, weights=style.sha256)
+        for key in (shared, own):
+            network = self._kept(key, style, graph)
+            if network is not None:
+                return Prepared(network, key.path, key.tensorrt)
+        try:
+            engine, network = self._built(style, graph, size, refittable=True)
+        except EngineError as error:
+            self.report.note(f"built once more, for this style alone: {error.message}")
+            engine, network = self._built(style, graph, size, refittable=False)
+        key = shared if network.refittable else own
+        path = engine_files.write(key, EngineFile(engine, style.sha256, network.refittable))
+        self.report.note(f"kept as {path}")
+        return Prepared(network, path, key.tensorrt)
+
+    def _kept(self, key: EngineKey, style: Style, graph: OnnxModule) -> TensorRTNetwork | None:
+        """Return the network in a kept engine, or None when there is none that is good for it."""
+        try:
+            kept = engine_files.read(key)
+            if kept is None:
+                return None
+            network = TensorRTNetwork(self.trt, kept.engine, graph, (key.height, key.width))
+            if kept.weights != style.sha256:
+                network.refit()
+            network.check()
+        except (EngineError, ValueError, OSError) as error:
+            self.report.note(f"{key.path.name} cannot be used and is built anew: {error}")
+            return None
+        return network
+
+    def _built(
+        self, style: Style, graph: OnnxModule, size: tuple[int, int], *, refittable: bool
+    ) -> tuple[bytes, TensorRTNetwork]:
+        what = f"TensorRT engine for {size[1]}x{size[0]}"
+        with self.report.working(f"building the {what}, once", done=f"{what} built"):
+            engine = build(self.library, self.trt, style.path, size=size, refittable=refittable)
+        network = TensorRTNetwork(self.trt, engine, graph, size)
+        network.check()
+        return engine, network
+
+    def _key(self, style: Style, graph: OnnxModule, size: tuple[int, int]) -> EngineKey:
+        return EngineKey(
+            architecture=graph.architecture,
+            size_name=str(style.card.get("size") or "style"),
+            height=size[0],
+            width=size[1],
+            precision=PRECISION,
+            gpu=self.gpu.name,
+            capability=self.gpu.capability,
+            torch=torch.__version__,
+            builder=self.library.built_by,
+            tensorrt=f"{self.library.module} {self.trt.__version__}",
+        )

@@ -1,0 +1,88 @@
+"""Peers are timed as they are: their whole commands, and their networks under each runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from media import ClipMaker
+from stylecam.benchmarks import peers
+from stylecam.benchmarks.architectures import fast_neural_style
+from stylecam.benchmarks.command import main
+from stylecam.benchmarks.graphs import count
+from stylecam.benchmarks.peer_commands import Job, compare
+from stylecam.benchmarks.peer_networks import (
+    RUNTIMES,
+    architectures,
+    compare_networks,
+    compiled_counts,
+    multistyle,
+    write,
+)
+from stylecam.benchmarks.runtimes import Network, picture, settings
+from stylecam.realtime.errors import StylecamError
+from stylecam.realtime.styles import find
+
+
+def test_a_peers_command_is_timed_beside_ours(make_clip: ClipMaker, tmp_path: Path) -> None:
+    peer = tmp_path / "peer.sh"
+    peer.write_text("#!/bin/sh\nsleep 1.5\n")
+    peer.chmod(0o755)
+    clip = make_clip("few.mp4", frames=6)
+    job = Job(clip, "out.mp4", 640, {"same codec": ["--codec", "mpeg4", "--no-audio"]})
+    (row,) = compare(peer, job, "great-wave", rounds=1)
+    assert (row["case"], row["frames"]) == ("same codec", 6)
+    assert row["peer_ms"] >= 1500 / 6
+    assert row["ratio"] == pytest.approx(row["peer_ms"] / row["our_ms"], rel=0.02)
+    peer.write_text("#!/bin/sh\necho it broke >&2\nexit 3\n")
+    with pytest.raises(StylecamError) as caught:
+        compare(peer, job, "great-wave", rounds=1)
+    assert "it broke" in caught.value.hint
+
+
+def test_a_peer_that_is_not_installed(tmp_path: Path) -> None:
+    for arguments in (["commands"], ["--peer", str(tmp_path / "nothing")]):
+        with pytest.raises(StylecamError) as caught:
+            main(["peers", *arguments, "--no-save"])
+        assert "pip install" in caught.value.hint
+    with pytest.raises(StylecamError, match="multistyle26"):
+        multistyle(tmp_path / "bin" / peers.PEER)
+
+
+def test_networks_are_timed_under_every_runtime(tmp_path: Path) -> None:
+    module = torch.nn.Conv2d(3, 3, 3, padding=1).eval()
+    path = tmp_path / "tiny.onnx"
+    write(module, path)
+    network = Network("tiny", path, module)
+    found = compare_networks([network], find("great-wave"), sizes=[(64, 64)], rounds=1)
+    assert [row["runtime"] for row in found] == [*RUNTIMES]
+    for row in found:
+        assert row["setting"] in [setting.words for setting in settings(row["runtime"])]
+        assert row["peer_ms"] > 0
+        assert row["ratio"] == pytest.approx(row["peer_ms"] / row["our_ms"], rel=0.1, abs=0.02)
+        assert row["parameters"] == 3 * 3 * 9 + 3
+
+
+def test_every_runtime_computes_the_network(tmp_path: Path) -> None:
+    """What is timed is the whole network: the runtimes agree on its picture."""
+    import onnxruntime
+    import openvino as ov
+
+    (network, *_) = architectures(tmp_path)
+    x = picture(32, 48)
+    with torch.inference_mode():
+        expected = fast_neural_style()(torch.from_numpy(x)).numpy()
+    session = onnxruntime.InferenceSession(str(network.path), providers=["CPUExecutionProvider"])
+    model = ov.Core().compile_model(str(network.path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    scale = np.abs(expected).max()
+    assert np.abs(session.run(None, {"image": x})[0] - expected).max() < 1e-3 * scale
+    assert np.abs(model([x])[0] - expected).max() < 1e-3 * scale
+    counts = compiled_counts(network.path, 360, 640)
+    assert counts["macs"] / 1e9 == pytest.approx(35.4, abs=0.05)
+
+
+def test_both_ways_of_counting_agree() -> None:
+    path = find("great-wave").path
+    assert compiled_counts(path, 360, 640)["macs"] == count(path)["macs"]

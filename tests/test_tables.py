@@ -1,0 +1,101 @@
+"""The README and benchmarks/README.md say what the rows say, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import pytest
+from stylecam.benchmarks import pages, report, rows
+from stylecam.benchmarks.benchmark import Row
+from stylecam.benchmarks.command import main
+from stylecam.realtime.errors import StylecamError
+
+HERE = {"cpu": "Ours", "cores": 2, "cpu_features": ["avx2"], "commit": "abc", "date": "2026-01-02"}
+OLD = HERE | {"cpu": "Another", "date": "2026-01-01"}
+SPREAD = {"p50": 5.4, "p95": 6.0, "p99": 7.6}
+
+
+def engine(width: int, height: int, fps: float) -> Row:
+    return {
+        **{"engine": "openvino", "description": "OpenVINO f32 on Ours", "precision": "default"},
+        **{"width": width, "height": height, "fps": fps, "ms_per_picture": 1000 / fps},
+        **{"latency_ms": SPREAD, "n": 70, "style": "great-wave"},
+    }
+
+
+def network(runtime: str, ms: float) -> Row:
+    return {
+        **{"case": "network alone", "peer": "Large", "runtime": runtime, "width": 640},
+        **{"height": 360, "peer_ms": ms, "our_ms": 20.0, "ratio": ms / 20, "parameters": 9000},
+        **{"our_parameters": 5000, "peer_gmac": 35.0, "our_gmac": 1.0, "setting": "f32"},
+        **{"peer_gmac_per_s": 70.0, "our_gmac_per_s": 50.0, "n": 3},
+    }
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    """Rows of two machines, the second newer."""
+    folder = tmp_path / "rows"
+    photo = network("", 300.0) | {"case": "whole command, one photo", "frames": 1, "ratio": 0.5}
+    clock = {"case": "latency at 30 fps", "width": 640, "height": 360, "latency_ms": SPREAD}
+    sizes = [(256, 144), (640, 360), (1280, 720)]
+    for machine, by in ((OLD, 0.5), (HERE, 1.0)):
+        stamped = [engine(*size, by * 4e7 / (size[0] * size[1])) | machine for size in sizes]
+        rows.append("engine", stamped, folder=folder)
+    peers = [network("torch", 900.0), network("OpenVINO", 600.0), photo]
+    rows.append("peers", [row | HERE for row in peers], folder=folder)
+    drawn = clock | {"histogram": [[5.0, 40], [5.5, 20], [7.5, 1]], "dropped": 0} | HERE
+    rows.append("latency", [drawn], folder=folder)
+    return folder
+
+
+def test_the_readme_and_the_page_hold_the_rows() -> None:
+    text = report.README.read_text(encoding="utf-8")
+    shown = text.split(report.BEGIN)[1].split(report.END)[0].strip()
+    assert shown == report.figures()
+    page = report.README.parent / "benchmarks" / "README.md"
+    assert page.read_text(encoding="utf-8") == pages.text()
+
+
+def test_the_readme_selects(kept: Path) -> None:
+    shown = report.figures(kept)
+    assert "| network alone, OpenVINO f32, 640×360 | 174 fps | 5 / 8 ms |" in shown
+    assert "87 fps" not in shown  # the older machine's
+    assert "256×144" not in shown
+    assert "| Large, 640×360, OpenVINO | 600 ms | 20.0 ms | 30.0 times |" in shown
+    assert "torch" not in shown  # the slower runtime
+    assert "no: theirs, 2.0 times" in shown
+    assert shown.endswith("2 cores of Ours (avx2), 2026-01-02.")
+
+
+def test_the_page_has_all(kept: Path, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text(f"# x\n{report.BEGIN}\nold\n{report.END}\nrest\n")
+    written = report.renew_all(folder=kept, root=tmp_path)
+    names = ["README.md", "README.md", "speed.png", "latency.png", "peers.png"]
+    assert [path.name for path in written] == names
+    readme, page = (path.read_text(encoding="utf-8") for path in written[:2])
+    assert "old" not in readme
+    assert readme.endswith("rest\n")
+    assert page.index("## 2 cores of Ours") < page.index("## 2 cores of Another")
+    assert page.count("| OpenVINO f32 on Ours |") == 6
+    assert "torch" in page
+    assert "one photo: Large is faster, 300.0 ms to our 20.0" in page
+    assert "70.0 billion multiply-adds a second to our 50.0" in page
+    assert "GPU" not in page
+    for path in written[2:]:
+        assert f"figures/{path.name}" in page
+        picture = cv2.imread(str(path))
+        assert picture is not None
+        assert picture.shape[1] == 1200
+        assert picture.std() > 10  # something is drawn
+
+
+def test_tables_without_rows_or_marks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert report.figures(tmp_path / "none") == ""
+    (tmp_path / "README.md").write_text("# no marks\n")
+    with pytest.raises(StylecamError, match="no place"):
+        report.renew_all(folder=tmp_path, root=tmp_path)
+    with pytest.raises(SystemExit):
+        main(["tables", "--unknown"])
+    assert "unrecognized" in capsys.readouterr().err

@@ -1,0 +1,372 @@
+"""TensorRT without a GPU: what is chosen, kept, refitted and said; and that its own builder takes
+every style whole.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import io
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import openvino as ov
+import pytest
+import torch
+from fake_device import FakeDevice
+from fake_tensorrt import FakeTensorRT
+from media import SIGNING, decode, psnr
+from rich.console import Console
+from stylecam.realtime import build as build_command
+from stylecam.realtime import planar
+from stylecam.realtime.engines import EngineOptions, engine_files
+from stylecam.realtime.engines.choice import choose
+from stylecam.realtime.engines.cuda import Gpu
+from stylecam.realtime.engines.engine_files import EngineFile, EngineKey
+from stylecam.realtime.engines.environment import MODULES, Environment
+from stylecam.realtime.engines.gpu import GpuEngine
+from stylecam.realtime.engines.half_onnx import half_onnx
+from stylecam.realtime.engines.onnx_module import OnnxModule
+from stylecam.realtime.engines.planes import PlanarStyle
+from stylecam.realtime.engines.report import Report
+from stylecam.realtime.engines.tensorrt import Prepared, Workshop
+from stylecam.realtime.engines.tensorrt_build import build_onnx, typing_options
+from stylecam.realtime.engines.tensorrt_library import Library, find, load
+from stylecam.realtime.engines.tensorrt_network import kernel_names
+from stylecam.realtime.errors import EngineError, UsageError
+from stylecam.realtime.frame import BT709
+from stylecam.realtime.styles import Style, built_in
+from stylecam.realtime.styles import find as find_style
+from stylecam.training.export import export_style
+from stylecam.training.network import Generator
+
+SIZE = (64, 96)
+GPU = Gpu(torch.device("cpu"), "NVIDIA GeForce RTX 4090", "8.9")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STYLECAM_CACHE", str(tmp_path / "cache"))
+
+
+def machine(driver: str = "580.65.06", modules: str = "", **packages: str) -> Environment:
+    named = {name.replace("_", "-"): version for name, version in packages.items()}
+    return Environment(driver, named, frozenset(modules.split()))
+
+
+TORCH = {"torch": "2.13.0+cu130", "onnx": "1.18.0"}
+WHOLE = machine(modules="tensorrt", torch_tensorrt="2.13.0", **TORCH)
+
+
+@pytest.mark.parametrize(
+    ("environment", "engines", "says"),
+    [
+        (machine(driver="", modules="tensorrt", torch_tensorrt="2.13.0", **TORCH), "openvino", ""),
+        (WHOLE, "tensorrt torch openvino", "driver 580.65.06), and TensorRT"),
+        (machine(driver="found", **TORCH), "torch openvino", "pip install torch-tensorrt==2.13.0"),
+        (machine(), "openvino", "pip install 'stylecam[tensorrt]'"),
+        (machine(torch="2.13.0+cpu", onnx="1"), "openvino", "--force-reinstall torch==2.13.0"),
+    ],
+)
+def test_auto_takes_the_fastest_that_is_there_and_says_why(
+    environment: Environment, engines: str, says: str
+) -> None:
+    choice = choose(environment, EngineOptions(), native=True)
+    assert choice.engines == engines.split()
+    assert says in " ".join(choice.notes)
+    assert bool(choice.notes) == bool(says)
+
+
+def test_auto_leaves_to_others_what_tensorrt_cannot_do() -> None:
+    assert choose(WHOLE, EngineOptions(), native=False).engines == ["openvino"]
+    assert choose(WHOLE, EngineOptions(device="NPU"), native=True).engines == ["openvino"]
+    bf16 = choose(WHOLE, EngineOptions(precision="bf16"), native=True)
+    assert bf16.engines == ["torch", "openvino"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "library"),
+    [
+        (WHOLE, Library("tensorrt", "torch-tensorrt", "2.13.0")),
+        (
+            machine(modules="tensorrt_rtx", torch_tensorrt_rtx="2.13.0", **TORCH),
+            Library("tensorrt_rtx", "torch-tensorrt-rtx", "2.13.0"),
+        ),
+        (machine(modules="tensorrt_rtx_bindings", **TORCH), Library("tensorrt_rtx_bindings", "")),
+    ],
+)
+def test_the_library_that_is_installed_is_found(environment: Environment, library: Library) -> None:
+    assert find(environment) == library
+
+
+BOTH = "torch-tensorrt==2.13.0 (for a GeForce RTX: torch-tensorrt-rtx==2.13.0)"
+
+
+@pytest.mark.parametrize(
+    ("environment", "says", "hint"),
+    [
+        (machine(onnx="1"), "needs PyTorch", "pip install 'stylecam[tensorrt]'"),
+        (machine(torch="2.13.0"), "needs onnx", "pip install 'stylecam[tensorrt]'"),
+        (machine(**TORCH), "TensorRT is not installed", f"pip install {BOTH}"),
+        (
+            machine(torch_tensorrt="2.13.0", torch="2.11.0+cu130", onnx="1", modules="tensorrt"),
+            "torch-tensorrt 2.13.0 does not go with torch 2.11.0",
+            "pip install torch-tensorrt==2.11.0",
+        ),
+        (
+            machine(torch_tensorrt_rtx="2.13.0", torch="2.14.1", onnx="1", modules="tensorrt_rtx"),
+            "torch-tensorrt-rtx 2.13.0 does not go with torch 2.14.1",
+            "pip install torch-tensorrt-rtx==2.14.0",
+        ),
+        (
+            machine(torch="2.15.0", onnx="1"),
+            "TensorRT is not installed",
+            "pip install 'torch==2.14.*' torch-tensorrt==2.14.0 "
+            "(for a GeForce RTX: torch-tensorrt-rtx==2.14.0)",
+        ),
+        (
+            machine(torch_tensorrt_rtx="2.13.0", modules="tensorrt", **TORCH),
+            "tensorrt_rtx, which it needs, is not",
+            "pip install --force-reinstall torch-tensorrt-rtx==2.13.0",
+        ),
+        (
+            machine(
+                torch_tensorrt="2.13.0", torch_tensorrt_rtx="2.13.0", modules="tensorrt", **TORCH
+            ),
+            "one has overwritten the other",
+            f"pip uninstall torch-tensorrt torch-tensorrt-rtx, then pip install {BOTH}",
+        ),
+        (
+            machine(torch="2.13.0+cpu", onnx="1", modules="tensorrt"),
+            "2.13.0+cpu is built without",
+            "pip install --force-reinstall torch==2.13.0 on Linux; on Windows with the "
+            "--index-url that pytorch.org/get-started gives",
+        ),
+    ],
+)
+def test_what_is_missing_is_named_with_its_exact_line(
+    environment: Environment, says: str, hint: str
+) -> None:
+    with pytest.raises(EngineError) as caught:
+        find(environment)
+    assert says in caught.value.message
+    assert caught.value.hint == hint
+
+
+def test_a_library_that_does_not_load_says_so() -> None:
+    with pytest.raises(EngineError, match="does not load: No module") as caught:
+        load(Library("tensorrt_of_nobody", "torch-tensorrt", "2.13.0"))
+    assert caught.value.hint == "pip install --force-reinstall torch-tensorrt==2.13.0"
+
+
+def test_typing_is_strong_before_and_after_it_is_the_only_way() -> None:
+    assert typing_options("2.11.0") == typing_options("2.12.1") == {"use_explicit_typing": True}
+    assert typing_options("2.13.0") == typing_options("2.14.0+cu130") == {}
+
+
+KEY = EngineKey(
+    *("abc", "small", 720, 1280, "f16", "NVIDIA GeForce RTX 4090", "8.9"),
+    *("2.13.0+cu130", "torch-tensorrt 2.13.0", "tensorrt 11.0.0"),
+)
+
+
+def test_the_file_of_an_engine_is_named_by_everything_that_makes_it_stale() -> None:
+    assert KEY.path.name.startswith("small-1280x720-f16-geforce-rtx-4090-")
+    assert KEY.path.parent.name == "engines"
+    paths = {KEY.path}
+    for field in dataclasses.fields(KEY):
+        before = getattr(KEY, field.name)
+        other = before + 8 if isinstance(before, int) else f"{before}x"
+        paths.add(dataclasses.replace(KEY, **{field.name: other}).path)
+    assert len(paths) == 1 + len(dataclasses.fields(KEY))
+
+
+def test_an_engine_is_kept_whole_or_not_at_all() -> None:
+    kept = EngineFile(bytes(range(256)) * 9 + b"\n\n", "style", refittable=True)
+    assert engine_files.read(KEY) is None
+    path = engine_files.write(KEY, kept)
+    assert engine_files.read(KEY) == kept
+    whole = path.read_bytes()
+    for damaged, says in (
+        (whole[:-1], "checksum"),
+        (whole[:40], "Unterminated|delimiter|Expecting"),
+        (whole.replace(b'"8.9"', b'"9.0"'), "something else"),
+        (b"", "no engine file"),
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=says):
+            engine_files.read(KEY)
+
+
+def workshop(trt: FakeTensorRT) -> tuple[Workshop, io.StringIO]:
+    said = io.StringIO()
+    report = Report(Console(file=said, width=500))
+    return Workshop(Library("tensorrt_rtx", ""), trt, GPU, report), said
+
+
+def paints(prepared: Prepared, style: Style) -> float:
+    """PSNR to what PyTorch paints."""
+    photo_NCHW = torch.from_numpy(decode(SIGNING)[0][80:144, 200:296].copy())[None]
+    photo_NCHW = (photo_NCHW.permute(0, 3, 1, 2) / 255).contiguous()
+    with torch.no_grad():
+        whole = PlanarStyle(OnnxModule(style.path))
+        affine = torch.from_numpy(whole.affine(whole.measure(photo_NCHW).numpy()))
+        painting = prepared.network.painter()(photo_NCHW.half(), affine).float()
+        return float(-10 * torch.log10(((painting - whole(photo_NCHW, affine)) ** 2).mean()))
+
+
+def test_styles_share_one_engine_which_is_built_once_and_refitted() -> None:
+    trt = FakeTensorRT()
+    makes, said = workshop(trt)
+    first, second = find_style("great-wave"), find_style("starry-night")
+    made = makes.prepare(first, SIZE)
+    assert paints(made, first) > 40
+    assert "building the TensorRT engine for 96x64" in said.getvalue()
+    assert f"kept as {made.path}" in said.getvalue()
+    said.truncate(0)
+    assert makes.prepare(first, SIZE).path == made.path
+    other = makes.prepare(second, SIZE)
+    assert paints(other, second) > 40
+    assert paints(other, first) < 30
+    assert paints(made, first) > 40  # the one that runs is left alone
+    assert (trt.builds, trt.refits) == ([True], 1)
+    assert not said.getvalue().strip("\0")
+    assert makes.prepare(first, (64, 64)).path != made.path
+    assert trt.builds == [True, True]
+
+
+def test_a_damaged_file_is_built_anew_and_it_is_said() -> None:
+    trt = FakeTensorRT()
+    makes, said = workshop(trt)
+    style = find_style("great-wave")
+    path = makes.prepare(style, SIZE).path
+    path.write_bytes(path.read_bytes()[:-7])
+    assert paints(makes.prepare(style, SIZE), style) > 40
+    assert "cannot be used and is built anew: its checksum is wrong" in said.getvalue()
+    assert trt.builds == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"), [("no", "no refit today"), ("wrong", "does not paint as PyTorch does")]
+)
+def test_where_refitting_fails_each_style_has_its_own(fault: str, says: str) -> None:
+    trt = FakeTensorRT(fault)
+    makes, said = workshop(trt)
+    for style in (find_style("great-wave"), find_style("starry-night")):
+        assert paints(makes.prepare(style, SIZE), style) > 40
+        assert says in said.getvalue()
+    assert trt.builds == [True, False] * 2
+    for style in (find_style("great-wave"), find_style("starry-night")):
+        assert paints(makes.prepare(style, SIZE), style) > 40
+    assert trt.builds == [True, False] * 2
+
+
+def test_a_tensorrt_network_paints_a_clip_in_slots() -> None:
+    makes, _ = workshop(FakeTensorRT())
+    device = FakeDevice(5)
+    network = makes.prepare(find_style("great-wave"), SIZE).network
+    engine = GpuEngine(device, network, size=SIZE, smoothed=True, title="test")
+    frames = [frame[80:140, 200:290] for frame in decode(SIGNING)[:4]]
+    pictures = [planar.Converter().to_planes(frame, BT709) for frame in frames]
+    together = [engine.submit(picture) for picture in pictures[:3]]
+    paintings = [pending.result() for pending in together] + [engine.submit(pictures[3]).result()]
+    engine.close()
+    assert device.live == 0
+    engine = GpuEngine(FakeDevice(6), network, size=SIZE, smoothed=True, title="test")
+    for picture, painting in zip(pictures, paintings, strict=True):
+        assert psnr(engine.submit(picture).result().data, painting.data) > 60
+        assert psnr(painting.data, picture.data) < 30
+    engine.close()
+
+
+def test_weights_are_found_by_the_names_of_both_builders() -> None:
+    kernels = PlanarStyle(OnnxModule(find_style("great-wave").path)).kernels()
+    assert kernel_names([*kernels, "axis"], kernels) == {name: name for name in kernels}
+    layer = "[CONVOLUTION]-[aten_ops.convolution.default]-[/convolution{}] {}"
+    theirs = [layer.format(f"_{n}" if n else "", "KERNEL") for n in range(len(kernels) - 1)]
+    theirs += [layer.format("_13", "BIAS"), "/replication_pad2d_pad_after_0 CONSTANT"]
+    found = kernel_names(theirs, kernels)
+    assert found[theirs[0]] == "generator.stem.conv.weight"
+    assert found[theirs[3]] == "generator.eighth.0.first.conv.weight"
+    assert found[theirs[-2]] == "generator.head.conv.bias"
+    assert sorted(found.values()) == sorted(kernels)
+    with pytest.raises(EngineError, match="no weights of the names generator"):
+        kernel_names(theirs[1:], kernels)
+
+
+def test_the_float16_model_computes_as_the_style_does() -> None:
+    style = find_style("comic")
+    model = ov.Core().read_model(half_onnx(style.path, height=64, width=96))
+    compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    photo = decode(SIGNING)[0][80:144, 200:296].transpose(2, 0, 1)[None] / np.float32(255)
+    whole = PlanarStyle(OnnxModule(style.path))
+    with torch.no_grad():
+        affine = whole.affine(whole.measure(torch.from_numpy(photo)).numpy())
+        expected = whole(torch.from_numpy(photo), torch.from_numpy(affine)).numpy()
+    given = {"photo": photo.astype(np.float16), "affine": affine.astype(np.float16)}
+    painting = np.asarray(compiled(given)[0], np.float32)
+    assert -10 * np.log10(np.mean((painting - expected) ** 2)) > 40
+
+
+RTX = next((name for name in MODULES if importlib.util.find_spec(name) is not None), "")
+needs_tensorrt = pytest.mark.skipif(not RTX, reason="pip install '.[tensorrt-test]'")
+
+
+@needs_tensorrt
+@pytest.mark.parametrize("style", built_in(), ids=lambda style: style.name)
+def test_tensorrt_builds_every_style_whole(style: Style) -> None:
+    """Without a GPU; one engine, since its builder knows no other way."""
+    trt = load(Library(RTX, ""))
+    engine = build_onnx(trt, half_onnx(style.path, height=360, width=640), refittable=False)
+    assert len(engine) > 100_000
+
+
+@needs_tensorrt
+def test_tensorrt_builds_the_large_network(tmp_path: Path) -> None:
+    path = tmp_path / "large.onnx"
+    export_style(Generator("large"), {"name": "large"}, path)
+    model = half_onnx(path, height=360, width=640)
+    assert len(build_onnx(load(Library(RTX, "")), model, refittable=False)) > 1_000_000
+
+
+@needs_tensorrt
+def test_tensorrt_says_why_it_cannot_build() -> None:
+    trt = load(Library(RTX, ""))
+    with pytest.raises(EngineError, match="cannot read the style: ") as caught:
+        build_onnx(trt, b"no model", refittable=False)
+    assert caught.value.hint == "use --engine torch"
+
+
+def test_build_makes_each_style_at_each_size(capsys: pytest.CaptureFixture[str]) -> None:
+    asked: list[tuple[str, tuple[int, int]]] = []
+
+    def prepare(style: Style, size: tuple[int, int]) -> Any:
+        asked.append((style.name, size))
+        return SimpleNamespace(path=Path("file.engine"), library="tensorrt 11.0.0")
+
+    sizes = ["--size", "640x360", "--size", "1918x1078"]
+    styles = ["--style", "comic", "--style", "great-wave"]
+    assert build_command.main([*styles, *sizes, "--json"], lambda: prepare) == 0
+    padded = [(360, 640), (1080, 1920)]
+    assert asked == [(style, size) for style in ("comic", "great-wave") for size in padded]
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["size"] for row in rows] == ["640x360", "1918x1078"] * 2
+    assert build_command.main([], lambda: prepare) == 0
+    assert asked[-1] == ("great-wave", (720, 1280))
+    assert "great-wave at 1280x720 is ready: file.engine" in capsys.readouterr().out
+
+
+def test_build_refuses_what_it_cannot_do(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is no size"):
+        build_command.main(["--size", "large"])
+    foreign = tmp_path / "foreign.onnx"
+    export_style(Generator("small"), {}, foreign)
+    with pytest.raises(UsageError, match="not a stylecam style"):
+        build_command.main(["--style", str(foreign)])
+    if not torch.cuda.is_available():
+        with pytest.raises(EngineError, match="CUDA") as caught:
+            build_command.main([])
+        assert caught.value.hint
