@@ -23,6 +23,7 @@ EXAMPLES: Final = """\
 examples:
   stylecam bench engine                          the network alone, each engine and size
   stylecam bench engine --sizes 640x360 --engines openvino
+  stylecam bench floor                           how near it is to what the processor can do
   stylecam bench pipeline                        file to file, and live at 30 fps
   stylecam bench pipeline my.mp4 --size 360
   stylecam bench latency                         capture to sink, by a clock in the pictures
@@ -36,6 +37,10 @@ Close other programs first. Rows are appended to benchmarks/results/*.jsonl; --n
 """
 COLUMNS: Final = {
     "engine": ("description", "height", "width", "fps", "ms_per_picture", "latency_ms"),
+    "floor": (
+        *("precision", "height", "width", "gmac", "gmacs", "gigabytes"),
+        *("ms_per_picture", "floor_ms", "share_of_convolution", "share_of_floor"),
+    ),
     "pipeline": ("case", "engine", "frames", "fps", "dropped", "latency", "peak_memory_mb"),
     "latency": ("case", "engine", "latency_ms", "engine_ms", "added_p99_ms", "under_one_period"),
     "peers": ("peer", "clip", "peer_fps", "our_fps", "ratio"),
@@ -58,7 +63,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("clip", nargs="?", type=Path, default=DEMO, help="[the bundled clip]")
     parser.add_argument("--style", help=f"[{DEFAULT}; quality: all that are built in]")
     parser.add_argument("--size", help="pipeline: working size [the clip's own]")
-    parser.add_argument("--sizes", default="640x360,1280x720", help="engine: [%(default)s]")
+    parser.add_argument("--sizes", default="640x360,1280x720", help="engine, floor: [%(default)s]")
     parser.add_argument("--engines", default="openvino,torch", help="engine: [%(default)s]")
     parser.add_argument(
         "--precisions", default="default", help="engine: default, int8, f32, bf16, f16"
@@ -105,6 +110,16 @@ def _engine(options: argparse.Namespace) -> list[dict[str, Any]]:
         for precision in options.precisions.split(",")
     ]
     return engine.measure(cases, find(options.style or DEFAULT), rounds=options.rounds)
+
+
+def _floor(options: argparse.Namespace) -> list[dict[str, Any]]:
+    from . import floor
+
+    measured = []
+    for width, height in (_size(text) for text in options.sizes.split(",")):
+        style = find(options.style or DEFAULT)
+        measured += floor.measure(style, height=height, width=width, rounds=options.rounds)
+    return measured
 
 
 def _pipeline(options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -163,6 +178,7 @@ def _quality(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 MEASURES: Final = {
     "engine": _engine,
+    "floor": _floor,
     "pipeline": _pipeline,
     "latency": _latency,
     "peers": _peers,

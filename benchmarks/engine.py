@@ -61,7 +61,7 @@ def measure(
         for turn in range(rounds + 1):
             for index, (case, (fast, prompt)) in enumerate(zip(cases, engines, strict=True)):
                 picture = pictures[case[2:]]
-                seconds = _burst(fast, picture, burst)
+                seconds = burst_s(fast, picture, burst)
                 alone = [_one(prompt, picture) for _ in range(burst)]
                 if turn > 0:  # the first turn warms up
                     speeds[index].append(seconds / burst)
@@ -85,7 +85,7 @@ def _one(engine: Engine, picture: Image) -> float:
     return time.perf_counter() - begun
 
 
-def _burst(engine: Engine, picture: Image, count: int) -> float:
+def burst_s(engine: Engine, picture: Image, count: int) -> float:
     """Seconds for `count` pictures with every slot busy."""
     begun = time.perf_counter()
     under_way = [engine.submit(picture) for _ in range(min(engine.depth, count))]
