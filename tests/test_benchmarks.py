@@ -8,7 +8,7 @@ from pathlib import Path
 import openvino as ov
 import pytest
 from media import ClipMaker
-from stylecam.benchmarks import floor, latency, rows
+from stylecam.benchmarks import latency, rows
 from stylecam.benchmarks.command import main, run_all
 from stylecam.benchmarks.suite import SUITE, load
 from stylecam.benchmarks.turns import burst_length, chunk_medians, histogram, in_turns
@@ -30,24 +30,6 @@ def test_engine_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert [len(values) for values in kept[0]["by_round"].values()] == [1, 1]
     main([*arguments, "--results", str(tmp_path)])
     assert len(rows.read("engine", folder=tmp_path)) == 4  # appended
-
-
-def test_the_work_of_the_small_network() -> None:
-    model = ov.Core().read_model(find("great-wave").path)
-    model.reshape({0: [1, 360, 640, 3]})
-    half, quarter, eighth = 180 * 320, 90 * 160, 45 * 80
-    down = 16 * 3 * 16 * half + 32 * 16 * 9 * quarter + 48 * 32 * 9 * eighth
-    blocks = 6 * 48 * 48 * 9 * eighth + 2 * 32 * 32 * 9 * quarter
-    up = 32 * 48 * eighth + 16 * 32 * quarter + 12 * 16 * 9 * half
-    work = floor.count(model)
-    assert work.macs == down + blocks + up
-    head = 12 * half + 16 * 182 * 322 + 12 * 16 * 9
-    assert work.features > head
-
-
-def test_the_peak_of_each_precision_is_found() -> None:
-    peaks = [floor.peak(precision, threads=1, rounds=1) for precision in ("f32", "int8")]
-    assert all(1e8 < peak < 1e14 for peak in peaks)
 
 
 def test_pipeline_rows(

@@ -1,0 +1,1 @@
+"""One command that proves and measures the GPU path: `python -m stylecam.benchmarks.gpu`."""

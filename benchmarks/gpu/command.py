@@ -1,0 +1,158 @@
+"""The command: runs the parts one after another, keeps what each gave, prints tables.
+
+On a GPU every part is a process of its own, so that one that crashes, hangs or leaves the device
+broken takes nothing with it. Each writes its rows as it gets them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import torch
+
+from .. import rows as results
+from .bench import Bench, Row
+from .table import markdown
+
+TOTAL_S: Final = 460.0
+"""All parts together, under 8 minutes."""
+_PACKAGES: Final = (
+    *("triton", "tensorrt", "tensorrt-rtx", "tensorrt-rtx-cu13-libs"),
+    *("torch-tensorrt", "torch-tensorrt-rtx"),
+)
+_GRACE_S: Final = 15.0
+"""That a part may be late before it is stopped."""
+
+
+class Part(NamedTuple):
+    """How to measure it, and its share of the time."""
+
+    measure: Callable[[Bench], Iterator[Row]]
+    share: float
+
+
+def parts() -> dict[str, Part]:
+    """Return the parts in the order in which they run; the modules are loaded here."""
+    from .. import kernels
+    from . import compare, flow, overlap
+
+    return {
+        "kernels": Part(kernels.measure, 1),
+        "engines": Part(compare.engines, 3),
+        "overlap": Part(overlap.measure, 1),
+        "end-to-end": Part(flow.end_to_end, 3),
+        "memory": Part(flow.memory, 2),
+        "peers": Part(compare.peers, 4),
+    }
+
+
+def main(argv: list[str]) -> int:
+    """Run the parts; 1 when one of them, or a check within one, failed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stylecam.benchmarks.gpu",
+        description="Check and measure the GPU path, in under 8 minutes.",
+    )
+    parser.add_argument("--part", help=f"only these: {','.join(parts())}")
+    parser.add_argument("--dry-run", action="store_true", help="tiny sizes, on a CPU; keeps no row")
+    parser.add_argument("--seconds", type=float, default=TOTAL_S, help="for all [%(default)g]")
+    parser.add_argument("--results", type=Path, default=results.RESULTS, help="folder of the rows")
+    parser.add_argument("--table", type=Path, help="write the Markdown there too")
+    parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)  # of a part's own process
+    options = parser.parse_args(argv)
+    chosen = options.part.split(",") if options.part else list(parts())
+    for name in chosen:
+        if name not in parts():
+            parser.error(f"there is no part {name!r}; there are {', '.join(parts())}")
+    dry = options.dry_run or not torch.cuda.is_available()
+    if options.into is not None:
+        _here(chosen[0], options.seconds, dry=dry, into=options.into)
+        return 0
+    found = list(_run(chosen, options.seconds, dry=dry))
+    if not dry:
+        print(f"rows: {results.append('gpu', found, folder=options.results)}", file=sys.stderr)
+    table = ("A dry run on a CPU: no figure means anything.\n\n" if dry else "") + markdown(found)
+    if options.table:
+        options.table.write_text(table + "\n", encoding="utf-8")
+    print(table)
+    return int(any("error" in row for row in found))
+
+
+def _run(names: list[str], seconds: float, *, dry: bool) -> Iterator[Row]:
+    """Yield the rows of each part. Time that one leaves over goes to those behind it."""
+    end_s = time.monotonic() + seconds
+    for index, name in enumerate(names):
+        shares = [parts()[other].share for other in names[index:]]
+        mine_s = (end_s - time.monotonic()) * shares[0] / sum(shares)
+        print(f"{name}: {mine_s:.0f} s at most", file=sys.stderr)
+        with tempfile.TemporaryDirectory() as folder:
+            into = Path(folder) / "rows.jsonl"
+            if dry:
+                _here(name, mine_s, dry=True, into=into)
+                failure = ""
+            else:
+                failure = _apart(name, mine_s, into)
+            written = into.read_text() if into.exists() else ""
+            yield from map(json.loads, written.splitlines())
+        if failure:
+            yield {"part": name, "error": failure}
+
+
+def _here(name: str, seconds: float, *, dry: bool, into: Path) -> None:
+    """Run one part in this process, writing each row at once."""
+    device = torch.device("cuda" if torch.cuda.is_available() and not dry else "cpu")
+    bench = Bench(device, dry, time.monotonic() + seconds)
+    about = {"dry": True} if dry else gpu(device)
+    torch.backends.cudnn.benchmark = not dry  # as the engines have it; for everybody alike
+    with into.open("a") as file:
+
+        def keep(row: Row) -> None:
+            file.write(json.dumps(row | about) + "\n")
+            file.flush()
+
+        try:
+            for row in parts()[name].measure(bench):
+                keep(row)
+        except Exception as error:  # the other parts go on, and the row says it
+            keep({"part": name, "error": f"{type(error).__name__}: {error}"})
+
+
+def _apart(name: str, seconds: float, into: Path) -> str:
+    """Run one part in a process of its own; returns how it failed, or ""."""
+    command = [sys.executable, "-m", "stylecam.benchmarks.gpu", "--part", name]
+    command += ["--seconds", f"{seconds:.0f}", "--into", str(into)]
+    try:
+        done = subprocess.run(
+            command, timeout=seconds + _GRACE_S, stderr=subprocess.PIPE, text=True, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"stopped after {seconds + _GRACE_S:.0f} s"
+    if done.returncode == 0:
+        return ""
+    last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+    return f"ended with {done.returncode}: {last}"
+
+
+def gpu(device: torch.device) -> Row:
+    """Return what figures depend on besides what `rows.machine` knows."""
+    return {
+        "device": torch.cuda.get_device_name(device),
+        "cuda": torch.version.cuda,
+        "capability": ".".join(map(str, torch.cuda.get_device_capability(device))),
+        "gpu_versions": {name: version for name in _PACKAGES if (version := _version(name))},
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""

@@ -1,0 +1,114 @@
+"""The one command for a GPU, as far as a CPU can run it: the same code at tiny sizes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from stylecam.benchmarks.gpu import command
+from stylecam.benchmarks.gpu.bench import Bench, Row, Unavailable, psnr_db
+from stylecam.benchmarks.gpu.command import Part, main
+from stylecam.benchmarks.gpu.networks import carried, small
+from stylecam.benchmarks.gpu.table import markdown
+
+
+@pytest.fixture(autouse=True)
+def plain_references(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Triton's interpreter, which test_kernels.py needs and which takes a second a call."""
+    triton = pytest.importorskip("triton")
+    monkeypatch.setattr(triton.knobs.runtime, "interpret", False)
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+
+
+def test_a_dry_run_goes_through_everything(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--dry-run", "--results", str(tmp_path / "results")]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("A dry run on a CPU: no figure means anything.")
+    assert "Error" not in printed
+    for title in ("Our networks", "Others' networks", "Kernels", "Copies", "From the host"):
+        assert f"**{title}" in printed
+    for name in ("stylecam large", "fast-neural-style", "ReCoNet", "AnimeGANv2", "torch.compile"):
+        assert name in printed
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_part_that_fails_leaves_the_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(bench: Bench) -> Iterator[Row]:
+        yield {"part": "engines", "network": "first", "fps": 1.0, "variant": "x"} | size
+        raise RuntimeError("the device fell off")
+
+    def whole(bench: Bench) -> Iterator[Row]:
+        yield {"part": "peers", "network": "second", "fps": 2.0, "variant": "x"} | size
+
+    size = {"height": 16, "width": 24}
+    parts = {"engines": Part(broken, 1), "peers": Part(whole, 1)}
+    monkeypatch.setattr(command, "parts", lambda: parts)
+    assert main(["--dry-run", "--table", str(tmp_path / "table.md")]) == 1
+    table = (tmp_path / "table.md").read_text()
+    assert table.strip() == capsys.readouterr().out.strip()
+    assert "| first |" in table
+    assert "| second |" in table
+    assert "- not measured: engines: RuntimeError: the device fell off" in table
+
+
+def test_a_part_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
+    into = tmp_path / "rows.jsonl"
+    assert command._apart("overlap", 60, into) == ""
+    (row,) = map(json.loads, into.read_text().splitlines())
+    assert (row["part"], row["dry"]) == ("overlap", True)
+    assert command._apart("kernels", 0.1 - command._GRACE_S, into) == "stopped after 0 s"
+    assert command._apart("nothing", 60, into).startswith("ended with 2: ")
+
+
+def test_what_there_is_no_time_for_is_said() -> None:
+    bench = Bench(torch.device("cpu"), dry=False, deadline_s=time.monotonic() + 5)
+    assert bench.case({"n": 1}, lambda: {"fps": 2}, seconds=3) == {"n": 1, "fps": 2}
+    assert bench.case({"n": 1}, lambda: {"fps": 2}, seconds=9)["skipped"] == "no time left"
+
+    def absent() -> Row:
+        raise Unavailable("no TensorRT")
+
+    assert bench.case({}, absent) == {"skipped": "no TensorRT"}
+    assert bench.case({}, lambda: {"x": 1 // 0})["error"].startswith("ZeroDivisionError")
+
+
+def test_targets_are_told_from_rows_of_the_same_run() -> None:
+    at = {"height": 1080, "width": 1920}
+    ours: Row = {"part": "engines", "network": "stylecam small"} | at
+    theirs: Row = {"part": "peers", "network": "fast-neural-style"} | at
+    flow: Row = ours | {"part": "end-to-end", "engine": "torch", "slots": 3, "fps": 640.0}
+    rows = [
+        ours | {"variant": "TensorRT", "fps": 1500.0},
+        theirs | {"variant": "TensorRT", "fps": 250.0},
+        theirs | {"variant": "eager f32", "error": "x"},
+        flow | {"latency_ms": {"p50": 1.0, "p95": 2.0, "p99": 3.0}},
+    ]
+    text = markdown(rows)
+    assert "- small network on the device, TensorRT: 1500 fps of 1,000" in text
+    assert "- end to end: 640 fps of 500" in text
+    assert "- 6.0 times fast-neural-style, TensorRT, of 5" in text
+    assert "| stylecam small | torch | 1920×1080 | 3 | 640 | 1 / 3 |" in text
+
+
+def test_carried_statistics_change_nothing_on_their_own_picture() -> None:
+    photo = torch.rand(1, 3, 32, 48, generator=torch.Generator().manual_seed(0))
+    generator = small().eval()
+    folded = carried(generator, photo)
+    with torch.no_grad():
+        assert psnr_db(folded(photo), generator(photo)) > 80
+        assert psnr_db(folded(photo * 0.5), generator(photo * 0.5)) < 40
+
+
+def test_an_unknown_part(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--part", "kernel"])
+    assert ended.value.code == 2
+    assert "there is no part 'kernel'" in capsys.readouterr().err
