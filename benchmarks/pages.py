@@ -8,7 +8,7 @@ from typing import Final
 from . import rows
 from .benchmark import Row
 from .plots import draw_all, drawn
-from .report import best_runtimes, newest, quality_table
+from .report import best_runtimes, newest, newest_gpu, quality_table
 from .show import cell, markdown
 from .suite import SUITE, load
 
@@ -75,6 +75,10 @@ def text(*, of: Path = rows.RESULTS) -> str:
             if name == "peers":
                 lines += [PEERS, *_where_peers_win(kept)]
             lines += [*markdown(kept, (*load(name).columns, "n", "commit", "date")), ""]
+    for machine, kept in newest_gpu(of).items():
+        from .gpu.table import markdown as gpu_markdown
+
+        lines += [f"## GPU: {machine}", "", gpu_markdown(kept), ""]
     lines += _graphs(of)
     quality = quality_table(of, each=True)
     if quality:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import openvino as ov
 import pytest
 from media import ClipMaker
 from stylecam.benchmarks import latency, rows
@@ -14,7 +13,7 @@ from stylecam.benchmarks.suite import SUITE, load
 from stylecam.benchmarks.turns import burst_length, chunk_medians, histogram, in_turns
 from stylecam.realtime.errors import UsageError
 from stylecam.realtime.sources.pattern import PatternSource
-from stylecam.realtime.styles import built_in, find
+from stylecam.realtime.styles import built_in
 
 
 def test_engine_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,7 +78,9 @@ def test_the_help_names_every_benchmark(capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit):
         main(["-h"])
     shown = capsys.readouterr().out
-    assert all(f"  {name} " in shown for name in (*SUITE, "all", "tables", "gallery"))
+    assert all(
+        f"  {name} " in shown for name in (*SUITE, "all", "tables", "gpu", "kernels", "gallery")
+    )
 
 
 def test_rounds_go_back_and_forth_after_a_warm_up() -> None:
