@@ -83,9 +83,10 @@ def _opened(bench: Bench, name: str, path: Path, scene: Scene) -> Iterator[Engin
             raise Unavailable("TensorRT needs a GPU")
         if not any(importlib.util.find_spec(module) for module in _TENSORRT):
             raise Unavailable("TensorRT is not installed")
-    size = {"height": scene.layout.height, "width": scene.layout.width}
+    height, width = scene.layout.height, scene.layout.width
     options = EngineOptions(name, device=str(bench.device))
-    with contextlib.closing(open_engine(options, find(str(path)), **size, live=True)) as engine:
+    opened = open_engine(options, find(str(path)), height=height, width=width, live=True)
+    with contextlib.closing(opened) as engine:
         yield engine
 
 
