@@ -20,9 +20,11 @@ from fake_device import FakeDevice
 from fake_tensorrt import FakeTensorRT
 from media import SIGNING, decode, psnr
 from rich.console import Console
+from stylecam.kernels.rgb_to_yuv420 import rgb_to_yuv420_reference
+from stylecam.kernels.yuv420_to_rgb import yuv420_to_rgb_reference
 from stylecam.realtime import build as build_command
 from stylecam.realtime import planar
-from stylecam.realtime.engines import EngineOptions, engine_files
+from stylecam.realtime.engines import EngineOptions, engine_files, gpu
 from stylecam.realtime.engines.choice import choose
 from stylecam.realtime.engines.cuda import Gpu
 from stylecam.realtime.engines.engine_files import EngineFile, EngineKey
@@ -50,6 +52,13 @@ GPU = Gpu(torch.device("cpu"), "NVIDIA GeForce RTX 4090", "8.9")
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STYLECAM_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def references(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Convert colours by the kernels' references: Triton's interpreter takes seconds a picture."""
+    monkeypatch.setattr(gpu, "yuv420_to_rgb", yuv420_to_rgb_reference)
+    monkeypatch.setattr(gpu, "rgb_to_yuv420", rgb_to_yuv420_reference)
 
 
 def machine(driver: str = "580.65.06", modules: str = "", **packages: str) -> Environment:
