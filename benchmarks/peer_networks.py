@@ -19,6 +19,7 @@ from stylecam.realtime.styles import Style
 
 from .benchmark import Row
 from .engine import burst
+from .floor import count as work_of
 from .graphs import count
 from .runtimes import Best, Network, Setting, best_setting
 from .turns import burst_length, fields, grown_mb, in_ms, in_turns, memory_mb, seconds, spread
@@ -200,12 +201,10 @@ def compiled_counts(path: Path, height: int, width: int) -> Row:
     shape = model.input(0).get_partial_shape()
     last = shape[3].is_static and shape[3].get_length() == 3
     model.reshape({model.input(0): [1, height, width, 3] if last else [1, 3, height, width]})
-    macs = parameters = 0
-    for op in model.get_ordered_ops():
-        if op.get_type_name() == "Constant" and op.get_element_type().is_real():
-            parameters += math.prod(op.get_output_shape(0))
-        skipped = {"Convolution": 1, "GroupConvolution": 2}.get(op.get_type_name())
-        if skipped is not None:  # of the kernel's shape: what makes outputs, not one output's sum
-            kernel = list(op.get_input_shape(1))
-            macs += math.prod(op.get_output_shape(0)) * math.prod(kernel[skipped:])
+    parameters = sum(
+        math.prod(op.get_output_shape(0))
+        for op in model.get_ordered_ops()
+        if op.get_type_name() == "Constant" and op.get_element_type().is_real()
+    )
+    macs = work_of(model).macs
     return {"height": height, "width": width, "macs": macs, "parameters": parameters}

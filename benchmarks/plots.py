@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 COLOURS: Final = ("#0b6e99", "#d9730d", "#448361", "#9065b0")
 GREY: Final = "#787774"
 LIVE_FPS: Final = 30
+MOST_BINS: Final = 80
+"""A histogram with more has bars too thin to see."""
 
 
 def drawn(of_machine: dict[str, list[Row]]) -> list[str]:
@@ -67,8 +70,9 @@ def _speed(of_machine: dict[str, list[Row]]) -> Figure:
         axes.set_xticks([*sizes], [*sizes.values()], rotation=30, ha="right")
         axes.minorticks_off()
     speed.set_yticks(ticks := [10, 30, 100, 300, 1000], [str(tick) for tick in ticks])
-    speed.set_ylim(0.7 * min(r["fps"] for f in lines.values() for r in f), None)
-    cost.legend(frameon=False, loc="best")
+    shown = [row["fps"] for found in lines.values() for row in found]
+    speed.set_ylim(0.7 * min(shown), 1.7 * max(shown))
+    cost.legend(frameon=False, loc="best", fontsize=8)
     return figure
 
 
@@ -79,8 +83,12 @@ def _latency(of_machine: dict[str, list[Row]]) -> Figure:
 
     figure, panels = _figure(len(found))
     for axes, colour, row in zip(panels, COLOURS, found, strict=False):
-        edges, counts = zip(*row["histogram"], strict=True)
-        axes.bar(edges, counts, width=BIN_MS, align="edge", color=colour)
+        last = row["histogram"][-1][0]
+        width = BIN_MS * math.ceil((last / BIN_MS + 1) / MOST_BINS)
+        bins: dict[float, int] = {}
+        for edge, count in row["histogram"]:
+            bins[width * (edge // width)] = bins.get(width * (edge // width), 0) + count
+        axes.bar([*bins], [*bins.values()], width=width, align="edge", color=colour)
         spread = row["latency_ms"]
         for key in ("p50", "p99"):
             axes.axvline(spread[key], color=GREY, linestyle=":", linewidth=1)
@@ -94,7 +102,7 @@ def _latency(of_machine: dict[str, list[Row]]) -> Figure:
                 color=GREY,
             )
         axes.set(
-            xlim=(0, max(1.15 * edges[-1], 1000 / LIVE_FPS)),
+            xlim=(0, max(1.15 * last, 1000 / LIVE_FPS)),
             xlabel="ms from capture to sink",
             ylabel="pictures",
             title=f"Latency live at {LIVE_FPS} fps, {row['width']}×{row['height']}",
@@ -121,7 +129,7 @@ def _peers(of_machine: dict[str, list[Row]]) -> Figure:
     axes.set_xlim(min(0.8, *(row["ratio"] for row in found)), 2 * max(r["ratio"] for r in found))
     axes.set_xticks(ticks := [1, 3, 10, 30, 100], [f"{tick}×" for tick in ticks])
     axes.minorticks_off()
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="lower right", fontsize=8)
     return figure
 
 

@@ -18,6 +18,7 @@ class Entry(NamedTuple):
 
 SUITE: Final = {
     "engine": Entry("engine", "the network alone, each engine and size"),
+    "floor": Entry("floor", "how near the network comes to what the processor can do"),
     "pipeline": Entry("pipeline", "file to file, and live at 30 fps"),
     "latency": Entry("latency", "capture to sink, by a clock in the pictures"),
     "peers": Entry("peers", "others' networks and commands beside ours"),

@@ -131,6 +131,7 @@ def _file_options(options: argparse.Namespace) -> FileOptions:
             parse_time("--start", options.start), parse_time("--duration", options.duration)
         ),
         keep_hdr=options.keep_hdr,
+        decoder=options.decoder,
         coding=Coding(
             options.codec, options.encoder, options.quality, options.pix_fmt, options.format
         ),

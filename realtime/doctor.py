@@ -26,6 +26,7 @@ def examine() -> list[Check]:
         *_virtual_camera(),
         *_codecs(),
         _hardware(),
+        _decoder(),
         _unfinished(),
     ]
 
@@ -187,6 +188,14 @@ def _hardware() -> Check:
     ]
     use = "; --encoder auto takes them" if found else " that works here: libx264 and others do"
     return Check("encoder hardware", True, (", ".join(found) or "none") + use)
+
+
+def _decoder() -> Check:
+    from .sources.hardware import nvdec_problem
+
+    problem = nvdec_problem()
+    use = f"the CPU decodes; NVDEC: {problem}" if problem else "NVDEC; --decoder auto takes it"
+    return Check("decoder", True, use)
 
 
 def _unfinished() -> Check:

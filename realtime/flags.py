@@ -96,6 +96,12 @@ def parser() -> argparse.ArgumentParser:
         default="software",
         help="software, auto (hardware that works, else software) or a name [software]",
     )
+    file.add_argument(
+        "--decoder",
+        choices=("software", "auto"),
+        default="software",
+        help="auto takes an NVIDIA GPU's if it works [software]",
+    )
     file.add_argument("--keep-hdr", action="store_true", help="do not tone-map PQ and HLG to SDR")
     file.add_argument(
         "--format", choices=("matroska", "y4m"), default="matroska", help="of -o - [matroska]"

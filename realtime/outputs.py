@@ -31,6 +31,8 @@ class FileOptions:
     audio: bool = True
     section: Section = WHOLE
     keep_hdr: bool = False
+    decoder: str = "software"
+    """"software", or "auto": on an NVIDIA GPU if that works."""
     coding: Coding = dataclasses.field(default_factory=Coding)
 
 
@@ -47,6 +49,7 @@ def describe_job(path: Path, look: Look, options: FileOptions) -> dict[str, Any]
         "engine": dataclasses.asdict(look.engine),
         "section": [str(part) for part in options.section],
         "keep_hdr": options.keep_hdr,
+        "decoder": options.decoder,
         "coding": dataclasses.asdict(options.coding),
         "versions": [importlib.metadata.version(name) for name in ("stylecam", "av", "openvino")],
     }

@@ -93,6 +93,7 @@ def stylize_file(
                 allow_truncated=options.allow_truncated,
                 section=options.section,
                 keep_hdr=options.keep_hdr,
+                hardware=options.decoder == "auto",
             )
         ) as source,
         opened([]) as sinks,

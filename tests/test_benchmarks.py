@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import openvino as ov
 import pytest
 from media import ClipMaker
 from stylecam.benchmarks import latency, rows
@@ -13,7 +14,7 @@ from stylecam.benchmarks.suite import SUITE, load
 from stylecam.benchmarks.turns import burst_length, chunk_medians, histogram, in_turns
 from stylecam.realtime.errors import UsageError
 from stylecam.realtime.sources.pattern import PatternSource
-from stylecam.realtime.styles import built_in
+from stylecam.realtime.styles import built_in, find
 
 
 def test_engine_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,7 +104,7 @@ def test_latency_is_read_off_the_pictures(style: str, tmp_path: Path) -> None:
     arguments += ["--results", str(tmp_path)]
     assert main(arguments) == 0
     (row,) = rows.read("latency", folder=tmp_path)
-    assert row["frames"] >= 20
+    assert row["frames"] >= 8
     assert row["unreadable"] <= row["frames"] // 50
     assert 0 < row["engine_ms"]["p50"] <= row["latency_ms"]["p50"] < 2000
 

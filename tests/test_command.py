@@ -307,7 +307,7 @@ def test_the_flags_are_frozen() -> None:
         *("-h", "--help", "-o", "--output", "--demo", "--webcam", "--style", "--strength"),
         *("--size", "--force", "--allow-truncated", "--no-window", "--seconds"),
         *("--start", "--duration", "--no-audio", "--codec", "--quality", "--pix-fmt", "--encoder"),
-        *("--keep-hdr", "--format"),
+        *("--keep-hdr", "--format", "--decoder"),
         *("--camera-size", "--engine", "--device", "--precision", "--style-range", "--json"),
         *("--virtual-camera", "--virtual-camera-size", "--virtual-camera-fps", "--camera-fps"),
         "--mirror",

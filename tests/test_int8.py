@@ -77,3 +77,32 @@ def test_another_device_is_told() -> None:
     with pytest.raises(EngineError, match="int8 on GPU") as caught:
         open_engine(options, find("comic"), height=64, width=64, live=True)
     assert "leave --precision out" in caught.value.hint
+
+
+def test_a_kept_network_paints_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STYLECAM_CACHE", str(tmp_path))
+    image = np.ascontiguousarray(decode(SIGNING)[0][80:144, 200:264])
+    first: dict[str, Image] = {}
+    for style in ("comic", "great-wave") * 2:
+        with opened(style, image) as engine:
+            assert np.array_equal(
+                first.setdefault(style, paint(engine, image)), paint(engine, image)
+            )
+    assert not np.array_equal(first["comic"], first["great-wave"])
+    kept = list((tmp_path / "openvino").iterdir())
+    assert len(kept) == 2
+    for path in kept:
+        path.chmod(0o600)
+        path.write_bytes(path.read_bytes()[:1000])
+    with opened("comic", image) as engine:
+        assert np.array_equal(first["comic"], paint(engine, image))
+
+
+def test_no_folder_to_keep_it_in_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("STYLECAM_CACHE", str(tmp_path / "file" / "below"))
+    image = np.zeros((64, 64, 3), np.uint8)
+    with opened("comic", image) as engine:
+        assert paint(engine, image).shape == image.shape

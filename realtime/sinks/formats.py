@@ -95,6 +95,8 @@ def decide(path: Path, coding: Coding, info: VideoInfo) -> Settings:
                 )
             if coding.quality is not None and kind.knob is None:
                 notes.append(f"--quality changes nothing: {codec} has one quality")
+            if coding.encoder == "auto":
+                notes.append(f"encoded by {encoder}")
             return Settings(container, codec, encoder, options, pix_fmt, tuple(notes))
     size = f"{info.width}x{info.height}"
     raise SinkError(

@@ -64,8 +64,10 @@ def open_file(
     allow_truncated: bool = False,
     section: Section = WHOLE,
     keep_hdr: bool = False,
+    hardware: bool = False,
 ) -> ImageSource | FileSource:
-    """Open a photo or a video, whichever `path` is by its suffix; "-" is standard input.
+    """Open a photo or a video, whichever `path` is by its suffix; "-" is standard input. With
+    `hardware` a video is decoded on an NVIDIA GPU where that can be done.
 
     Raises SourceError with the remedy when it is missing or neither.
     """
@@ -83,7 +85,12 @@ def open_file(
 
         return ImageSource(path)
     return FileSource(
-        path, stats=stats, allow_truncated=allow_truncated, section=section, keep_hdr=keep_hdr
+        path,
+        stats=stats,
+        allow_truncated=allow_truncated,
+        section=section,
+        keep_hdr=keep_hdr,
+        hardware=hardware,
     )
 
 

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import SourceError
 from ..stats import Stats
+from .hardware import nvdec, nvdec_problem
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
+    from av.codec.hwaccel import HWAccel
     from av.container import InputContainer
     from av.stream import Stream
     from av.video.stream import VideoStream
@@ -30,23 +32,33 @@ class Decoder:
     Packets that cannot be decoded are skipped and counted in `stats.corrupt`. `seen` counts the
     stream's packets, `lost` the pictures that did not come of them. `decoding_times` has those of
     pictures yet to come, where the file stores no others. Of standard input, which can be read
-    once only, the other streams' packets are put in `others`. Raises SourceError.
+    once only, the other streams' packets are put in `others`. With `hardware` an NVIDIA GPU
+    decodes what it can; `notes` says whether it does. Raises SourceError.
     """
 
-    def __init__(self, path: Path, *, stats: Stats) -> None:
+    def __init__(self, path: Path, *, stats: Stats, hardware: bool = False) -> None:
         self._path, self._stats = path, stats
+        self.notes: list[str] = []
         self.seen = self.lost = self._due = self._shown = 0
         self.decoding_times: deque[int] = deque()
         self.others: deque[Packet[Stream]] = deque()
-        self.container = self._open()
+        problem = nvdec_problem() if hardware else ""
+        self.container = self._open(nvdec() if hardware and not problem else None)
         self.stream = self._choose()
+        if hardware:
+            codec = self.stream.codec_context
+            if not problem and not codec.is_hwaccel:
+                problem = f"it does not know {codec.name}"
+            self.notes.append(
+                f"decoded by the CPU, not NVDEC: {problem}" if problem else "decoded by NVDEC"
+            )
 
-    def _open(self) -> InputContainer:
+    def _open(self, hwaccel: HWAccel | None) -> InputContainer:
         import av
 
         name = "pipe:0" if self._path == PIPE else str(self._path)
         try:
-            return av.open(name, metadata_errors=TAG_ERRORS)
+            return av.open(name, metadata_errors=TAG_ERRORS, hwaccel=hwaccel)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise SourceError(
                 f"{self._path} is not a video that can be read "

@@ -41,11 +41,12 @@ class FileSource:
         allow_truncated: bool = False,
         section: Section = WHOLE,
         keep_hdr: bool = False,
+        hardware: bool = False,
     ) -> None:
         self.path, self.planar = path, False
         self._stats, self._allow_truncated = stats, allow_truncated
         self.skip, self._last, self._moved, self._interlaced = 0, -1, 0, False
-        self.decoder = Decoder(path, stats=stats)
+        self.decoder = Decoder(path, stats=stats, hardware=hardware)
         try:
             container = self.decoder.container
             self.cut = section.cut(Fraction(container.start_time or 0, 1_000_000))
@@ -67,7 +68,7 @@ class FileSource:
     @property
     def notes(self) -> list[str]:
         """What was changed on the way from the file to the pictures, a line each."""
-        notes = list(self._upright.notes)
+        notes = [*self.decoder.notes, *self._upright.notes]
         if self._interlaced:
             notes.append("interlaced: deinterlaced with bwdif")
         if self._moved:

@@ -1,0 +1,51 @@
+"""Decoding on an NVIDIA GPU (NVDEC), tried before it is relied on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from av.codec.hwaccel import HWAccel
+
+_TIMEOUT_S: Final = 20.0
+_TRIAL: Final = """
+import av, sys
+from av.codec.hwaccel import HWAccel
+try:
+    av.CodecContext.create("h264", "r", hwaccel=HWAccel("cuda"))
+except (av.FFmpegError, OSError, ValueError, NotImplementedError) as error:
+    sys.exit(getattr(error, "strerror", None) or str(error))
+"""
+
+
+def nvdec_problem() -> str:
+    """Return why NVDEC cannot be used, or "" when it can.
+
+    Asked in a process of its own: with a driver that is broken it may crash or hang.
+    """
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _TRIAL],
+            timeout=_TIMEOUT_S,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"no answer from the driver for {_TIMEOUT_S:.0f} s"
+    except OSError as error:
+        return f"it cannot be tried: {error.strerror}"
+    if done.returncode == 0:
+        return ""
+    return (done.stderr.strip().splitlines() or [f"its trial ended with {done.returncode}"])[-1]
+
+
+def nvdec() -> HWAccel:
+    """Return what PyAV decodes with, into NV12 in main memory; what NVDEC cannot decode, the CPU
+    does.
+    """
+    from av.codec.hwaccel import HWAccel
+
+    return HWAccel("cuda", allow_software_fallback=True)
