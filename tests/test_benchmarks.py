@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import openvino as ov
 import pytest
 from media import ClipMaker
 from stylecam.benchmarks import latency, rows
@@ -14,7 +13,7 @@ from stylecam.benchmarks.suite import SUITE, load
 from stylecam.benchmarks.turns import burst_length, chunk_medians, histogram, in_turns
 from stylecam.realtime.errors import UsageError
 from stylecam.realtime.sources.pattern import PatternSource
-from stylecam.realtime.styles import built_in, find
+from stylecam.realtime.styles import built_in
 
 
 def test_engine_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
