@@ -4,11 +4,14 @@ against the time it takes to move as many bytes.
 
 from __future__ import annotations
 
+import argparse
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final, NamedTuple
 
 import torch
+from rich.console import Console
 from stylecam.kernels import launch
 from stylecam.kernels.layout import Kind, Layout
 from stylecam.kernels.rgb_to_yuv420 import rgb_to_yuv420, rgb_to_yuv420_reference
@@ -16,7 +19,8 @@ from stylecam.kernels.temporal_blend import temporal_blend, temporal_blend_refer
 from stylecam.kernels.yuv420_to_rgb import yuv420_to_rgb, yuv420_to_rgb_reference
 from torch import Tensor
 
-from .gpu.bench import Bench, Row
+from .benchmark import Benchmark, Row
+from .gpu.bench import Bench
 
 CALLS: Final = 20
 """In one graph: a kernel takes microseconds, starting one as long."""
@@ -124,3 +128,31 @@ def _cases(height: int, width: int, device: torch.device) -> Iterator[_Case]:
 
 def _values(x: Tensor) -> Tensor:
     return (x.int() & 0xFFFF if x.dtype == torch.int16 else x).float()
+
+
+def _measure(options: argparse.Namespace) -> list[Row]:
+    dry = not torch.cuda.is_available()
+    if dry:
+        options.no_save = True
+        Console(stderr=True).print(
+            "No NVIDIA GPU: a dry run of the references at a tiny size; no row is kept."
+        )
+    device = torch.device("cpu" if dry else "cuda")
+    bench = Bench(device, dry, time.monotonic() + options.seconds)
+    return [
+        row | {"device": "cpu" if dry else torch.cuda.get_device_name(device)}
+        for row in measure(bench)
+    ]
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seconds", type=float, default=120, help="at most [%(default)s]")
+
+
+BENCHMARK: Final = Benchmark(
+    arguments=_arguments,
+    measure=_measure,
+    keys=("case", "height", "width"),
+    columns=("case", "picture", "kernel_us", "unfused_us", "floor_us", "times_faster",
+             "of_bandwidth", "difference_max", "error", "skipped"),
+)  # fmt: skip

@@ -79,7 +79,8 @@ def newest_gpu(folder: Path) -> dict[str, list[Row]]:
 
 def latest_machine(folder: Path) -> str:
     """Return the machine that timed something last; "" when none did."""
-    timed = [row for name in SUITE if name != "quality" for row in rows.read(name, folder=folder)]
+    names = [name for name in SUITE if name not in ("quality", "kernels")]
+    timed = [row for name in names for row in rows.read(name, folder=folder)]
     return rows.machine_of(max(timed, key=lambda row: str(row["date"]))) if timed else ""
 
 

@@ -1,7 +1,8 @@
 """The RGB planes of a painting to a 4:2:0 picture as it crosses the bus.
 
-Chroma is halved as swscale does it: the mean of two columns, and four rows weighted 1 3 3 1, so its
-samples lie in the middle of each 2x2 cell; the outermost pixels are repeated.
+Chroma is halved as swscale does it: four rows weighted 1 3 3 1, and 3/4 of the mean of two columns
+with 1/4 of that of the two to their left, so that its samples lie between the rows and on the even
+columns, where `yuv420_to_rgb` and decoders look for them. The outermost pixels are repeated.
 """
 
 from __future__ import annotations
@@ -117,7 +118,8 @@ def _halve(x_HW: Tensor) -> Tensor:
     x_HW = (x_HW[:, left] + x_HW[:, (left + 1).clamp(max=width - 1)]) / 2
     top = torch.arange(0, height, 2, device=x_HW.device)
     rows = [x_HW[(top + step).clamp(0, height - 1)] for step in (-1, 0, 1, 2)]
-    return (rows[0] + 3 * (rows[1] + rows[2]) + rows[3]) / 8
+    x_HW = (rows[0] + 3 * (rows[1] + rows[2]) + rows[3]) / 8
+    return 0.75 * x_HW + 0.25 * torch.cat([x_HW[:, :1], x_HW[:, :-1]], dim=1)
 
 
 def _bayer(plane_HW: Tensor) -> Tensor:
@@ -185,9 +187,23 @@ def _kernel(
     inside = inside & (y + 1 < height)[:, None]
     _emit(out, original, at + width, lower, share, threshold, inside, BITS, MIXED)
 
-    red = _halve_columns((r0 + 3 * (r1 + r2) + r3) * 0.125, ROWS, COLUMNS)
-    green = _halve_columns((g0 + 3 * (g1 + g2) + g3) * 0.125, ROWS, COLUMNS)
-    blue = _halve_columns((b0 + 3 * (b1 + b2) + b3) * 0.125, ROWS, COLUMNS)
+    red = _halve_cells(r0, r1, r2, r3, ROWS, COLUMNS)
+    green = _halve_cells(g0, g1, g2, g3, ROWS, COLUMNS)
+    blue = _halve_cells(b0, b1, b2, b3, ROWS, COLUMNS)
+    # The cells to the left, which may be another program's: the cache has them.
+    columns = rgb + (x - 2)[None, :] * column_stride
+    seen = seen & (x >= 2)[None, :]
+    r0, g0, b0 = _row(columns, y - 1, height, row_stride, channel_stride, seen)
+    r1, g1, b1 = _row(columns, y, height, row_stride, channel_stride, seen)
+    r2, g2, b2 = _row(columns, y + 1, height, row_stride, channel_stride, seen)
+    r3, g3, b3 = _row(columns, y + 2, height, row_stride, channel_stride, seen)
+    first = (cell_x == 0)[None, :]
+    left = _halve_cells(r0, r1, r2, r3, ROWS, COLUMNS)
+    red = 0.75 * red + 0.25 * tl.where(first, red, left)
+    left = _halve_cells(g0, g1, g2, g3, ROWS, COLUMNS)
+    green = 0.75 * green + 0.25 * tl.where(first, green, left)
+    left = _halve_cells(b0, b1, b2, b3, ROWS, COLUMNS)
+    blue = 0.75 * blue + 0.25 * tl.where(first, blue, left)
     luma = KR * red + KG * green + KB * blue
     inside = (cell_y < high)[:, None] & (cell_x < wide)[None, :]
     at = height * width + (cell_y[:, None] * wide + cell_x[None, :]) * STEP
@@ -214,8 +230,10 @@ def _unit(value):
 
 
 @jit
-def _halve_columns(value, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
-    even, odd = tl.split(tl.reshape(value, (ROWS, COLUMNS, 2)))
+def _halve_cells(above, upper, lower, below, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    """Weight four rows of cells, and take the mean of each two columns."""
+    column = (above + 3 * (upper + lower) + below) * 0.125
+    even, odd = tl.split(tl.reshape(column, (ROWS, COLUMNS, 2)))
     return (even + odd) * 0.5
 
 

@@ -1,7 +1,9 @@
 """A 4:2:0 picture as it crosses the bus to the RGB planes a network takes.
 
-Chroma is doubled linearly with its samples in the middle of each 2x2 cell, as swscale does with the
-flags of `realtime/colour.py`: nearer 3/4, farther 1/4, the outermost repeated.
+Chroma is doubled linearly, as swscale does with the flags of `realtime/colour.py`. Its samples lie
+on the even columns, between the rows, as decoders have it unless a video says otherwise: an odd
+column is the mean of two, a row 3/4 of the nearer and 1/4 of the farther; the outermost are
+repeated.
 """
 
 from __future__ import annotations
@@ -9,7 +11,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .launch import device_of, jit, runs_on, tl
@@ -51,7 +52,7 @@ def yuv420_to_rgb_reference(frame: Tensor, out: Tensor, layout: Layout) -> None:
     """
     check(frame, out, layout)
     y, u, v = (codes(plane) for plane in layout.planes(frame))
-    u, v = (_double(plane)[: layout.height, : layout.width] for plane in (u, v))
+    u, v = (_double(plane, layout.height, layout.width) for plane in (u, v))
     k = layout.decoding()
     luma = (y - k.black) * k.gain
     u, v = u - k.zero, v - k.zero
@@ -90,8 +91,13 @@ def reflect(index: Tensor, size: int) -> Tensor:
     return torch.minimum(there, (2 * size - 2 - there).clamp(min=0))
 
 
-def _double(plane_HW: Tensor) -> Tensor:
-    return F.interpolate(plane_HW[None, None], scale_factor=2.0, mode="bilinear")[0, 0]
+def _double(plane_HW: Tensor, height: int, width: int) -> Tensor:
+    high, wide = plane_HW.shape
+    row, column = (torch.arange(side, device=plane_HW.device) for side in (height, width))
+    far = (row // 2 + 2 * (row % 2) - 1).clamp(0, high - 1)
+    plane_HW = 0.75 * plane_HW[row // 2] + 0.25 * plane_HW[far]
+    far = (column // 2 + column % 2).clamp(max=wide - 1)
+    return 0.5 * (plane_HW[:, column // 2] + plane_HW[:, far])
 
 
 @jit
@@ -123,11 +129,12 @@ def _kernel(
     row, column = _reflect(y, height), _reflect(x, width)
     luma = (code(tl.load(frame + row[:, None] * width + column[None, :]), DEEP) - BLACK) * GAIN
 
-    # The nearer chroma sample is the one of the pixel's own cell, the farther lies on its side.
+    # The nearer chroma sample is the one of the pixel's own cell, the farther lies on its side; on
+    # an even column they are one.
     high, wide = (height + 1) // 2, (width + 1) // 2
     near_row, near_column = row // 2, column // 2
     far_row = tl.minimum(tl.maximum(near_row + 2 * (row % 2) - 1, 0), high - 1)
-    far_column = tl.minimum(tl.maximum(near_column + 2 * (column % 2) - 1, 0), wide - 1)
+    far_column = tl.minimum(near_column + column % 2, wide - 1)
     near_row, far_row = near_row[:, None] * wide * STEP, far_row[:, None] * wide * STEP
     near_column, far_column = near_column[None, :] * STEP, far_column[None, :] * STEP
     u_plane = frame + height * width
@@ -159,11 +166,11 @@ def _reflect(index, size):
 
 @jit
 def _between(plane, near_row, far_row, near_column, far_column, DEEP: tl.constexpr):
-    near = 0.75 * code(tl.load(plane + near_row + near_column), DEEP)
-    near += 0.25 * code(tl.load(plane + near_row + far_column), DEEP)
-    far = 0.75 * code(tl.load(plane + far_row + near_column), DEEP)
-    far += 0.25 * code(tl.load(plane + far_row + far_column), DEEP)
-    return 0.75 * near + 0.25 * far
+    left = 0.75 * code(tl.load(plane + near_row + near_column), DEEP)
+    left += 0.25 * code(tl.load(plane + far_row + near_column), DEEP)
+    right = 0.75 * code(tl.load(plane + near_row + far_column), DEEP)
+    right += 0.25 * code(tl.load(plane + far_row + far_column), DEEP)
+    return 0.5 * (left + right)
 
 
 @jit

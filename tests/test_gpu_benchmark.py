@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from stylecam.benchmarks.architectures import ARCHITECTURES
+from stylecam.benchmarks.command import main as bench
 from stylecam.benchmarks.gpu import command
 from stylecam.benchmarks.gpu.bench import Bench, Row, Unavailable, psnr_db
 from stylecam.benchmarks.gpu.command import Part, main
-from stylecam.benchmarks.gpu.networks import carried, small
+from stylecam.benchmarks.gpu.networks import carried, half_model, small
 from stylecam.benchmarks.gpu.table import markdown
+from stylecam.realtime.engines.tensorrt_build import build_onnx
+from stylecam.realtime.engines.tensorrt_library import Library, load
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +28,8 @@ def plain_references(monkeypatch: pytest.MonkeyPatch) -> None:
     triton = pytest.importorskip("triton")
     monkeypatch.setattr(triton.knobs.runtime, "interpret", False)
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    # Its compiler writes down all that it does, if anybody listens as pytest does.
+    monkeypatch.setattr(logging.getLogger("torch.__trace"), "disabled", True)
 
 
 def test_a_dry_run_goes_through_everything(
@@ -105,6 +113,28 @@ def test_carried_statistics_change_nothing_on_their_own_picture() -> None:
     with torch.no_grad():
         assert psnr_db(folded(photo), generator(photo)) > 80
         assert psnr_db(folded(photo * 0.5), generator(photo * 0.5)) < 40
+
+
+RTX = "tensorrt_rtx_bindings"
+
+
+@pytest.mark.skipif(not importlib.util.find_spec(RTX), reason="pip install '.[tensorrt-test]'")
+@pytest.mark.parametrize("name", [*ARCHITECTURES])
+def test_tensorrt_builds_the_peers_whole(name: str) -> None:
+    """So that they are compared in one engine; without a GPU, of small pictures."""
+    trt = load(Library(RTX, ""))
+    model = half_model(ARCHITECTURES[name]().half(), torch.zeros(1, 3, 16, 16).half())
+    assert len(build_onnx(trt, model, refittable=False)) > 1_000_000
+
+
+def test_kernels_are_a_benchmark_of_the_suite(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench(["kernels", "--results", str(tmp_path / "results")]) == 0
+    said = capsys.readouterr()
+    assert "a dry run" in said.err
+    assert "temporal_blend" in said.out
+    assert not (tmp_path / "results").exists()
 
 
 def test_an_unknown_part(capsys: pytest.CaptureFixture[str]) -> None:

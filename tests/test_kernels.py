@@ -24,6 +24,7 @@ from stylecam.kernels import launch
 from stylecam.kernels.layout import Kind, Layout
 from stylecam.kernels.rgb_to_yuv420 import rgb_to_yuv420, rgb_to_yuv420_reference
 from stylecam.kernels.yuv420_to_rgb import yuv420_to_rgb, yuv420_to_rgb_reference
+from stylecam.realtime.frame import Colour
 from torch import Tensor
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -283,16 +284,12 @@ def _photo(height: int, width: int) -> npt.NDArray[np.uint8]:
 
 
 def _swscale_to_yuv(rgb: npt.NDArray[np.uint8], layout: Layout) -> npt.NDArray[Any]:
-    """Return samples as swscale makes them."""
-    av = pytest.importorskip("av")
-    from stylecam.realtime.colour import FULL, swscale_flags, swscale_matrix
+    """Return samples as the project has swscale make them."""
+    pytest.importorskip("av")
+    from stylecam.realtime.planar import Converter, rgb_frame
 
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24").reformat(
-        format=NAMES[layout.kind],
-        dst_colorspace=swscale_matrix(layout.matrix),
-        src_color_range=FULL,
-        dst_color_range=1 + layout.full_range,
-        interpolation=swscale_flags(),
+    frame = Converter().convert(
+        rgb_frame(np.ascontiguousarray(rgb)), NAMES[layout.kind], target=_colour(layout)
     )
     rows = [
         np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, :wide].ravel()
@@ -302,9 +299,9 @@ def _swscale_to_yuv(rgb: npt.NDArray[np.uint8], layout: Layout) -> npt.NDArray[A
 
 
 def _swscale_to_rgb(samples: npt.NDArray[Any], layout: Layout) -> npt.NDArray[np.uint8]:
-    """Return RGB as swscale makes it of samples."""
+    """Return RGB as the project has swscale make it of samples."""
     av = pytest.importorskip("av")
-    from stylecam.realtime.colour import FULL, swscale_flags, swscale_matrix
+    from stylecam.realtime.planar import Converter
 
     frame = av.VideoFrame(layout.width, layout.height, NAMES[layout.kind])
     rest = samples.view(np.uint8)
@@ -313,15 +310,11 @@ def _swscale_to_rgb(samples: npt.NDArray[Any], layout: Layout) -> npt.NDArray[np
         rows[:high, :wide] = rest[: high * wide].reshape(high, wide)
         plane.update(rows.tobytes())
         rest = rest[high * wide :]
-    matrix = swscale_matrix(layout.matrix)
-    return frame.reformat(
-        format="rgb24",
-        src_colorspace=matrix,
-        dst_colorspace=matrix,
-        src_color_range=1 + layout.full_range,
-        dst_color_range=FULL,
-        interpolation=swscale_flags(),
-    ).to_ndarray()
+    return Converter().convert(frame, "rgb24", source=_colour(layout)).to_ndarray()
+
+
+def _colour(layout: Layout) -> Colour:
+    return Colour(layout.matrix, 1 + layout.full_range, 1, 1)
 
 
 def _byte_planes(layout: Layout) -> list[tuple[int, int]]:

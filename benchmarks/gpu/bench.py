@@ -7,13 +7,13 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Final
 
 import torch
 from stylecam.realtime.stats import percentiles
 from torch import Tensor
 
-Row = dict[str, Any]
+from ..benchmark import Row
 
 SIZES: Final = ((1080, 1920), (720, 1280), (360, 640), (2160, 3840))
 """What to measure at, (height, width); first what the targets are set for."""

@@ -20,7 +20,8 @@ from typing import Final, NamedTuple
 import torch
 
 from .. import rows as results
-from .bench import Bench, Row
+from ..benchmark import Row
+from .bench import Bench
 from .table import markdown
 
 TOTAL_S: Final = 460.0

@@ -15,7 +15,8 @@ from stylecam.realtime.engines.torch import TorchNetwork
 from torch import Tensor, nn
 
 from ..architectures import ARCHITECTURES
-from .bench import Bench, Row, in_ms, psnr_db
+from ..benchmark import Row
+from .bench import Bench, in_ms, psnr_db
 from .networks import OURS, SLOW, VARIANTS, carried, style_file
 from .pictures import Scene, exact, exactly
 

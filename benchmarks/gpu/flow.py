@@ -5,7 +5,6 @@ Part "memory": what that takes of the GPU's.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import tempfile
 import time
 from collections import deque
@@ -18,15 +17,15 @@ import torch
 from stylecam.realtime.engines import Engine, EngineOptions, open_engine
 from stylecam.realtime.styles import find
 
-from .bench import Bench, Row, Unavailable, in_ms, psnr_db
+from ..benchmark import Row
+from .bench import Bench, Unavailable, in_ms, psnr_db
 from .compare import FAITHFUL_DB
-from .networks import OURS, style_file
+from .networks import OURS, style_file, tensorrt_here
 from .pictures import Scene, exact
 
 ENGINES: Final = {"torch": 5.0, "tensorrt": 45.0}
 """With the seconds that opening one may take."""
 MOST_SLOTS: Final = 3
-_TENSORRT: Final = ("tensorrt", "tensorrt_rtx")
 
 
 def end_to_end(bench: Bench) -> Iterator[Row]:
@@ -79,14 +78,12 @@ def _cases(bench: Bench, part: str) -> Iterator[tuple[Row, float, Scene, Path]]:
 @contextlib.contextmanager
 def _opened(bench: Bench, name: str, path: Path, scene: Scene) -> Iterator[Engine]:
     if name == "tensorrt":
-        if not bench.cuda:
-            raise Unavailable("TensorRT needs a GPU")
-        if not any(importlib.util.find_spec(module) for module in _TENSORRT):
-            raise Unavailable("TensorRT is not installed")
-    height, width = scene.layout.height, scene.layout.width
+        tensorrt_here(bench)
+    height, width = scene.layout[:2]
     options = EngineOptions(name, device=str(bench.device))
-    opened = open_engine(options, find(str(path)), height=height, width=width, live=True)
-    with contextlib.closing(opened) as engine:
+    with contextlib.closing(
+        open_engine(options, find(str(path)), height=height, width=width, live=True)
+    ) as engine:
         yield engine
 
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
+import io
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import torch
+from stylecam.realtime.engines.cuda import stream_of
+from stylecam.realtime.engines.environment import look
+from stylecam.realtime.engines.tensorrt_build import build_onnx
+from stylecam.realtime.engines.tensorrt_library import find as find_tensorrt
+from stylecam.realtime.engines.tensorrt_library import load, log_of, reason
+from stylecam.realtime.errors import EngineError
 from stylecam.realtime.styles import DEFAULT, find
-from stylecam.training.export import export_style, read_generator
+from stylecam.training.export import OPSET, export_style, read_generator
 from stylecam.training.network import ConvNorm, Generator
 from torch import Tensor, nn
 
@@ -95,20 +102,51 @@ def compiled(bench: Bench, module: nn.Module, photo_NCHW: Tensor) -> Work:
 
 
 def tensorrt(bench: Bench, module: nn.Module, photo_NCHW: Tensor) -> Work:
-    """One TensorRT engine in half precision, as one CUDA graph."""
-    if importlib.util.find_spec("torch_tensorrt") is None:
-        raise Unavailable("torch-tensorrt is not installed")
-    if not bench.cuda:
-        raise Unavailable("TensorRT needs a GPU")
-    import torch_tensorrt
-
+    """One TensorRT engine in half precision, built and run as our own is, as one CUDA graph."""
+    trt = tensorrt_here(bench)
     module, photo_NCHW = _half(bench, module, photo_NCHW)
     photo_NCHW = photo_NCHW.contiguous()
-    settings: dict[str, Any] = {"require_full_compilation": True, "min_block_size": 1}
-    if tuple(int(part) for part in torch_tensorrt.__version__.split(".")[:2]) < (2, 13):
-        settings["enabled_precisions"] = {torch.float16}  # from 2.13 the types are the module's
-    fast = torch_tensorrt.compile(module, ir="dynamo", inputs=[photo_NCHW], **settings)
-    return bench.captured(lambda: fast(photo_NCHW))
+    built = build_onnx(trt, half_model(module, photo_NCHW), refittable=False)
+    runtime = trt.Runtime(log_of(trt))
+    engine = runtime.deserialize_cuda_engine(built)
+    context = engine.create_execution_context()
+    painting_NCHW = torch.empty_like(photo_NCHW)
+    context.set_tensor_address("photo", photo_NCHW.data_ptr())
+    context.set_tensor_address("painting", painting_NCHW.data_ptr())
+
+    def work() -> Tensor:
+        # A context does not keep its engine.
+        if not context.execute_async_v3(stream_of(bench.device)) or engine is None:
+            raise EngineError(f"TensorRT cannot run the engine: {reason(trt)}")
+        return painting_NCHW
+
+    return bench.captured(work)
+
+
+def tensorrt_here(bench: Bench) -> Any:
+    """Return TensorRT's module, or raise Unavailable with what is missing."""
+    if not bench.cuda:
+        raise Unavailable("TensorRT needs a GPU")
+    try:
+        return load(find_tensorrt(look()))
+    except EngineError as error:
+        raise Unavailable(f"{error.message} ({error.hint})") from error
+
+
+def half_model(module: nn.Module, photo_NCHW: Tensor) -> bytes:
+    """Return a network in half precision as ONNX, for photos of this size."""
+    with io.BytesIO() as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter, that it is the older one
+        torch.onnx.export(
+            module,
+            (photo_NCHW,),
+            file,  # type: ignore[arg-type]
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["photo"],
+            output_names=["painting"],
+        )
+        return file.getvalue()
 
 
 VARIANTS: Final = {

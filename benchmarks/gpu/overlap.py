@@ -20,7 +20,8 @@ from stylecam.realtime.engines.torch import TorchNetwork
 from stylecam.realtime.styles import DEFAULT, find
 from torch import Tensor
 
-from .bench import Bench, Row
+from ..benchmark import Row
+from .bench import Bench
 from .pictures import Scene
 
 SLOTS: Final = 3

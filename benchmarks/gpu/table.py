@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from .bench import Row
+from ..benchmark import Row
 
 Cell = Callable[[Row], str]
 
