@@ -31,6 +31,8 @@ Close other programs first. Rows are appended to benchmarks/results/*.jsonl; --n
 ACTIONS: Final = {
     "all": "one after another, each in a process of its own; 1 when one failed",
     "tables": "renew the README's figures, and benchmarks/README.md with its plots",
+    "gpu": "all of an NVIDIA GPU, in 8 minutes; without one a dry run",
+    "kernels": "of that, the colour kernels against their references",
     "gallery": "renew docs/styles.md from the styles",
 }
 
@@ -173,6 +175,12 @@ def _tables(argv: list[str]) -> int:
     return 0
 
 
+def _gpu(argv: list[str]) -> int:
+    from .gpu.command import main as gpu
+
+    return gpu(argv)
+
+
 def _gallery(argv: list[str]) -> int:
     argparse.ArgumentParser(prog="stylecam bench gallery").parse_args(argv)
     from .gallery import renew_gallery
@@ -181,7 +189,13 @@ def _gallery(argv: list[str]) -> int:
     return 0
 
 
-_ACTS: Final = {"all": _all, "tables": _tables, "gallery": _gallery}
+_ACTS: Final = {
+    "all": _all,
+    "tables": _tables,
+    "gpu": _gpu,
+    "kernels": lambda argv: _gpu(["--part", "kernels", *argv]),
+    "gallery": _gallery,
+}
 
 
 class _Reporting:

@@ -58,7 +58,8 @@ def paint(style: Style, photo: Image) -> Image:
 
 def _figures(style: Style) -> str:
     card, quality = style.card, style.card.get("quality")
-    trained = f"Recipe `{card['recipe']}`, {card['steps']} steps"
+    steps = card["steps"] + card.get("steps_before", 0)
+    trained = f"Recipe `{card['recipe']}`, {steps} steps"
     if not quality:
         return f"{trained}."
     return (

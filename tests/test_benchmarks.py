@@ -78,7 +78,9 @@ def test_the_help_names_every_benchmark(capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit):
         main(["-h"])
     shown = capsys.readouterr().out
-    assert all(f"  {name} " in shown for name in (*SUITE, "all", "tables", "gallery"))
+    assert all(
+        f"  {name} " in shown for name in (*SUITE, "all", "tables", "gpu", "kernels", "gallery")
+    )
 
 
 def test_rounds_go_back_and_forth_after_a_warm_up() -> None:

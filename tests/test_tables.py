@@ -91,6 +91,17 @@ def test_the_page_has_all(kept: Path, tmp_path: Path) -> None:
         assert picture.std() > 10  # something is drawn
 
 
+def test_a_gpu_has_its_section_once_it_has_rows(kept: Path) -> None:
+    on_gpu = HERE | {"device": "A card", "part": "engines", "network": "stylecam small"}
+    on_gpu |= {"variant": "TensorRT", "height": 1080, "width": 1920, "fps": 900.0}
+    rows.append("gpu", [on_gpu, on_gpu | {"fps": 1200.0}], folder=kept)
+    assert "\nOn 2 cores of Ours (avx2) with A card:\n" in report.figures(kept)
+    assert "- small network on the device, TensorRT: 1200 fps of 1,000" in report.figures(kept)
+    page = pages.text(of=kept)
+    assert "## GPU: 2 cores of Ours (avx2) with A card" in page
+    assert page.count("| stylecam small |") == 1
+
+
 def test_tables_without_rows_or_marks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert report.figures(tmp_path / "none") == ""
     (tmp_path / "README.md").write_text("# no marks\n")

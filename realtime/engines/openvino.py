@@ -166,10 +166,13 @@ def _precision(options: EngineOptions, style: Style, core: ov.Core) -> str | Non
         )
     if options.precision or not style.native or options.statistics == "frame":
         return options.precision
+    return "int8" if paints_in_8_bits(core, device) else None
+
+
+def paints_in_8_bits(core: ov.Core, device: str) -> bool:
+    """Whether stylecam's own styles are computed in int8 there unless something else is asked."""
     able = device == "CPU" and _is_x86()
-    if able and "INT8" in core.get_property(device, "OPTIMIZATION_CAPABILITIES"):
-        return "int8"
-    return None
+    return able and "INT8" in core.get_property(device, "OPTIMIZATION_CAPABILITIES")
 
 
 def _cached() -> dict[str, Any]:
