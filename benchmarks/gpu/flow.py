@@ -81,8 +81,9 @@ def _opened(bench: Bench, name: str, path: Path, scene: Scene) -> Iterator[Engin
         tensorrt_here(bench)
     height, width = scene.layout[:2]
     options = EngineOptions(name, device=str(bench.device))
-    opened = open_engine(options, find(str(path)), height=height, width=width, live=True)
-    with contextlib.closing(opened) as engine:
+    with contextlib.closing(
+        open_engine(options, find(str(path)), height=height, width=width, live=True)
+    ) as engine:
         yield engine
 
 
