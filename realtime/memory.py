@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .engines import Engine, Pending
+from .engines.statistics import Measurement
 
 Snapshot = dict[str, Any]
 """As `SmoothedStatistics.state` returns it; its arrays are never written to, so none is copied."""
@@ -57,9 +58,11 @@ class _Followed:
 
 
 def encode(state: Snapshot) -> bytes:
-    """Return a snapshot as bytes, exactly."""
+    """Return a snapshot as bytes, exactly; waits for what is still being measured."""
 
     def plain(value: Any) -> Any:
+        if isinstance(value, Measurement):
+            value = value.result()
         array = np.ascontiguousarray(value)
         data = base64.b64encode(array.tobytes()).decode("ascii")
         return {"type": array.dtype.str, "shape": array.shape, "data": data}

@@ -166,7 +166,7 @@ def test_the_same_cuts_are_seen_in_planes_as_in_rgb() -> None:
     clip = [*frames, PatternSource(360, 640).image(0), 255 - frames[2]]
     ages: dict[str, list[int]] = {"rgb": [], "planes": []}
     for key, make in (("rgb", lambda image: image), ("planes", in_planes)):
-        smoothed = SmoothedStatistics(lambda _: np.zeros((2, 1), np.float32))
+        smoothed = SmoothedStatistics(lambda _: lambda: np.zeros((2, 1), np.float32))
         for image in clip:
             smoothed.step(make(image))
             ages[key].append(smoothed.state()["age"])

@@ -104,16 +104,16 @@ class GpuEngine:
         if self.statistics is not None:
             statistics = self.statistics.step(picture)
         else:
-            statistics = self._measure(picture)
+            statistics = self._measure(picture)()
         numbers = np.append(self._network.affine(statistics), strength).astype(np.float32)
         return _Painting(prepared.painting.submit(picture.data, numbers), picture)
 
-    def _measure(self, picture: Yuv420) -> Statistics:
+    def _measure(self, picture: Yuv420) -> Callable[[], Statistics]:
         measuring = self._prepare(picture).measuring
         if measuring is None:
-            return np.empty((2, 0), np.float32)
-        measured: Statistics = measuring.submit(picture.data).result().view(np.float32)
-        return measured.reshape(2, -1)
+            return lambda: np.empty((2, 0), np.float32)
+        flight = measuring.submit(picture.data)
+        return lambda: flight.result().view(np.float32).reshape(2, -1)
 
     def _prepare(self, picture: Yuv420) -> _Prepared:
         """Return the slots for this picture's layout, made if it is the first of its kind."""
@@ -134,7 +134,7 @@ class GpuEngine:
                 self._old.append(self._prepared)  # its last pictures may still be under way
                 self._prepared = None
             self._prepared, self._layout = self._capture(layout), layout
-        for old in [old for old in self._old if old.painting.idle]:
+        for old in [old for old in self._old if _is_idle(old)]:
             _close(old)
             self._old.remove(old)
         return self._prepared
@@ -185,10 +185,17 @@ class GpuEngine:
 
     def close(self) -> None:
         """Wait for what is under way and free the device's memory."""
+        if self.statistics is not None:
+            self.statistics.settle()
         for prepared in [*self._old, self._prepared]:
             if prepared is not None:
                 _close(prepared)
         self._old, self._prepared, self.statistics = [], None, None
+
+
+def _is_idle(prepared: _Prepared) -> bool:
+    measuring = prepared.measuring
+    return prepared.painting.idle and (measuring is None or measuring.idle)
 
 
 def _close(prepared: _Prepared) -> None:

@@ -12,12 +12,13 @@ from ..cache import cache_folder
 from ..errors import EngineError, StyleError
 from ..frame import Image
 from ..styles import Style
-from .statistics import SmoothedStatistics, Statistics
+from .statistics import SmoothedStatistics
 
 if TYPE_CHECKING:
     import openvino as ov
 
     from . import EngineOptions
+    from .openvino_requests import Request
 
 DEPTH: Final = 3
 FILE_STREAMS: Final = 2
@@ -25,48 +26,6 @@ FILE_STREAMS: Final = 2
 without waiting for the other (docs/architecture.md has the figures)."""
 _MEASURE_CONFIG: Final = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
 """Variances lose too much in bfloat16."""
-
-
-class _Request:
-    """A slot: one infer request. The picture and the painting are the caller's own arrays, so
-    nothing is copied.
-    """
-
-    def __init__(self, engine: OpenVINOEngine, request: ov.InferRequest) -> None:
-        self._engine, self._request = engine, request
-        self._picture: Image | None = None
-        self._painting: Image | None = None
-
-    def start(
-        self, image_NHWC: Image, shape: tuple[int, ...], statistics: Statistics | None
-    ) -> _Request:
-        import openvino as ov
-
-        # A tensor of shared memory does not keep its array alive, and it may be submit's own copy.
-        self._picture = image_NHWC
-        self._painting = np.empty(shape, np.uint8)
-        self._request.set_input_tensor(0, ov.Tensor(image_NHWC, shared_memory=True))
-        if statistics is not None:
-            self._request.set_input_tensor(1, ov.Tensor(statistics))
-        self._request.set_output_tensor(ov.Tensor(self._painting, shared_memory=True))
-        self._request.start_async()
-        return self
-
-    def wait(self) -> None:
-        """Return when the request is done."""
-        self._request.wait()
-
-    def result(self) -> Image:
-        """Wait, free the slot and return the painting (H, W, 3)."""
-        try:
-            self._request.wait()
-        except RuntimeError as error:
-            raise EngineError(f"the network failed: {error}") from error
-        assert self._painting is not None
-        painting: Image = self._painting[0]
-        self._picture = self._painting = None
-        self._engine.free(self)
-        return painting
 
 
 class OpenVINOEngine:
@@ -82,6 +41,7 @@ class OpenVINOEngine:
 
         from .openvino_int8 import in_8_bits
         from .openvino_layout import arranged
+        from .openvino_requests import Measuring, Request
         from .openvino_statistics import giving_statistics, is_normalised, taking_statistics
 
         core, device = ov.Core(), options.device or "CPU"
@@ -111,9 +71,7 @@ class OpenVINOEngine:
                 model = arranged(model)
             if options.statistics == "smoothed" and style.native and is_normalised(model):
                 measure = core.compile_model(giving_statistics(model), device, _MEASURE_CONFIG)
-                self.statistics = SmoothedStatistics(
-                    lambda image: np.array(measure([image[np.newaxis]])[0])
-                )
+                self.statistics = SmoothedStatistics(Measuring(measure.create_infer_request()))
                 model = taking_statistics(in_8_bits(model) if precision == "int8" else model)
             elif precision == "int8":
                 model = in_8_bits(model)
@@ -125,15 +83,15 @@ class OpenVINOEngine:
                 f"it says: {_first_line(error)}",
             ) from error
         self._output_shape = tuple(self._compiled.output(0).shape)
-        self._free = deque(
-            _Request(self, self._compiled.create_infer_request()) for _ in range(DEPTH)
-        )
+        self._free: deque[Request] = deque()
+        for _ in range(DEPTH):
+            self._free.append(Request(self._free, self._compiled.create_infer_request()))
         name = core.get_property(device, "FULL_DEVICE_NAME").strip()
         if precision != "int8":
             precision = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         self.description = f"OpenVINO {precision} on {name}"
 
-    def submit(self, picture: Image, strength: float = 1.0) -> _Request:
+    def submit(self, picture: Image, strength: float = 1.0) -> Request:
         """Start on (H, W, 3); it must stay unchanged until the result is taken."""
         if not self._free:
             raise EngineError(f"more than {DEPTH} pictures under way")
@@ -141,13 +99,11 @@ class OpenVINOEngine:
         statistics = None if self.statistics is None else self.statistics.step(image)
         return self._free.popleft().start(image[np.newaxis], self._output_shape, statistics)
 
-    def free(self, slot: _Request) -> None:
-        """Take a slot back."""
-        self._free.append(slot)
-
     def close(self) -> None:
         """Let requests under way finish, then drop the network."""
         self._free.clear()
+        if self.statistics is not None:
+            self.statistics.settle()
         self.statistics = None
         del self._compiled
 

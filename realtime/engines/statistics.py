@@ -2,19 +2,24 @@
 
 Instance norm takes each channel's mean and variance from the very frame, so whatever enters the
 picture changes all of it at once. Here they are measured now and then, followed slowly, and started
-anew at a cut; between measurements the network is local. They are a float32 array (2, C): the means
-and the variances of all channels of all norm layers, in the graph's order.
+anew at a cut; between measurements the network is local. Measuring costs as much as painting two
+pictures, so nobody waits for it: it goes on beside the pictures that follow, and counts from a
+fixed one of them on, so that a clip is always painted alike. They are a float32 array (2, C): the
+means and the variances of all channels of all norm layers, in the graph's order.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import EngineError
 from ..frame import Picture, Yuv420
 
 Statistics = npt.NDArray[np.float32]
@@ -23,51 +28,95 @@ Affine = npt.NDArray[np.float32]
 
 MEASURE_EVERY: Final = 15
 """Frames between measurements: half a second."""
+ARRIVES_AFTER: Final = 8
+"""Frames after which a measurement counts; it is waited for if it is not done by then."""
 FOLLOW: Final = 0.04
 """Share of the way to the last measurement that is gone with each frame."""
 CUT: Final = 28.0
 """Mean absolute difference of small pictures, of 255, that makes two frames two scenes."""
+STILL: Final = 0.5
+"""The same, of a picture and the last that was measured, below which another is not worth it."""
 _SMALL: Final = (32, 18)
 
 
+class Measurement:
+    """Statistics of one picture, perhaps still to be computed; `wait` returns them. Any thread."""
+
+    def __init__(self, wait: Callable[[], Statistics]) -> None:
+        self._wait = wait
+        self._lock = threading.Lock()
+        self._statistics: Statistics | None = None
+
+    def result(self) -> Statistics:
+        """Wait and return them, the same array each time."""
+        with self._lock:
+            if self._statistics is None:
+                self._statistics = self._wait()
+            return self._statistics
+
+
 class SmoothedStatistics:
-    """The statistics for each frame of a clip, in order. `measure` gives those of one frame, which
-    it takes in the form that `step` is given.
+    """The statistics for each frame of a clip, in order. `measure` begins to measure a frame, in
+    the form that `step` is given, and returns how to wait for the result; it is called again only
+    after that. The frame must stay as it is until then.
     """
 
-    def __init__(self, measure: Callable[[Any], Statistics]) -> None:
+    def __init__(self, measure: Callable[[Any], Callable[[], Statistics]]) -> None:
         self._measure = measure
         self._small: npt.NDArray[Any] | None = None
+        self._measured: npt.NDArray[Any] | None = None
         self._target = self._current = np.empty((2, 0), np.float32)
+        self._coming: Measurement | None = None
         self._age = 0
 
     def step(self, picture: Picture) -> Statistics:
         """Return what the next frame, uint8 RGB (H, W, 3) or in planes, is to be painted with."""
         small = _small(picture)
         before, self._small = self._small, small
-        if before is None or np.abs(small - before).mean() > CUT:
-            self._target = self._current = self._measure(picture)
+        if before is None or _difference(small, before) > CUT:
+            self.settle()
+            self._coming, self._measured = None, small
+            self._target = self._current = self._measure(picture)()
             self._age = 0
             return self._current
         self._age += 1
-        if self._age % MEASURE_EVERY == 0:
-            self._target = self._measure(picture)
+        if self._age % MEASURE_EVERY == 0 and _difference(small, self._measured) >= STILL:
+            self._coming, self._measured = Measurement(self._measure(picture)), small
+        if self._coming is not None and self._age % MEASURE_EVERY == ARRIVES_AFTER:
+            self._target, self._coming = self._coming.result(), None
         self._current = self._current + FOLLOW * (self._target - self._current)
         return self._current
 
+    def settle(self) -> None:
+        """Return when nothing is being measured; an error of it is left to `Measurement.result`."""
+        if self._coming is not None:
+            with suppress(EngineError):
+                self._coming.result()
+
     def state(self) -> dict[str, Any]:
-        """Return what is remembered, as a number and arrays that are never written to."""
+        """Return what is remembered: a number, arrays that are never written to, and a
+        `Measurement` or None.
+        """
         return {
             "age": self._age,
             "small": self._small,
+            "measured": self._measured,
             "target": self._target,
             "current": self._current,
+            "coming": self._coming,
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` returned."""
-        self._age, self._small = state["age"], state["small"]
+        """Go on from what `state` returned; the statistics of a `Measurement` will do for it."""
+        self._age, self._small, self._measured = state["age"], state["small"], state["measured"]
         self._target, self._current = state["target"], state["current"]
+        known = state["coming"]
+        self._coming = Measurement(lambda: known) if isinstance(known, np.ndarray) else known
+
+
+def _difference(a: npt.NDArray[Any], b: npt.NDArray[Any] | None) -> float:
+    """Return the mean absolute difference of two small pictures."""
+    return float(np.abs(a - b).mean()) if b is not None else np.inf
 
 
 def _small(picture: Picture) -> npt.NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -122,8 +123,9 @@ class TorchEngine:
     def _batch(self, image: Image) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(image))[None].to(self._device)
 
-    def _measure(self, image: Image) -> Statistics:
-        return self._module.measure(self._batch(image)).cpu().numpy()
+    def _measure(self, image: Image) -> Callable[[], Statistics]:
+        measured = self._module.measure(self._batch(image))
+        return lambda: measured.cpu().numpy()
 
     def close(self) -> None:
         """Drop the weights."""

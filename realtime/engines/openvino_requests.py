@@ -1,0 +1,74 @@
+"""What OpenVINO has under way: pictures being painted, and one being measured."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+import openvino as ov
+
+from ..errors import EngineError
+from ..frame import Image
+from .statistics import Statistics
+
+
+class Request:
+    """A slot: one infer request. The picture and the painting are the caller's own arrays, so
+    nothing is copied.
+    """
+
+    def __init__(self, slots: deque[Request], request: ov.InferRequest) -> None:
+        self._slots, self._request = slots, request
+        self._picture: Image | None = None
+        self._painting: Image | None = None
+
+    def start(
+        self, image_NHWC: Image, shape: tuple[int, ...], statistics: Statistics | None
+    ) -> Request:
+        """Begin on (1, H, W, 3), which must stay unchanged; the painting has `shape`."""
+        # A tensor of shared memory does not keep its array alive, and it may be submit's own copy.
+        self._picture = image_NHWC
+        self._painting = np.empty(shape, np.uint8)
+        self._request.set_input_tensor(0, ov.Tensor(image_NHWC, shared_memory=True))
+        if statistics is not None:
+            self._request.set_input_tensor(1, ov.Tensor(statistics))
+        self._request.set_output_tensor(ov.Tensor(self._painting, shared_memory=True))
+        self._request.start_async()
+        return self
+
+    def wait(self) -> None:
+        """Return when the request is done."""
+        self._request.wait()
+
+    def result(self) -> Image:
+        """Wait, free the slot and return the painting (H, W, 3)."""
+        try:
+            self._request.wait()
+        except RuntimeError as error:
+            raise EngineError(f"the network failed: {error}") from error
+        assert self._painting is not None
+        painting: Image = self._painting[0]
+        self._picture = self._painting = None
+        self._slots.append(self)
+        return painting
+
+
+class Measuring:
+    """Measures statistics beside the pictures, from a copy, one at a time."""
+
+    def __init__(self, request: ov.InferRequest) -> None:
+        self._request = request
+
+    def __call__(self, image: Image) -> Callable[[], Statistics]:
+        """Begin on (H, W, 3), and return how to wait for the result."""
+        self._request.set_input_tensor(ov.Tensor(image[np.newaxis]))
+        self._request.start_async()
+        return self._result
+
+    def _result(self) -> Statistics:
+        try:
+            self._request.wait()
+        except RuntimeError as error:
+            raise EngineError(f"the network failed: {error}") from error
+        return np.array(self._request.get_output_tensor().data)
