@@ -6,9 +6,7 @@ photo and turns back; the three are one graph in each of `slots.py`'s slots.
 
 Statistics of instance norm are carried as on a CPU (`statistics.py`). They go up with the picture
 as what they do to each channel, so that no graph depends on them. They are measured by a slot of
-its own, in float32, on the very picture: every 15th `submit` waits for that slot's event, which
-costs it one pass of the network, while the pictures under way go on. Measuring ahead of need would
-hide this, but results would depend on how fast the GPU is.
+its own, in float32, on the very picture, beside those that follow.
 """
 
 from __future__ import annotations
