@@ -14,6 +14,7 @@ from media import SIGNING, decode, psnr
 from media.clips import Film
 from media.probe import needs_ffprobe, streams
 from rich.console import Console
+from stylecam.realtime.cli import main
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.errors import SinkError, UsageError
 from stylecam.realtime.outputs import FileOptions
@@ -303,6 +304,24 @@ def test_hardware_is_tried_before_it_is_taken(tmp_path: Path) -> None:
             with pytest.raises(SinkError, match="cannot be written") as caught:
                 echo(clip, tmp_path / "hard.mp4", Coding(encoder=encoder))
             assert "--encoder" in caught.value.hint
+
+
+def test_colours_that_cannot_be_converted_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = tmp_path / "ycgco.mkv"
+    with av.open(clip, "w") as container:
+        stream = container.add_stream("libx264", 10, width=64, height=48, pix_fmt="yuv420p")
+        assert isinstance(stream, av.VideoStream)
+        frame = av.VideoFrame(64, 48, "yuv420p")
+        frame.colorspace = stream.codec_context.colorspace = 8
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert main([str(clip), "-o", str(tmp_path / "out.mp4"), "--engine", "echo"]) == 1
+    said = capsys.readouterr().err
+    assert "YCgCo" in said
+    assert "zscale=matrix=709" in said
+    assert not (tmp_path / "out.mp4").exists()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -25,6 +25,9 @@ _SHORTFALL_S: Final = 0.3
 _LEAD_FRAMES: Final = 4
 """Frames shown to the deinterlacer before the first one wanted: it looks two back."""
 
+_MATRICES: Final = {8: "YCgCo", 14: "ICtCp"}
+"""FFmpeg's numbers of those that are known and that swscale does not convert."""
+
 
 class FileSource:
     """Decodes the first video stream of a file, or of standard input for the path "-".
@@ -60,6 +63,14 @@ class FileSource:
                     hint="record it again, or copy it again if this is a copy",
                 )
             self._first, self._upright = first, Upright(first, keep_hdr=keep_hdr)
+            try:
+                self._upright.rgb(first)
+            except OSError as error:
+                matrix = _MATRICES.get(int(first.colorspace), f"matrix {int(first.colorspace)}")
+                raise SourceError(
+                    f"{path}: pixels of {first.format.name} in {matrix} cannot be turned into RGB",
+                    hint=f"ffmpeg -i {path} -vf zscale=matrix=709 -c:a copy converted.mkv",
+                ) from error
             self.info = self._describe()
         except BaseException:
             self.decoder.close()
