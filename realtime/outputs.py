@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +40,8 @@ def describe_job(path: Path, look: Look, options: FileOptions) -> dict[str, Any]
 
     Two runs of equal jobs make equal pictures, so that the second may go on from the first.
     """
+    from importlib.metadata import version
+
     made: dict[str, Any] = {
         "input": str(path.absolute()),
         "style": look.style.sha256,
@@ -51,7 +52,7 @@ def describe_job(path: Path, look: Look, options: FileOptions) -> dict[str, Any]
         "keep_hdr": options.keep_hdr,
         "decoder": options.decoder,
         "coding": dataclasses.asdict(options.coding),
-        "versions": [importlib.metadata.version(name) for name in ("stylecam", "av", "openvino")],
+        "versions": [version(name) for name in ("stylecam", "av", "openvino")],
     }
     if path.is_file():
         status = path.stat()
@@ -64,7 +65,7 @@ def open_output(
     source: ImageSource | FileSource,
     *,
     options: FileOptions,
-    job: dict[str, Any],
+    job: Callable[[], dict[str, Any]],
     force: bool,
     stopped: Callable[[], bool],
 ) -> ImageSink | FileSink | ResumableSink:
@@ -112,7 +113,7 @@ def open_output(
         source.info,
         original=original,
         coding=options.coding,
-        job=job,
+        job=job(),
         force=force,
         stopped=stopped,
     )

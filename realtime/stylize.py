@@ -6,6 +6,7 @@ import dataclasses
 import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +103,7 @@ def stylize_file(
             output,
             source,
             options=options,
-            job=describe_job(path, look, options),
+            job=partial(describe_job, path, look, options),
             force=force,
             stopped=lambda: threads.stopping,
         )
@@ -141,7 +142,8 @@ def _go(
     into = fit(info.height, info.width, size=look.size)
     height, width = into.padded
     options = look.engine
-    if info.frames == 1:
+    alone = info.frames == 1
+    if alone:
         options = dataclasses.replace(options, statistics="frame")
     with (
         closing(
@@ -150,7 +152,7 @@ def _go(
                 look.style,
                 height=height,
                 width=width,
-                live=info.live,
+                live=info.live or alone,  # a picture that nothing follows takes all cores
                 report=Report(console),
             )
         ) as engine,

@@ -67,6 +67,16 @@ def test_photo(tmp_path: Path) -> None:
     painted = cv2.imread(str(tmp_path / "out.jpg"))
     assert painted.shape == photo.shape
     assert np.abs(painted.astype(int) - photo).mean() > 10
+    assert "WARN" not in done.stderr
+
+
+def test_openvino_loads_without_its_converter_and_hides_it_from_nobody() -> None:
+    code = (
+        "import sys; from stylecam.realtime.engines.openvino_library import load; load().Core();"
+        "assert 'openvino.tools.ovc' not in sys.modules; import openvino.tools.ovc as made;"
+        "made.convert_model"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def run_planar(
             output,
             source,
             options=FileOptions(coding=Coding(codec="ffv1", pix_fmt="yuv420p")),
-            job={"clip": str(clip)},
+            job=lambda: {"clip": str(clip)},
             force=True,
             stopped=lambda: False,
         )

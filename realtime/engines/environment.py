@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import os
 import sys
@@ -37,11 +36,13 @@ class Environment(NamedTuple):
 
 def look() -> Environment:
     """Look at this machine; takes some ten milliseconds."""
+    from importlib import metadata  # as long again, and most machines never look
+
     packages = {}
     for name in PACKAGES:
         try:
-            packages[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
+            packages[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
             continue
     modules = frozenset(name for name in MODULES if importlib.util.find_spec(name) is not None)
     return Environment(driver(), packages, modules)

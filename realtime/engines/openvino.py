@@ -12,6 +12,7 @@ from ..cache import cache_folder
 from ..errors import EngineError, StyleError
 from ..frame import Image
 from ..styles import Style
+from .openvino_library import load
 from .statistics import SmoothedStatistics
 
 if TYPE_CHECKING:
@@ -37,12 +38,8 @@ class OpenVINOEngine:
     def __init__(
         self, options: EngineOptions, style: Style, *, height: int, width: int, live: bool
     ) -> None:
-        import openvino as ov
-
-        from .openvino_int8 import in_8_bits
-        from .openvino_layout import arranged
-        from .openvino_requests import Measuring, Request
-        from .openvino_statistics import giving_statistics, is_normalised, taking_statistics
+        ov = load()
+        from .openvino_requests import Request
 
         core, device = ov.Core(), options.device or "CPU"
         try:
@@ -67,13 +64,16 @@ class OpenVINOEngine:
         self.statistics: SmoothedStatistics | None = None
         try:
             model.reshape({0: [1, height, width, 3]})
-            if style.native and device == "CPU" and _is_x86():
-                model = arranged(model)
-            if options.statistics == "smoothed" and style.native and is_normalised(model):
-                measure = core.compile_model(giving_statistics(model), device, _MEASURE_CONFIG)
-                self.statistics = SmoothedStatistics(Measuring(measure.create_infer_request()))
-                model = taking_statistics(in_8_bits(model) if precision == "int8" else model)
+            if options.statistics == "smoothed" and style.native:
+                if device == "CPU" and _is_x86():
+                    # Not for one picture: it takes longer than it saves.
+                    from .openvino_layout import arranged
+
+                    model = arranged(model)
+                model = self._carry_statistics(core, model, device, precision)
             elif precision == "int8":
+                from .openvino_int8 import in_8_bits
+
                 model = in_8_bits(model)
             self._compiled = core.compile_model(model, device, config)
         except RuntimeError as error:
@@ -90,6 +90,24 @@ class OpenVINOEngine:
         if precision != "int8":
             precision = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         self.description = f"OpenVINO {precision} on {name}"
+
+    def _carry_statistics(
+        self, core: ov.Core, model: ov.Model, device: str, precision: str | None
+    ) -> ov.Model:
+        """Return the network with statistics for a second input if it has norms, and measure them
+        with another.
+        """
+        from .openvino_requests import Measuring
+        from .openvino_statistics import giving_statistics, is_normalised, taking_statistics
+
+        if is_normalised(model):
+            measure = core.compile_model(giving_statistics(model), device, _MEASURE_CONFIG)
+            self.statistics = SmoothedStatistics(Measuring(measure.create_infer_request()))
+        if precision == "int8":
+            from .openvino_int8 import in_8_bits
+
+            model = in_8_bits(model)
+        return model if self.statistics is None else taking_statistics(model)
 
     def submit(self, picture: Image, strength: float = 1.0) -> Request:
         """Start on (H, W, 3); it must stay unchanged until the result is taken."""

@@ -38,9 +38,13 @@ class ImageSink:
             pixels = np.dstack([pixels, frame.alpha])
         elif frame.alpha is not None:
             self.notes.append(f"transparency left out: {suffix} cannot hold it")
-        options = [cv2.IMWRITE_JPEG_QUALITY, self._quality, cv2.IMWRITE_WEBP_QUALITY, self._quality]
-        if suffix == ".avif":
-            options = [cv2.IMWRITE_AVIF_QUALITY, self._quality]
+        quality = {
+            ".jpg": cv2.IMWRITE_JPEG_QUALITY,
+            ".jpeg": cv2.IMWRITE_JPEG_QUALITY,
+            ".webp": cv2.IMWRITE_WEBP_QUALITY,
+            ".avif": cv2.IMWRITE_AVIF_QUALITY,
+        }.get(suffix)  # OpenCV warns of any that does not belong to the format
+        options = [] if quality is None else [quality, self._quality]
         try:
             ok, data = cv2.imencode(suffix, pixels, options)
         except cv2.error:
