@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
@@ -21,10 +22,7 @@ if TYPE_CHECKING:
     from . import EngineOptions
     from .openvino_requests import Request
 
-DEPTH: Final = 3
-FILE_STREAMS: Final = 2
-"""Infer requests that run at once for files: two beat one on 2 cores, as each thread then works
-without waiting for the other (docs/architecture.md has the figures)."""
+MOST_STREAMS: Final = 4
 _MEASURE_CONFIG: Final = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
 """Variances lose too much in bfloat16."""
 
@@ -32,7 +30,6 @@ _MEASURE_CONFIG: Final = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HI
 class OpenVINOEngine:
     """A style compiled for one size: two streams for files, one fast one when live."""
 
-    depth = DEPTH
     planar = False
 
     def __init__(
@@ -57,8 +54,10 @@ class OpenVINOEngine:
         precision = _precision(options, style, core)
         if precision and precision != "int8":
             config["INFERENCE_PRECISION_HINT"] = precision
+        self.depth = 3
         if not live and device == "CPU":
-            config["NUM_STREAMS"] = FILE_STREAMS
+            streams = config["NUM_STREAMS"] = file_streams(usable_cores())
+            self.depth = streams + 1
         if style.native:
             config |= _cached()
         self.statistics: SmoothedStatistics | None = None
@@ -84,7 +83,7 @@ class OpenVINOEngine:
             ) from error
         self._output_shape = tuple(self._compiled.output(0).shape)
         self._free: deque[Request] = deque()
-        for _ in range(DEPTH):
+        for _ in range(self.depth):
             self._free.append(Request(self._free, self._compiled.create_infer_request()))
         name = core.get_property(device, "FULL_DEVICE_NAME").strip()
         if precision != "int8":
@@ -112,7 +111,7 @@ class OpenVINOEngine:
     def submit(self, picture: Image, strength: float = 1.0) -> Request:
         """Start on (H, W, 3); it must stay unchanged until the result is taken."""
         if not self._free:
-            raise EngineError(f"more than {DEPTH} pictures under way")
+            raise EngineError(f"more than {self.depth} pictures under way")
         image = np.ascontiguousarray(picture)
         statistics = None if self.statistics is None else self.statistics.step(image)
         return self._free.popleft().start(image[np.newaxis], self._output_shape, statistics)
@@ -147,6 +146,23 @@ def paints_in_8_bits(core: ov.Core, device: str) -> bool:
     """Whether stylecam's own styles are computed in int8 there unless something else is asked."""
     able = device == "CPU" and _is_x86()
     return able and "INT8" in core.get_property(device, "OPTIMIZATION_CAPABILITIES")
+
+
+def usable_cores() -> int:
+    """How many processors this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def file_streams(cores: int) -> int:
+    """How many pictures of a file are painted at once.
+
+    One to two cores is faster than each by both, as no thread waits for another
+    (docs/architecture.md has the figures). With more cores there are two to a picture, and four
+    pictures at most: each takes memory, and the encoder wants cores too.
+    """
+    return max(2, min(cores // 2, MOST_STREAMS))
 
 
 def _cached() -> dict[str, Any]:
