@@ -132,6 +132,31 @@ def test_frames_of_a_video_give_the_motion_between_them() -> None:
     assert (error[..., 16:-16, 16:-16] * inside).mean() < 0.3 * (first - second).abs().mean()
 
 
+def test_rare_colours_are_missed_by_their_distribution_alone() -> None:
+    """Two pictures of one mean and covariance; one has a few places of a strong colour."""
+    torch.manual_seed(0)
+    rare = torch.full((1, 3, 128, 128), 0.4)
+    rare[..., :32, :40] = torch.tensor([0.9, 0.8, 0.1]).view(1, 3, 1, 1)
+    colours = rare.flatten(2)
+    mean = colours.mean(2, keepdim=True)
+    root = torch.linalg.qr((colours - mean).transpose(1, 2)).R / 128  # covariance is R'R
+    even = mean + root.transpose(1, 2) @ torch.randn(1, 3, 32 * 32)
+    even = torch.nn.functional.interpolate(even.view(1, 3, 32, 32), scale_factor=4)
+    assert losses.palette_loss(even, rare) < 0.01
+    assert losses.colours_loss(even, rare) > 0.1
+    assert losses.colours_loss(rare, rare) == 0
+    turned = rare.flip(2).transpose(2, 3)
+    assert losses.colours_loss(turned, rare) < 1e-6  # where they are does not matter
+
+    painted = even.clone().requires_grad_()
+    optimizer = torch.optim.Adam([painted], lr=0.02)
+    for _ in range(60):
+        optimizer.zero_grad()
+        losses.colours_loss(painted, rare).backward()
+        optimizer.step()
+    assert losses.colours_loss(painted.detach(), rare) < 0.02
+
+
 def test_temporal_loss_counts_only_what_is_visible() -> None:
     a, b = torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 4)
     b[..., :2, :] = 1

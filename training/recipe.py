@@ -28,6 +28,8 @@ class Recipe:
     coarse: float = 0.5
     """Share of the style loss that is taken at half size, where larger strokes show."""
     palette: float = 3.0
+    colours: float = 0.0
+    """Of the distribution of colours: rare ones, which `palette` leaves out, appear."""
     tone: float = 1.0
     temporal: float = 1500.0
     temporal_from: float = 0.1

@@ -110,15 +110,18 @@ class Trainer:
             photo_features = self._features(pair.first, upto=losses.CONTENT_LAYER)
         features = self._features(painted)
         expected, visible = pair.motion.apply(painted), pair.motion.visible_N1HW
+        painting = self.paintings[which][None].to(self.device)
         terms = {
             "content": losses.content_loss(features, photo_features),
             "style": self._style(painted, features, which),
             "temporal": losses.temporal_loss(moved, expected, visible, border=recipe.border),
             "total_variation": losses.total_variation(painted),
-            "palette": losses.palette_loss(painted, self.paintings[which][None].to(self.device)),
+            "palette": losses.palette_loss(painted, painting),
             "tone": losses.tone_loss(painted, pair.first),
         }
         adversarial = recipe.adversarial > 0 and self.step >= recipe.adversarial_from
+        if recipe.colours > 0:
+            terms["colours"] = losses.colours_loss(painted, painting)
         if adversarial:
             terms["adversarial"] = adversarial_loss(self.discriminator, painted)
         weights = {name: float(getattr(recipe, name)) for name in terms}
