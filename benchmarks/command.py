@@ -32,7 +32,6 @@ ACTIONS: Final = {
     "all": "one after another, each in a process of its own; 1 when one failed",
     "tables": "renew the README's figures, and benchmarks/README.md with its plots",
     "gpu": "all of an NVIDIA GPU, in 8 minutes; without one a dry run",
-    "kernels": "of that, the colour kernels against their references",
     "gallery": "renew docs/styles.md from the styles",
 }
 
@@ -193,7 +192,6 @@ _ACTS: Final = {
     "all": _all,
     "tables": _tables,
     "gpu": _gpu,
-    "kernels": lambda argv: _gpu(["--part", "kernels", *argv]),
     "gallery": _gallery,
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from .commands import print_json
-from .errors import UsageError
+from .errors import EngineError, UsageError
 from .fit import fit
 from .flags import size
 from .styles import DEFAULT, Style, find
@@ -51,6 +51,11 @@ def main(argv: list[str], prepare: Callable[[], Prepare] | None = None) -> int:
     for style in styles:
         for height, width in sizes:
             ready = make(style, fit(height, width).padded)
+            if ready.path is None:
+                raise EngineError(
+                    f"the engine for {width}x{height} was built but cannot be kept",
+                    hint="STYLECAM_CACHE names a folder that can be written to",
+                )
             rows.append(
                 {
                     "style": style.name,

@@ -39,6 +39,14 @@ BT709: Final = Colour(matrix=1, range=1, primaries=1, transfer=1)
 BT601: Final = Colour(matrix=6, range=1, primaries=6, transfer=6)
 
 
+def empty_samples(count: int) -> Samples:
+    """Return memory for `count` samples, and some behind: swscale and encoders may read past the
+    end of a row.
+    """
+    samples: Samples = np.empty(count + 64, np.uint8)[:count]
+    return samples
+
+
 @dataclasses.dataclass(frozen=True)
 class Yuv420:
     """A picture as video is coded: luma for every pixel, chroma for every 2 x 2 of them.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import numpy as np
 
 from .colour import FULL, swscale_flags, swscale_matrix
-from .frame import MICROSECONDS, Colour, Image, Picture, Samples, Yuv420, as_rgb
+from .frame import MICROSECONDS, Colour, Image, Picture, Samples, Yuv420, as_rgb, empty_samples
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -21,8 +21,6 @@ FORMATS: Final = frozenset({"yuv420p", "yuvj420p", "nv12"})
 """FFmpeg's names of the pixel formats that `from_frame` takes."""
 MATRICES: Final = frozenset({1, 5, 6, 9})
 """FFmpeg's numbers of the matrices that planar engines know: BT.709, BT.601 twice, BT.2020."""
-_SLACK: Final = 64
-"""Samples allocated beyond the last: swscale and encoders may read past the end of a row."""
 
 
 def crossing(colour: Colour) -> Colour:
@@ -33,8 +31,7 @@ def crossing(colour: Colour) -> Colour:
 def empty(height: int, width: int, colour: Colour) -> Yuv420:
     """Return a picture whose samples are still to be written."""
     samples = height * width + 2 * -(-height // 2) * -(-width // 2)
-    data: Samples = np.empty(samples + _SLACK, np.uint8)[:samples]
-    return Yuv420(data, height, width, colour)
+    return Yuv420(empty_samples(samples), height, width, colour)
 
 
 class Converter:
@@ -149,9 +146,9 @@ def mix(photo: Picture, painting: Yuv420, strength: float) -> Yuv420:
     if strength >= 1:
         return painting
     original = Converter().to_planes(photo, painting.colour)
-    mixed = cv2.addWeighted(painting.data, strength, original.data, 1 - strength, 0)
-    data = mixed.astype(np.uint8, copy=False).reshape(-1)
-    return Yuv420(data, painting.height, painting.width, painting.colour)
+    mixed = empty(painting.height, painting.width, painting.colour)
+    cv2.addWeighted(painting.data, strength, original.data, 1 - strength, 0, mixed.data)
+    return mixed
 
 
 def resize(picture: Yuv420, height: int, width: int) -> Yuv420:

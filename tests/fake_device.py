@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -82,7 +83,7 @@ class FakeDevice:
 
     def capture(self, work: Work, source: Any, target: Any, stream: Stream) -> Graph:
         assert not stream.queue, "captured while the stream is busy"
-        return self._made(Graph(work, source, target))
+        return self._made(Graph(weakref.ref(work), source, target))
 
     def upload(self, source: HostBuffer, target: torch.Tensor, stream: Stream) -> None:
         before = source.array.copy()
@@ -101,7 +102,9 @@ class FakeDevice:
             if fails:
                 self._broken = True
                 return
-            graph.work(graph.source, graph.target)
+            work = graph.work()
+            assert work is not None, "what the graph works with was freed"
+            work(graph.source, graph.target)
 
         self._enqueue(stream, "net", run, graph.source, graph.target)
 

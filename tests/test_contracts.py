@@ -141,6 +141,7 @@ def test_two_engines_agree(style: str) -> None:
         (EngineOptions("nonsense"), "no engine"),
         (EngineOptions("openvino", device="TPU"), "TPU"),
         (EngineOptions("torch", device="cuda"), "no NVIDIA GPU"),
+        (EngineOptions("torch", device="toaster"), "no device 'toaster'"),
     ],
 )
 def test_an_engine_that_cannot_be_says_why(options: EngineOptions, says: str) -> None:

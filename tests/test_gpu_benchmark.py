@@ -67,7 +67,10 @@ def test_a_part_that_fails_leaves_the_others(
     assert "- not measured: engines: RuntimeError: the device fell off" in table
 
 
-def test_a_part_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
+def test_a_part_runs_in_a_process_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # dry also where there is a GPU
     into = tmp_path / "rows.jsonl"
     assert command._apart("overlap", 60, into) == ""
     (row,) = map(json.loads, into.read_text().splitlines())

@@ -153,6 +153,17 @@ def test_another_layout_takes_over_without_losing_pictures() -> None:
         assert device.live < many  # the old slots are gone
 
 
+def test_a_device_that_cannot_run_the_network_says_so_when_it_is_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def capture(*_: object) -> None:
+        raise EngineError("no kernel image for this GPU")
+
+    monkeypatch.setattr(FakeDevice, "capture", capture)
+    with pytest.raises(EngineError, match="no kernel image"):
+        opened(find("great-wave"), 64, 64).__enter__()
+
+
 def test_a_picture_that_is_too_large_is_refused() -> None:
     with (
         opened(find("great-wave"), 64, 64) as (engine, _),

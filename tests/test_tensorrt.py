@@ -252,10 +252,28 @@ def test_a_damaged_file_is_built_anew_and_it_is_said() -> None:
     makes, said = workshop(trt)
     style = find_style("great-wave")
     path = makes.prepare(style, SIZE).path
+    assert path is not None
     path.write_bytes(path.read_bytes()[:-7])
     assert paints(makes.prepare(style, SIZE), style) > 40
     assert "cannot be used and is built anew: its checksum is wrong" in said.getvalue()
     assert trt.builds == [True, True]
+
+
+def test_where_nothing_can_be_kept_it_is_built_each_time_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("STYLECAM_CACHE", str(tmp_path / "file" / "cache"))
+    trt = FakeTensorRT()
+    makes, said = workshop(trt)
+    style = find_style("great-wave")
+    made = makes.prepare(style, SIZE)
+    assert paints(made, style) > 40
+    assert made.path is None
+    assert "it cannot be kept, and will be built again" in said.getvalue()
+    with pytest.raises(EngineError, match="cannot be kept") as caught:
+        build_command.main(["--size", "96x64"], lambda: makes.prepare)
+    assert "STYLECAM_CACHE" in caught.value.hint
 
 
 @pytest.mark.parametrize(

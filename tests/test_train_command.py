@@ -226,6 +226,8 @@ def test_recipes_can_be_read_and_have_their_painting(path: Path) -> None:
         (["painting.png", "--photos", "photos", "--set", "strokes=3"], "strokes=3: no such value"),
         (["painting.png", "--photos", "photos", "--set", "style=much"], "'much' is no number"),
         (["painting.png", "--photos", "photos", "--base", "photos/note.txt"], "no style file"),
+        (["painting.png", "--photos", "photos", "--device", "toaster"], "--device toaster cannot"),
+        (["painting.png", "--photos", "photos", "--minutes", "0"], "--minutes must be above 0"),
         (["painting.png", "--photos", "photos", "--vgg", "photos/note.txt"], "note.txt"),
     ],
 )

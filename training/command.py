@@ -92,6 +92,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _train(options: argparse.Namespace, console: Console) -> Path:
     recipe, paintings = _recipe(options)
+    if options.minutes is not None and not options.minutes > 0:
+        raise TrainingError("--minutes must be above 0\n  try: --minutes 30")
     if not options.photos:
         raise TrainingError(
             "photos are needed: --photos with folders, photos or videos\n"
@@ -109,7 +111,7 @@ def _train(options: argparse.Namespace, console: Console) -> Path:
     # Only now: torch takes seconds to load.
     from . import ranks
 
-    device = ranks.join(options.device or _best_device())
+    device = ranks.join(_device(options.device))
     minutes = options.minutes or (None if _is_recipe(options.what) else 30.0)
     stages = [recipe, *recipe.then]
     start, before = _start(options.base, recipe), 0
@@ -212,12 +214,22 @@ def _start(named: str | None, recipe: Recipe) -> Generator | None:
     return None if path is None or (named is None and not path.exists()) else read_generator(path)
 
 
-def _best_device() -> str:
+def _device(named: str) -> str:
+    """Return the device to train on, the best there is unless it is named, once it has worked."""
     import torch
 
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    if not named:
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.empty(0, device=named)
+    except (RuntimeError, AssertionError) as error:  # PyTorch without CUDA asserts that it has it
+        why = str(error).splitlines()[0]
+        raise TrainingError(
+            f"--device {named} cannot be used: {why}\n  try: leave it out, or cpu, cuda or mps"
+        ) from error
+    return named
 
 
 def _tell(console: Console, trainer: Any, pairs: Any, run: Path, *, started: bool) -> None:

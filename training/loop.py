@@ -75,7 +75,7 @@ def train(
     journal = _Journal(run, trainer, pairs)
     steps = recipe.steps if minutes is None else len(pairs)
     begun_s, first, saved_s = time.monotonic() - trainer.seconds, trainer.step, time.monotonic()
-    started_s = time.monotonic()
+    started_s, whole = time.monotonic(), False
 
     def progress() -> float:
         return trainer.step / steps if minutes is None else trainer.seconds / (60 * minutes)
@@ -84,6 +84,7 @@ def train(
         for pair in _loader(pairs, trainer):
             done = ranks.agree(progress())
             if done >= 1:
+                whole = True  # in every process: each clock tells something else
                 break
             journal.add(trainer.train_step(pair, progress=done))
             trainer.seconds = time.monotonic() - begun_s
@@ -97,6 +98,8 @@ def train(
                 saved_s = time.monotonic()
                 _save(trainer, checkpoint)
                 journal.picture()
+        else:
+            whole = True
     except KeyboardInterrupt:
         pass
     if ranks.rank() == 0:
@@ -105,7 +108,7 @@ def train(
         figures = {key: round(value, 4) for key, value in journal.last.items()}
         card = card | {"steps": trainer.step, "losses": figures}
         export_style(trainer.average.to("cpu"), card, result)
-    return Trained(result, trainer.average, progress() >= 1)
+    return Trained(result, trainer.average, whole)
 
 
 def _loader(pairs: Pairs, trainer: Trainer) -> DataLoader[Pair]:

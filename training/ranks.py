@@ -18,9 +18,12 @@ def join(device: str) -> str:
     """Join the other processes, if `torchrun` started several; return this one's device."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return device
+    if device == "cuda":
+        device = f"cuda:{os.environ['LOCAL_RANK']}"
+        torch.cuda.set_device(device)
     if not dist.is_initialized():
-        dist.init_process_group("nccl" if device == "cuda" else "gloo")
-    return f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
+        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    return device
 
 
 def leave() -> None:

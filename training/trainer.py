@@ -195,5 +195,5 @@ class Trainer:
 def _has_bfloat16(device: str) -> bool:
     """Whether the device computes convolutions in bfloat16 faster than in float32."""
     if device.startswith("cuda"):
-        return bool(torch.cuda.is_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

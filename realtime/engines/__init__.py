@@ -145,14 +145,13 @@ def _open(
         return EchoEngine()
     if name not in ("torch", "tensorrt"):
         raise EngineError(f"there is no engine {name!r}", hint=f"engines: {', '.join(NAMES)}")
-    with need_torch(name):
-        if name == "torch":
+    if name == "torch":
+        with need_torch(name):
             from .torch import open_torch
-
-            return open_torch(options, style, **size)
+        return open_torch(options, style, **size)
+    with need_torch(name):
         from .tensorrt import open_tensorrt
-
-        return open_tensorrt(options, style, **size, report=report)
+    return open_tensorrt(options, style, **size, report=report)
 
 
 @contextmanager

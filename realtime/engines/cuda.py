@@ -26,7 +26,7 @@ class CudaDevice:
 
     def stream(self) -> Any:
         """Make a stream. Never the default one, on which TensorRT would wait for others."""
-        with _speaking("make a stream"):
+        with speaking("make a stream"):
             return torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
 
     def event(self) -> Any:
@@ -35,20 +35,20 @@ class CudaDevice:
 
     def host_buffer(self, size: int) -> HostBuffer:
         """Allocate page-locked bytes."""
-        with _speaking(f"allocate {size} page-locked bytes"):
+        with speaking(f"allocate {size} page-locked bytes"):
             memory = torch.empty(size, dtype=torch.uint8, pin_memory=True)
         return HostBuffer(memory.numpy(), memory)
 
     def buffer(self, size: int) -> Any:
         """Allocate bytes on the device."""
-        with _speaking(f"allocate {size} bytes"):
+        with speaking(f"allocate {size} bytes"):
             return torch.empty(size, dtype=torch.uint8, device=self._device)
 
     def capture(self, work: Work, source: Any, target: Any, stream: Any) -> Any:
         """Record the work as a graph. Other threads may use the device meanwhile, as they do when a
         style is loaded during a run, so only this thread is held to what may be captured.
         """
-        with _speaking("prepare the network"), torch.cuda.device(self._device), _benchmark():
+        with speaking("prepare the network"), torch.cuda.device(self._device), _benchmark():
             source.zero_()  # what runs to warm up should compute on numbers
             stream.wait_stream(torch.cuda.current_stream())
             with torch.no_grad(), torch.cuda.stream(stream):
@@ -69,7 +69,7 @@ class CudaDevice:
 
     def launch(self, graph: Any, stream: Any) -> None:
         """Enqueue a graph."""
-        with _speaking("start the network"), torch.cuda.stream(stream):
+        with speaking("start the network"), torch.cuda.stream(stream):
             graph.replay()
 
     def download(self, source: Any, target: HostBuffer, stream: Any) -> None:
@@ -77,17 +77,17 @@ class CudaDevice:
         self._copy(source, target.handle, stream)
 
     def _copy(self, source: Tensor, target: Tensor, stream: Any) -> None:
-        with _speaking("copy a picture"), torch.cuda.stream(stream):
+        with speaking("copy a picture"), torch.cuda.stream(stream):
             target.copy_(source, non_blocking=True)
 
     def record(self, event: Any, stream: Any) -> None:
         """Let `event` be done when all that is on the stream now is."""
-        with _speaking("record an event"):
+        with speaking("record an event"):
             event.record(stream)
 
     def wait(self, event: Any) -> None:
         """Return when it is done; the interpreter is free meanwhile."""
-        with _speaking("compute a picture"):
+        with speaking("compute a picture"):
             event.synchronize()
 
     def drain(self, stream: Any) -> None:
@@ -135,7 +135,7 @@ def apart(device: torch.device) -> Iterator[None]:
         yield
         return
     stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-    with _speaking("try the engine"), torch.no_grad():
+    with speaking("try the engine"), torch.no_grad():
         stream.wait_stream(torch.cuda.current_stream(device))
         with torch.cuda.stream(stream):
             yield
@@ -154,16 +154,18 @@ def _benchmark() -> Iterator[None]:
 
 
 @contextmanager
-def _speaking(task: str) -> Iterator[None]:
-    """Turn PyTorch's errors into ours."""
+def speaking(task: str) -> Iterator[None]:
+    """Turn errors of PyTorch, Triton and the C compiler that Triton calls into ours."""
     try:
         yield
+    except EngineError:
+        raise
     except torch.cuda.OutOfMemoryError as error:
         raise EngineError(
             f"the GPU has no memory left to {task}",
             hint="work smaller, for example --size 720, or close what else uses the GPU",
         ) from error
-    except RuntimeError as error:
+    except Exception as error:
         raise EngineError(
             f"the GPU could not {task}: {first_line(error)}",
             hint="stylecam doctor checks the driver; --engine openvino works without the GPU",

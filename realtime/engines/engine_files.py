@@ -39,6 +39,9 @@ class EngineKey:
     weights: str = ""
     """Hash of the style, for an engine that cannot be given another style's weights."""
 
+    def __str__(self) -> str:
+        return f"engine for {self.width}x{self.height}"
+
     @property
     def path(self) -> Path:
         """Where the engine lies: a name that says what it is, and a hash of everything."""

@@ -92,9 +92,10 @@ class GpuEngine:
         carried = smoothed and network.channels > 0
         self.statistics = SmoothedStatistics(self._measure) if carried else None
         self.description = title
-        self._layout: Layout | None = None
-        self._prepared: _Prepared | None = None
         self._old: list[_Prepared] = []
+        # The likeliest layout: a GPU that cannot do it says so while "auto" can take another.
+        self._layout = Layout(*size)
+        self._prepared: _Prepared | None = self._capture(self._layout)
 
     def submit(self, picture: Yuv420, strength: float = 1.0) -> _Painting:
         """Start on a picture; its samples may be changed when this returns."""

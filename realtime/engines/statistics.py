@@ -121,9 +121,13 @@ def _difference(a: npt.NDArray[Any], b: npt.NDArray[Any] | None) -> float:
 
 def _small(picture: Picture) -> npt.NDArray[np.float32]:
     """Return a picture of `_SMALL` size, by which a cut is seen: float32 RGB of 255."""
+    rgb: Any = picture
     if isinstance(picture, Yuv420):
         from ..planar import resize
 
         width, height = _SMALL
-        picture = resize(picture, 2 * height, 2 * width).rgb  # its chroma has the size wanted
-    return cv2.resize(picture, _SMALL, interpolation=cv2.INTER_AREA).astype(np.float32)
+        twice = resize(picture, 2 * height, 2 * width)  # its chroma has the size wanted
+        planes = twice.data.reshape(3 * height, 2 * width)
+        rgb = cv2.cvtColor(planes, cv2.COLOR_YUV2RGB_I420)  # of whatever matrix: it is compared
+    small: npt.NDArray[np.uint8] = cv2.resize(rgb, _SMALL, interpolation=cv2.INTER_AREA)
+    return small.astype(np.float32)

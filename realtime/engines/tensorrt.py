@@ -42,6 +42,11 @@ def open_tensorrt(
             f"the TensorRT engine computes in f16, not {options.precision}",
             hint="leave --precision out, or use --engine torch",
         )
+    if options.device not in (None, "cuda"):
+        raise EngineError(
+            f"the TensorRT engine uses the first GPU, not {options.device}",
+            hint="CUDA_VISIBLE_DEVICES=1 in the environment makes another one the first",
+        )
     made = prepare(find(look()), style, size=(height, width), report=report)
     device = made.network.device
     return GpuEngine(
@@ -58,8 +63,8 @@ class Prepared:
     """A style's network, ready to run."""
 
     network: TensorRTNetwork
-    path: Path
-    """Its file in the cache."""
+    path: Path | None
+    """Its file in the cache, None if it could not be kept."""
     library: str
     """The TensorRT and its version."""
 
@@ -100,7 +105,12 @@ class Workshop:
             self.report.note(f"built once more, for this style alone: {error.message}")
             engine, network = self._built(style, graph, size, refittable=False)
         key = shared if network.refittable else own
-        path = engine_files.write(key, EngineFile(engine, style.sha256, network.refittable))
+        file = EngineFile(engine, style.sha256, network.refittable)
+        try:
+            path = engine_files.write(key, file)
+        except OSError as error:
+            self.report.note(f"it cannot be kept, and will be built again: {error}")
+            return Prepared(network, None, key.tensorrt)
         self.report.note(f"kept as {path}")
         return Prepared(network, path, key.tensorrt)
 
@@ -115,7 +125,7 @@ class Workshop:
                 network.refit()
             network.check()
         except (EngineError, ValueError, OSError) as error:
-            self.report.note(f"{key.path.name} cannot be used and is built anew: {error}")
+            self.report.note(f"the {key} that is kept cannot be used and is built anew: {error}")
             return None
         return network
 

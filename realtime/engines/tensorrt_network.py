@@ -122,7 +122,8 @@ class TensorRTNetwork:
             statistics = self.measure(photo_NCHW).cpu().numpy()
             affine = torch.from_numpy(self.affine(statistics)).to(self.device)
             expected = Folded(self._style, torch.float32)(photo_NCHW, affine)
-            painting = self.painter()(photo_NCHW.half(), affine).float()
+            paint = self.painter()  # its context has to live until the work is done
+            painting = paint(photo_NCHW.half(), affine).float()
             error = float(torch.mean((painting - expected) ** 2))
         decibels = -10 * np.log10(max(error, 1e-12))
         if not decibels >= _FAITHFUL_DB:  # nor when it is no number

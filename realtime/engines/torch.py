@@ -47,7 +47,12 @@ def open_torch(
         raise EngineError(
             f"{style.path} is not a stylecam style", hint="use --engine openvino for it"
         )
-    device = torch.device(options.device or _best_device())
+    try:
+        device = torch.device(options.device or _best_device())
+    except RuntimeError as error:
+        raise EngineError(
+            f"there is no device {options.device!r}", hint="cuda, cuda:1, mps or cpu"
+        ) from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise EngineError(
             "PyTorch finds no NVIDIA GPU",
@@ -63,15 +68,18 @@ def open_torch(
     if device.type != "cuda":
         title += str(device)
         return TorchEngine(style, device, PRECISIONS[precision], smoothed=smoothed, title=title)
-    from .cuda import CudaDevice
+    from .cuda import CudaDevice, speaking
     from .gpu import GpuEngine
 
+    with speaking("load the network"):
+        network = TorchNetwork(OnnxModule(style.path), device, PRECISIONS[precision])
+        title += torch.cuda.get_device_name(device)
     return GpuEngine(
         CudaDevice(device),
-        TorchNetwork(OnnxModule(style.path), device, PRECISIONS[precision]),
+        network,
         size=(height, width),
         smoothed=smoothed,
-        title=title + torch.cuda.get_device_name(device),
+        title=title,
     )
 
 
