@@ -81,7 +81,7 @@ def _tensorrt(*, quiet: bool) -> Callable[[], Prepare]:
         from .engines.tensorrt_library import find as find_library
 
         library = find_library(look())
-        report = Report(Console(stderr=True, quiet=quiet))
+        report = Report(Console(stderr=True, quiet=quiet, markup=False))
         with need_torch("tensorrt"):
             from .engines.tensorrt import prepare
 

@@ -6,6 +6,9 @@ Imports are late: `stylecam --help` must not wait for OpenCV.
 from __future__ import annotations
 
 import argparse
+import errno
+import io
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,12 +16,14 @@ from typing import TYPE_CHECKING, Final
 
 from .commands import COMMANDS, print_json
 from .errors import StylecamError, UsageError
-from .flags import parser, rate, size
+from .flags import check_mode, parser, rate, size
 
 if TYPE_CHECKING:
     from .outputs import FileOptions
+    from .sinks.formats import Coding
     from .stylize import Look
 
+_NOT_TO_BE_LOOKED_AT: Final = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 DEMO: Final = Path(__file__).parent / "assets" / "signing_640x360.mp4"
 
@@ -26,26 +31,43 @@ DEMO: Final = Path(__file__).parent / "assets" / "signing_640x360.mp4"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:
+        _prepare_process()
     try:
         command = COMMANDS.get(argv[0]) if argv else None
         return command(argv[1:]) if command else _stylize(argv)
-    except UsageError as error:
-        return _fail(error, EXIT_USAGE)
     except StylecamError as error:
-        return _fail(error, EXIT_FAILED)
+        return _fail(error, EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
         return EXIT_FAILED
-    except ImportError as error:
-        from .doctor import missing_library
+    except (OSError, ImportError) as error:
+        return _fail(_explained(error), EXIT_FAILED)
 
-        remedy = missing_library(error)
-        if not remedy:
-            raise
-        return _fail(StylecamError(f"a system library is missing: {error}", hint=remedy), 1)
+
+def _explained(error: OSError | ImportError) -> StylecamError:
+    """Return what a user can do something about; raise the error if that is nothing."""
+    from .doctor import missing_library
+
+    if isinstance(error, ImportError):
+        if remedy := missing_library(error):
+            return StylecamError(f"a system library is missing: {error}", hint=remedy)
+    elif error.filename is not None and error.errno in _NOT_TO_BE_LOOKED_AT:
+        # Wherever a path is looked at: a folder that may not be entered, a name that is too long.
+        remedy = "check the name, and the permissions of its folder"
+        return StylecamError(f"{error.filename}: {error.strerror}", hint=remedy)
+    raise error
+
+
+def _prepare_process() -> None:
+    """Let SIGTERM clean up as Ctrl-C does, and names that a stream cannot print be printed."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _fail(error: StylecamError, code: int) -> int:
@@ -67,6 +89,7 @@ def _stylize(argv: list[str]) -> int:
         )
     if not 0 <= options.strength <= 1:
         raise UsageError("--strength must be between 0 and 1", hint="for example --strength 0.7")
+    check_mode(options)
     look = _look(options)
     return _live(options, look) if options.webcam is not None else _files(options, look)
 
@@ -102,7 +125,7 @@ def _files(options: argparse.Namespace, look: Look) -> int:
     report = run_all(
         jobs,
         look,
-        console=Console(stderr=True, quiet=options.json),
+        console=Console(stderr=True, quiet=options.json, markup=False),
         force=force,
         options=_file_options(options),
     )
@@ -119,11 +142,8 @@ def _files(options: argparse.Namespace, look: Look) -> int:
 
 def _file_options(options: argparse.Namespace) -> FileOptions:
     from .outputs import FileOptions
-    from .sinks.formats import Coding
     from .sources.section import Section, parse_time
 
-    if options.quality is not None and not 0 <= options.quality <= 100:
-        raise UsageError("--quality must be between 0 and 100", hint="for example --quality 80")
     return FileOptions(
         allow_truncated=options.allow_truncated,
         audio=not options.no_audio,
@@ -132,10 +152,16 @@ def _file_options(options: argparse.Namespace) -> FileOptions:
         ),
         keep_hdr=options.keep_hdr,
         decoder=options.decoder,
-        coding=Coding(
-            options.codec, options.encoder, options.quality, options.pix_fmt, options.format
-        ),
+        coding=_coding(options),
     )
+
+
+def _coding(options: argparse.Namespace) -> Coding:
+    from .sinks.formats import Coding
+
+    if options.quality is not None and not 0 <= options.quality <= 100:
+        raise UsageError("--quality must be between 0 and 100", hint="for example --quality 80")
+    return Coding(options.codec, options.encoder, options.quality, options.pix_fmt, options.format)
 
 
 def _live(options: argparse.Namespace, look: Look) -> int:
@@ -167,8 +193,9 @@ def _live(options: argparse.Namespace, look: Look) -> int:
             None if options.output is None else Path(options.output),
             fill,
             options.force,
+            _coding(options),
         ),
-        console=Console(stderr=True, quiet=options.json),
+        console=Console(stderr=True, quiet=options.json, markup=False),
         wish=Wish(
             size("--camera-size", asked) if asked else None,
             None if asked_fps is None else rate("--camera-fps", asked_fps),
@@ -177,13 +204,14 @@ def _live(options: argparse.Namespace, look: Look) -> int:
         denoise=options.denoise,
         seconds=options.seconds,
     )
+    to = sys.stderr if options.output == "-" else sys.stdout
     if options.json:
-        print_json(outcome.as_json())
+        print_json(outcome.as_json(), to)
     else:
         for note in outcome.notes:
-            print(f"note: {note}")
+            print(f"note: {note}", file=to)
         if outcome.output is not None:
-            print(f"{outcome.output}: {outcome.stats.frames} frames")
+            print(f"{outcome.output}: {outcome.stats.frames} frames", file=to)
     return 0
 
 

@@ -31,7 +31,7 @@ class ProgressSink:
 
         self._stats, self._shown_s, self._count = stats, 0.0, 0
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[fps]:.1f} fps"),

@@ -36,6 +36,20 @@ more commands:
 """
 
 
+_LIVE_ONLY: Final = (
+    "virtual_camera",
+    "virtual_camera_size",
+    "virtual_camera_fps",
+    "camera_size",
+    "camera_fps",
+    "mirror",
+    "denoise",
+    "no_window",
+    "seconds",
+)
+_FILES_ONLY: Final = ("start", "duration", "no_audio", "decoder", "keep_hdr", "allow_truncated")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the main command."""
     made = argparse.ArgumentParser(
@@ -84,7 +98,7 @@ def parser() -> argparse.ArgumentParser:
     look.add_argument("--style", help="a built-in style [great-wave], an .onnx file, or a blend")
     look.add_argument("--strength", type=float, default=1.0, help="0 (photo) to 1 (painting) [1]")
     look.add_argument("--size", help="size to work at: short side or WxH [the input's own]")
-    file = made.add_argument_group("files")
+    file = made.add_argument_group("files and recordings")
     file.add_argument("--start", metavar="TIME", help="begin there: seconds, or h:mm:ss")
     file.add_argument("--duration", metavar="TIME", help="only so much")
     file.add_argument("--no-audio", action="store_true", help="leave the sound out")
@@ -134,6 +148,23 @@ class _Version(argparse.Action):
 
         print(f"stylecam {importlib.metadata.version('stylecam')}")
         parser.exit()
+
+
+def check_mode(options: argparse.Namespace) -> None:
+    """Raise UsageError for what would do nothing: of a camera for files, of files for a camera."""
+    live = options.webcam is not None
+    defaults = parser()
+    idle = [
+        f"--{name.replace('_', '-')}"
+        for name in (_FILES_ONLY if live else _LIVE_ONLY)
+        if getattr(options, name) != defaults.get_default(name)
+    ]
+    if idle:
+        what = "for files only, not with --webcam" if live else "for --webcam only"
+        remedy = "--seconds 10 ends a live run" if live else "--duration 10 takes a part of a file"
+        raise UsageError(f"{', '.join(idle)}: {what}", hint=f"leave it out; {remedy}")
+    if options.seconds is not None and not 0 < options.seconds < float("inf"):
+        raise UsageError("--seconds must be above 0", hint="for example --seconds 10")
 
 
 def size(flag: str, text: str) -> tuple[int, int]:

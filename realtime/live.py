@@ -29,6 +29,8 @@ from .threads import Threads
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from .sinks.formats import Coding
+
 
 @dataclasses.dataclass(frozen=True)
 class VirtualCamera:
@@ -49,6 +51,7 @@ class Outputs:
     file: Path | None = None
     virtual_camera: VirtualCamera | None = None
     force: bool = False
+    coding: Coding | None = None
 
 
 def stylize_live(
@@ -87,8 +90,12 @@ def stylize_live(
         )
         stack.enter_context(closing(source))
         source = _changed(source, mirror=mirror, denoise=denoise)
+
+        def record(path: Path, *, force: bool = False) -> Sink:
+            return open_recording(path, source.info, force=force, coding=outputs.coding)
+
         if outputs.file is not None:
-            sinks.append(open_recording(outputs.file, source.info, force=outputs.force))
+            sinks.append(record(outputs.file, force=outputs.force))
         into = fit(source.info.height, source.info.width, size=look.size)
         height, width = into.padded
 
@@ -100,7 +107,7 @@ def stylize_live(
             )
 
         engine = stack.enter_context(closing(SwitchingEngine(look.style, load)))
-        recording = RecordingSink(lambda path: open_recording(path, source.info, force=False))
+        recording = RecordingSink(record)
         controls = Controls(engine, built_in(), recording, stats, strength=look.strength)
         if shown is not None:
             shown.attach(controls.lines, controls.wish)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .engines import Engine, Pending
-from .engines.statistics import Measurement
+from .threads import Once
 
 Snapshot = dict[str, Any]
 """As `SmoothedStatistics.state` returns it; its arrays are never written to, so none is copied."""
@@ -61,7 +61,7 @@ def encode(state: Snapshot) -> bytes:
     """Return a snapshot as bytes, exactly; waits for what is still being measured."""
 
     def plain(value: Any) -> Any:
-        if isinstance(value, Measurement):
+        if isinstance(value, Once):
             value = value.result()
         array = np.ascontiguousarray(value)
         data = base64.b64encode(array.tobytes()).decode("ascii")

@@ -149,6 +149,21 @@ class Later(Generic[T]):
         return self._value
 
 
+class Once(Generic[T]):
+    """A value that is computed by the first who asks for it; the others wait."""
+
+    def __init__(self, compute: Callable[[], T]) -> None:
+        self._compute, self._lock = compute, threading.Lock()
+        self._found: list[T] = []
+
+    def result(self) -> T:
+        """Return it, the same object each time."""
+        with self._lock:
+            if not self._found:
+                self._found.append(self._compute())
+            return self._found[0]
+
+
 class Threads:
     """Owner of the pipeline's threads. Made, entered and left by one thread."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -143,6 +144,7 @@ def test_audio_only_input(make_clip: ClipMaker, tmp_path: Path) -> None:
         (["--style", "clip.mp4.onnx"], "no ONNX model"),
         (["--engine", "tensorrt"], "TensorRT"),
         (["--engine", "openvino", "--device", "GPU"], "GPU"),
+        (["-o", "o" * 300 + ".mp4"], "File name too long"),
     ],
 )
 def test_bad_wish(arguments: list[str], says: str, make_clip: ClipMaker, tmp_path: Path) -> None:
@@ -165,11 +167,39 @@ def test_bad_wish(arguments: list[str], says: str, make_clip: ClipMaker, tmp_pat
         ["--webcam", "pattern", "--virtual-camera", "--virtual-camera-size", "720"],
         ["--webcam", "pattern", "--virtual-camera", "--virtual-camera-fps", "1000"],
         ["clip.mp4", "--style-range", "0-7"],
+        ["clip.mp4", "--seconds", "1"],
+        ["clip.mp4", "--mirror"],
+        ["--webcam", "pattern", "--start", "3", "-o", "out.mp4"],
+        ["--webcam", "pattern", "--no-window", "-o", "out.mp4", "--seconds", "0"],
+        ["--webcam", "pattern", "--no-window", "-o", "out.mp4", "--seconds", "nan"],
     ],
 )
 def test_wrong_usage(arguments: list[str], make_clip: ClipMaker, tmp_path: Path) -> None:
     make_clip()
     refused(stylecam(*arguments, cwd=tmp_path), "error", code=2)
+
+
+def test_a_name_that_cannot_be_printed_is_no_error(make_clip: ClipMaker, tmp_path: Path) -> None:
+    clip = make_clip().rename(tmp_path / "\u6620\u753b [1].mp4")
+    command = [*STYLECAM, clip.name, "--engine", "echo"]
+    env = NO_DISPLAY | {"PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, check=True)
+    assert b"[1].great-wave.mp4: " in done.stdout
+    assert b"[1].mp4: " in done.stderr  # what is in brackets is no markup
+
+
+def test_a_cache_that_cannot_be_is_said_where_it_is_needed(
+    make_clip: ClipMaker, tmp_path: Path
+) -> None:
+    make_clip()
+    (tmp_path / "file").touch()
+    env = NO_DISPLAY | {"STYLECAM_CACHE": "file/cache"}
+    words = [*STYLECAM, "clip.mp4", "-o", "out.mp4", "--size", "64"]
+    run = functools.partial(
+        subprocess.run, cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+    )
+    refused(run([*words, "--style", "great-wave,comic"]), "STYLECAM_CACHE")
+    assert run(words).returncode == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file size limits as Linux has them")

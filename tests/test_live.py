@@ -16,6 +16,7 @@ from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from media import decode, times
@@ -294,6 +295,18 @@ def test_every_way_out_takes_less_than_two_seconds(what: str) -> None:
     with raises, threads:
         run(source, engine, [sink], fit=fit(64, 64), threads=threads, stats=stats)
     assert time.monotonic() - begun < 0.3 + 2.0
+
+
+def test_a_recording_on_standard_output_is_the_video_alone(tmp_path: Path) -> None:
+    words = ["--webcam", "pattern", "--no-window", "-o", "-", "--seconds", "0.4", "--codec", "ffv1"]
+    command = [sys.executable, "-m", "stylecam.realtime.cli", *words, "--engine", "echo"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+    assert b"-: " in done.stderr
+    assert b" frames" not in done.stdout
+    (tmp_path / "out.mkv").write_bytes(done.stdout)
+    assert decode(tmp_path / "out.mkv")
+    with av.open(tmp_path / "out.mkv") as container:
+        assert container.streams.video[0].codec_context.name == "ffv1"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

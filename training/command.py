@@ -81,7 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Train as the command line says; returns the exit code."""
     options = parser().parse_args(arguments)
     # torchrun says which process this is; one is enough to talk.
-    console = Console(stderr=True, quiet=os.environ.get("RANK", "0") != "0")
+    console = Console(stderr=True, quiet=os.environ.get("RANK", "0") != "0", markup=False)
     try:
         print(_train(options, console))
     except (TrainingError, ValueError, OSError) as error:

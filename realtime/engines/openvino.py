@@ -38,7 +38,7 @@ class OpenVINOEngine:
         ov = load()
         from .openvino_requests import Request
 
-        core, device = ov.Core(), options.device or "CPU"
+        core, device = ov.Core(), _device(options)
         try:
             model = core.read_model(style.path)
         except RuntimeError as error:
@@ -85,10 +85,16 @@ class OpenVINOEngine:
         self._free: deque[Request] = deque()
         for _ in range(self.depth):
             self._free.append(Request(self._free, self._compiled.create_infer_request()))
-        name = core.get_property(device, "FULL_DEVICE_NAME").strip()
-        if precision != "int8":
-            precision = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
-        self.description = f"OpenVINO {precision} on {name}"
+        self.description = "OpenVINO " + self._describe(core, device, precision)
+
+    def _describe(self, core: ov.Core, device: str, precision: str | None) -> str:
+        try:
+            name = core.get_property(device, "FULL_DEVICE_NAME").strip()
+            if precision != "int8":
+                precision = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        except RuntimeError:  # AUTO, HETERO and others that choose have no name of their own
+            return f"on {device}"
+        return f"{precision} on {name}"
 
     def _carry_statistics(
         self, core: ov.Core, model: ov.Model, device: str, precision: str | None
@@ -125,13 +131,17 @@ class OpenVINOEngine:
         del self._compiled
 
 
+def _device(options: EngineOptions) -> str:
+    return (options.device or "CPU").upper()
+
+
 def _precision(options: EngineOptions, style: Style, core: ov.Core) -> str | None:
     """Return what convolutions are computed in; None is the device's own choice.
 
     A clip is painted in 8 bits where the processor has instructions for them: one and a half times
     as fast, and nearer to float than an eye can tell. A single picture is worth the time.
     """
-    device = options.device or "CPU"
+    device = _device(options)
     if options.precision == "int8" and not (style.native and device == "CPU"):
         raise EngineError(
             f"{style.name} cannot be computed in int8 on {device}",

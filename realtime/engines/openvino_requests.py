@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import openvino as ov
@@ -38,8 +39,9 @@ class Request:
         return self
 
     def wait(self) -> None:
-        """Return when the request is done."""
-        self._request.wait()
+        """Return when the request is done; an error is left to `result`."""
+        with suppress(RuntimeError):
+            self._request.wait()
 
     def result(self) -> Image:
         """Wait, free the slot and return the painting (H, W, 3)."""

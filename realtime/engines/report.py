@@ -23,7 +23,7 @@ class Report:
     def note(self, line: str) -> None:
         """Say one line."""
         if self._console is not None:
-            self._console.print(line, highlight=False, soft_wrap=True)
+            self._console.print(line, highlight=False, soft_wrap=True, markup=False)
 
     @contextmanager
     def working(self, title: str, *, done: str) -> Iterator[None]:
@@ -34,7 +34,8 @@ class Report:
         elif self._spinner and self._console.is_terminal:
             from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-            columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+            words = TextColumn("{task.description}", markup=False)
+            columns = (SpinnerColumn(), words, TimeElapsedColumn())
             with Progress(*columns, console=self._console, transient=True) as progress:
                 progress.add_task(title, total=None)
                 yield

@@ -10,10 +10,9 @@ means and the variances of all channels of all norm layers, in the graph's order
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import cv2
 import numpy as np
@@ -21,6 +20,7 @@ import numpy.typing as npt
 
 from ..errors import EngineError
 from ..frame import Picture, Yuv420
+from ..threads import Once
 
 Statistics = npt.NDArray[np.float32]
 Affine = npt.NDArray[np.float32]
@@ -39,20 +39,8 @@ STILL: Final = 0.5
 _SMALL: Final = (32, 18)
 
 
-class Measurement:
-    """Statistics of one picture, perhaps still to be computed; `wait` returns them. Any thread."""
-
-    def __init__(self, wait: Callable[[], Statistics]) -> None:
-        self._wait = wait
-        self._lock = threading.Lock()
-        self._statistics: Statistics | None = None
-
-    def result(self) -> Statistics:
-        """Wait and return them, the same array each time."""
-        with self._lock:
-            if self._statistics is None:
-                self._statistics = self._wait()
-            return self._statistics
+Measurement: TypeAlias = Once[Statistics]
+"""Statistics of one picture, perhaps still to be computed. Asked for by any thread."""
 
 
 class SmoothedStatistics:
@@ -88,7 +76,7 @@ class SmoothedStatistics:
         return self._current
 
     def settle(self) -> None:
-        """Return when nothing is being measured; an error of it is left to `Measurement.result`."""
+        """Return when nothing is being measured; an error of it is left to its `result`."""
         if self._coming is not None:
             with suppress(EngineError):
                 self._coming.result()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
@@ -39,6 +39,9 @@ class _Computed:
         return painting
 
 
+_DEVICES: Final = "cuda, cuda:1, mps or cpu"
+
+
 def open_torch(
     options: EngineOptions, style: Style, *, height: int, width: int
 ) -> TorchEngine | GpuEngine:
@@ -50,9 +53,11 @@ def open_torch(
     try:
         device = torch.device(options.device or _best_device())
     except RuntimeError as error:
-        raise EngineError(
-            f"there is no device {options.device!r}", hint="cuda, cuda:1, mps or cpu"
-        ) from error
+        raise EngineError(f"there is no device {options.device!r}", hint=_DEVICES) from error
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise EngineError("PyTorch finds no Apple GPU", hint="use --device cpu")
+    if device.type not in ("cuda", "mps", "cpu"):
+        raise EngineError(f"there is no device {options.device!r}", hint=_DEVICES)
     if device.type == "cuda" and not torch.cuda.is_available():
         raise EngineError(
             "PyTorch finds no NVIDIA GPU",

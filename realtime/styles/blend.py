@@ -58,9 +58,15 @@ def blend(shares: list[tuple[Style, float]]) -> Path:
         "blend": {style.name: round(share, 4) for style, share in shares},
     }
     made = with_metadata(bytes(data), "stylecam", json.dumps(card, ensure_ascii=False))
-    path = cache_folder("blends") / f"{title}-{hashlib.sha256(made).hexdigest()[:8]}.onnx"
-    if not path.exists():
-        temporary = path.with_suffix(f".{os.getpid()}.part")
-        temporary.write_bytes(made)
-        temporary.replace(path)
+    try:
+        path = cache_folder("blends") / f"{title}-{hashlib.sha256(made).hexdigest()[:8]}.onnx"
+        if not path.exists():
+            temporary = path.with_suffix(f".{os.getpid()}.part")
+            temporary.write_bytes(made)
+            temporary.replace(path)
+    except OSError as error:
+        raise StyleError(
+            f"the blend {title} cannot be kept: {error}",
+            hint="STYLECAM_CACHE names a folder that can be written to",
+        ) from error
     return path
