@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .errors import StylecamError, UsageError
+from .errors import SinkError, StylecamError, UsageError
 from .outputs import FileOptions
 from .sinks.formats import PIPE
 from .stats import percentiles
@@ -22,13 +22,16 @@ class Job(NamedTuple):
 
     input: Path
     output: Path
+    folder: bool = False
+    """Whether the output's folder is to be made if it is not there."""
 
 
 def plan(inputs: list[Path], output: str | None, style: Style) -> list[Job]:
     """Say which input becomes which output.
 
     `output` is a file for a single input, else a folder, in which outputs have their inputs'
-    names; None puts each beside its input. Raises UsageError when two outputs would be one.
+    names; None puts each beside its input. Raises UsageError when two outputs would be one, or
+    one would replace another input.
     """
     target = None if output is None else Path(output)
     folder = target is not None and (str(output).endswith(("/", "\\")) or target.is_dir())
@@ -48,7 +51,7 @@ def plan(inputs: list[Path], output: str | None, style: Style) -> list[Job]:
         else:
             own = target / f"{path.stem}{usual.suffix}"
             same = own.exists() and path.exists() and own.samefile(path)
-            jobs.append(Job(path, target / usual.name if same else own))
+            jobs.append(Job(path, target / usual.name if same else own, folder=True))
     taken: dict[Path, Path] = {}
     for job in jobs:
         other = taken.setdefault(job.output.absolute(), job.input)
@@ -57,6 +60,10 @@ def plan(inputs: list[Path], output: str | None, style: Style) -> list[Job]:
                 f"{other} and {job.input} would both become {job.output}",
                 hint="rename one, or run them apart",
             )
+    sources = {path.resolve(): path for path in inputs if path != PIPE}
+    for job in jobs:
+        if sources.get(job.output.resolve(), job.input) != job.input:
+            raise UsageError(f"{job.output} is an input too", hint="name another folder with -o")
     return list(dict.fromkeys(jobs))
 
 
@@ -126,8 +133,8 @@ def run_all(
     report = Report([], [], len(jobs))
     for job in jobs:
         try:
-            if job.output != PIPE and len(jobs) > 1:
-                job.output.parent.mkdir(parents=True, exist_ok=True)
+            if job.folder and job.input.exists():
+                _make(job.output.parent)
             outcome = stylize_file(
                 job.input, job.output, look, console=console, force=force, options=options
             )
@@ -138,3 +145,13 @@ def run_all(
         if outcome.interrupted:
             break
     return report
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SinkError(
+            f"the folder {folder} cannot be made: {error.strerror}",
+            hint="name another with -o",
+        ) from error

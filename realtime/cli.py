@@ -115,11 +115,11 @@ def _look(options: argparse.Namespace) -> Look:
 def _files(options: argparse.Namespace, look: Look) -> int:
     from rich.console import Console
 
-    from .batch import Job, plan, run_all
+    from .batch import plan, run_all
 
     if options.demo:
-        output = Path(options.output or "stylecam-demo.mp4")
-        jobs, force = [Job(DEMO, output)], options.force or options.output is None
+        jobs = plan([DEMO], options.output or "stylecam-demo.mp4", look.style)
+        force = options.force or options.output is None
     else:
         jobs, force = plan(options.inputs, options.output, look.style), options.force
     report = run_all(

@@ -62,7 +62,8 @@ class Outcome:
 def default_output(path: Path, style: Style) -> Path:
     """Return the name of the result when none is given: clip.mov becomes clip.great-wave.mp4."""
     if path.suffix.lower() in IMAGE_SUFFIXES:
-        return path.with_name(f"{path.stem}.{style.name}{path.suffix}")
+        suffix = ".jpg" if path.suffix.lower() in (".heic", ".heif") else path.suffix
+        return path.with_name(f"{path.stem}.{style.name}{suffix}")
     keeps = {".mp4", ".mkv", ".webm", ".mov", ".m4v"}
     suffix = path.suffix.lower() if path.suffix.lower() in keeps else ".mp4"
     return path.with_name(f"{path.stem}.{style.name}{suffix}")
@@ -187,14 +188,18 @@ def opened(sinks: list[Sink]) -> Iterator[list[Sink]]:
 
 @contextmanager
 def stop_on_signals(threads: Threads) -> Iterator[None]:
-    """Let the first Ctrl-C or SIGTERM end the run cleanly; the second one breaks it off."""
+    """Let the first Ctrl-C, SIGTERM or closing of the terminal end the run cleanly; the second one
+    breaks it off.
+    """
+    hangup = getattr(signal, "SIGHUP", None)  # often comes twice, from terminal and shell
 
     def stop(number: int, _: object) -> None:
-        if threads.stopping:
+        if threads.stopping and number != hangup:
             raise KeyboardInterrupt
         threads.stop()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [number for number in (signal.SIGINT, signal.SIGTERM, hangup) if number is not None]
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:

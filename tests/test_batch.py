@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from fractions import Fraction
@@ -12,7 +13,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from media import ANIMATION, decode, packets, psnr, times
+from media import ANIMATION, SIGNING, decode, packets, psnr, times
 from media.clips import Film
 from stylecam.realtime.errors import UsageError
 from stylecam.realtime.sources.pattern import PatternSource
@@ -74,6 +75,61 @@ def test_outputs_that_would_meet_are_refused(tmp_path: Path) -> None:
     assert b"would both become" in done.stderr
     done = stylecam("one/a.mp4", "two/a.mp4", "-o", "out.mp4", cwd=tmp_path, code=2)
     assert b"name a folder: -o out.mp4/" in done.stderr
+
+
+def test_one_input_makes_the_folder_and_none_makes_nothing(tmp_path: Path) -> None:
+    Film().build(tmp_path / "a.mp4")
+    stylecam("a.mp4", "-o", "out/", cwd=tmp_path)
+    assert (tmp_path / "out" / "a.mp4").exists()
+    stylecam("x.mp4", "y.mp4", "-o", "none/", cwd=tmp_path, code=1)
+    assert not (tmp_path / "none").exists()
+    (tmp_path / "file").touch()
+    done = stylecam("a.mp4", "-o", "file/", cwd=tmp_path, code=1)
+    assert b"the folder file cannot be made" in done.stderr
+
+
+def test_no_input_is_replaced_before_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    Film().build(tmp_path / "a.mp4")
+    before = Film().build(tmp_path / "sub" / "a.mp4").read_bytes()
+    done = stylecam("a.mp4", "sub/a.mp4", "-o", "sub/", "--force", cwd=tmp_path, code=2)
+    assert b"is an input too" in done.stderr
+    assert (tmp_path / "sub" / "a.mp4").read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names, nor such pipes")
+def test_names_that_ffmpeg_takes_for_something_else(tmp_path: Path) -> None:
+    Film().build(tmp_path / "a.mp4").rename(tmp_path / "12:30.mp4")
+    stylecam("12:30.mp4", "-o", "12:31.mkv", cwd=tmp_path)
+    assert (tmp_path / "12:31.mkv").exists()
+    os.mkfifo(tmp_path / "pipe.mp4")
+    done = stylecam("pipe.mp4", "-o", "out.mp4", cwd=tmp_path, code=1)
+    assert b"can be read only once" in done.stderr
+
+
+def test_numbered_pictures_are_not_lost_or_misplaced(tmp_path: Path) -> None:
+    Film().build(tmp_path / "a.mp4")
+    (tmp_path / "f_0005.png").write_bytes(b"mine")
+    done = stylecam("a.mp4", "-o", "f_%04d.png", cwd=tmp_path, code=1)
+    assert b"f_0005.png exists" in done.stderr
+    assert (tmp_path / "f_0005.png").read_bytes() == b"mine"
+    live = ("--webcam", "pattern", "--no-window", "--seconds", "0.2")
+    done = stylecam(*live, "-o", "g_%04d.png", cwd=tmp_path, code=1)
+    assert b"made of files only" in done.stderr
+    (tmp_path / "50%d").mkdir()
+    done = stylecam("a.mp4", "-o", "50%d/h_%04d.png", cwd=tmp_path, code=1)
+    assert b"use a folder without %" in done.stderr
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"a.mp4", "f_0005.png", "50%d"}
+
+
+def test_numbered_pictures_that_break_off_end(tmp_path: Path) -> None:
+    """PNG's threads and Python's lock once waited for each other."""
+    data = SIGNING.read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(data[: len(data) * 3 // 4])
+    for _ in range(3):
+        done = stylecam("cut.mp4", "-o", "f_%05d.png", cwd=tmp_path, code=1)
+        assert b"cut short" in done.stderr
 
 
 def test_matroska_through_pipes(tmp_path: Path) -> None:

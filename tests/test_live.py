@@ -309,7 +309,10 @@ def test_a_recording_on_standard_output_is_the_video_alone(tmp_path: Path) -> No
         assert container.streams.video[0].codec_context.name == "ffv1"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_ends_a_live_run_well(number: signal.Signals, tmp_path: Path) -> None:
     arguments = ["--webcam", "pattern", "--mirror", "-o", "out.mkv", "--no-window"]
     process = subprocess.Popen(

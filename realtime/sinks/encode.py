@@ -54,11 +54,14 @@ class Encoder:
         """Convert to the codec's pixels, by the matrix and into the range it will be tagged with.
         Planes that are so already are taken as they are.
         """
+        from av import VideoFrame
+
         pix_fmt = self._settings.pix_fmt
         if pix_fmt == "pal8":
             coded = self._paletted(rgb_frame(frame.image))
         elif pix_fmt == "rgb24":
-            coded = rgb_frame(frame.image)
+            # A copy in FFmpeg's own memory: PNG's threads would need the GIL to let go of ours.
+            coded = VideoFrame.from_ndarray(frame.image, format="rgb24")
         else:
             coded = self._yuv(frame.picture, pix_fmt)
         coded.pts, coded.time_base = frame.pts, frame.time_base

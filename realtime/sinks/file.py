@@ -11,7 +11,7 @@ from ..errors import SinkError
 from ..frame import Frame, VideoInfo
 from ..planar import Converter
 from .encode import Encoder
-from .formats import PIPE, Coding, decide
+from .formats import PIPE, Coding, decide, is_sequence
 from .mux import Muxer
 from .original import Original
 from .partial import PartialFile, write_error
@@ -37,6 +37,10 @@ class FileSink:
         import av
 
         settings = decide(path, coding or Coding(), info)
+        if is_sequence(path):
+            raise SinkError(
+                "numbered pictures are made of files only", hint="name a video: -o out.mkv"
+            )
         self._numbered = settings.container.muxer == "yuv4mpegpipe"
         if self._numbered:  # it has a rate and no time stamps
             info = dataclasses.replace(info, time_base=1 / info.fps)
@@ -45,7 +49,7 @@ class FileSink:
         self._path, self._stopped = path, stopped
         self._written, self._ended, self._end_s = 0, False, Fraction(0)
         self._partial = None if path == PIPE else PartialFile(path, force=force)
-        target = "pipe:1" if self._partial is None else str(self._partial.path)
+        target = "pipe:1" if self._partial is None else str(self._partial.path.absolute())
         try:
             self._muxer = Muxer(target, settings, info, original)
         except (av.FFmpegError, OSError, ValueError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -50,12 +51,22 @@ class Settings:
     notes: tuple[str, ...] = ()
 
 
+_NUMBERED: Final = r"([^%]*)%(?:0?(\d+))?d([^%]*\.png)"
+
+
 def is_sequence(path: Path) -> bool:
     """Whether a name stands for a numbered sequence of pictures, as in frame%05d.png."""
-    try:
-        return path.suffix.lower() == ".png" and path.name % 1 != path.name
-    except (TypeError, ValueError):
-        return False
+    return re.fullmatch(_NUMBERED, path.name, re.IGNORECASE) is not None
+
+
+def numbered_files(path: Path) -> list[Path]:
+    """Return the files that a sequence's name stands for and that are there."""
+    found = re.fullmatch(_NUMBERED, path.name, re.IGNORECASE)
+    if found is None:
+        return []
+    before, digits, after = found.groups()
+    names = re.compile(re.escape(before) + rf"\d{{{int(digits or 1)},}}" + re.escape(after))
+    return sorted(other for other in path.parent.glob("*") if names.fullmatch(other.name))
 
 
 def decide(path: Path, coding: Coding, info: VideoInfo) -> Settings:

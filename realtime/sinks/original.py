@@ -44,7 +44,7 @@ class Original:
         """Open the file once more."""
         import av
 
-        return av.open(str(self.path), metadata_errors=TAG_ERRORS)
+        return av.open(str(self.path.absolute()), metadata_errors=TAG_ERRORS)
 
 
 def holds(muxer: str, stream: Stream) -> bool:

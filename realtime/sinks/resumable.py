@@ -16,7 +16,7 @@ from ..memory import EngineMemory, Snapshot, encode
 from ..planar import Converter
 from . import workfolder
 from .encode import Encoder
-from .formats import Coding, configure, decide, is_sequence
+from .formats import Coding, configure, decide, is_sequence, numbered_files
 from .mux import Muxer
 from .original import Original
 from .partial import write_error
@@ -130,7 +130,10 @@ class ResumableSink:
 
     def _assemble(self) -> None:
         target = self._work.path / self._path.name
-        muxer = Muxer(str(target), self._settings, self._info, self._original)
+        # An absolute path: FFmpeg takes what stands before a colon for a protocol. Not of numbered
+        # pictures: it numbers the folders too.
+        place = str(target if is_sequence(self._path) else target.absolute())
+        muxer = Muxer(place, self._settings, self._info, self._original)
         try:
             for packet in self._packets():
                 muxer.add([packet])
@@ -188,9 +191,13 @@ def _refuse(path: Path, *, force: bool) -> None:
     """Raise SinkError when `path` may not be written."""
     if path.is_dir():
         raise SinkError(f"{path} is a folder", hint=f"name a file: {path / 'out.mp4'}")
-    first = path.with_name(path.name % 1) if is_sequence(path) else path
-    if first.exists() and not force:
-        raise SinkError(f"{first} exists", hint="--force overwrites it, -o names another")
+    if is_sequence(path) and "%" in str(path.parent):
+        raise SinkError(
+            f"{path}: FFmpeg would number the folder too", hint="use a folder without %"
+        )
+    there = numbered_files(path) if is_sequence(path) else [path] if path.exists() else []
+    if there and not force:
+        raise SinkError(f"{there[0]} exists", hint="--force overwrites it, -o names another")
 
 
 def _give_memory_back() -> None:

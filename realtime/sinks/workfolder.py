@@ -87,7 +87,7 @@ class WorkFolder:
         note = self.path / "job.json"
         wanted = json.dumps(job, indent=1, sort_keys=True)
         try:
-            found = note.read_text(encoding="utf-8") if note.exists() else None
+            found = note.read_text(encoding="utf-8", errors="replace") if note.exists() else None
             if found != wanted:
                 self.restarted = found is not None and any(self.path.glob("*.segment"))
                 for path in self.path.iterdir():

@@ -78,6 +78,8 @@ def open_file(
         raise SourceError(f"{path}: no such file", hint="check the name and the folder")
     if path.is_dir():
         raise SourceError(f"{path} is a folder", hint="name a video or a photo in it")
+    if path != PIPE and not path.is_file():
+        raise SourceError(f"{path} can be read only once", hint=f"stylecam - -o out.mp4 < {path}")
     if path.is_file() and path.stat().st_size == 0:
         raise SourceError(f"{path} is empty (0 bytes)", hint="copy or record it again")
     if path.suffix.lower() in IMAGE_SUFFIXES:

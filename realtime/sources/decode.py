@@ -56,7 +56,7 @@ class Decoder:
     def _open(self, hwaccel: HWAccel | None) -> InputContainer:
         import av
 
-        name = "pipe:0" if self._path == PIPE else str(self._path)
+        name = "pipe:0" if self._path == PIPE else str(self._path.absolute())
         try:
             return av.open(name, metadata_errors=TAG_ERRORS, hwaccel=hwaccel)
         except (av.FFmpegError, OSError, ValueError) as error:

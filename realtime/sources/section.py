@@ -38,6 +38,10 @@ WHOLE: Final = Section()
 EVERYTHING: Final = Cut()
 
 
+_MOST_S: Final = 10**9
+"""Thirty years: FFmpeg counts in microseconds, and not without end."""
+
+
 def parse_time(option: str, text: str | None) -> Fraction | None:
     """Return the seconds that "90", "1:30" or "0:01:30.5" mean, exactly. Raises UsageError."""
     if text is None:
@@ -47,6 +51,6 @@ def parse_time(option: str, text: str | None) -> Fraction | None:
     except (ValueError, ZeroDivisionError):
         parts = []
     seconds = sum((part * 60**place for place, part in enumerate(reversed(parts))), Fraction(0))
-    if not 1 <= len(parts) <= 3 or any(part < 0 for part in parts):
+    if not 1 <= len(parts) <= 3 or any(part < 0 for part in parts) or seconds > _MOST_S:
         raise UsageError(f"{option} {text!r} is no time", hint="seconds (90.5) or h:mm:ss")
     return seconds
