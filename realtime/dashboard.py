@@ -64,7 +64,7 @@ class LiveSink:
     """How a live run goes: a table renewed twice a second on a terminal, else a plain line every
     ten seconds. What is wrong is said at once, and when it is mended.
 
-    `title` and `engine` are asked anew each time.
+    `title`, `engine` and `advice` are asked anew each time.
     """
 
     def __init__(
@@ -74,10 +74,12 @@ class LiveSink:
         *,
         title: Callable[[], str] = lambda: "",
         engine: Callable[[], str] = lambda: "",
+        advice: Callable[[], str] = lambda: "",
     ) -> None:
         from rich.live import Live
 
         self._console, self._stats, self._title, self._engine = console, stats, title, engine
+        self._advice = advice
         self._every_s = _TABLE_EVERY_S if console.is_terminal else _LINE_EVERY_S
         self._shown_s, self._trouble = time.monotonic(), ""
         # Not refreshed by a thread of its own: frames, or their absence, are beat enough.
@@ -116,7 +118,7 @@ class LiveSink:
         for name, kept in list(stats.stages.items()):
             part = percentiles(list(kept))
             table.add_row(name, f"{part.p50:.1f}", f"{part.p99:.1f}")
-        below = stats.trouble or "Ctrl-C stops"
+        below = stats.trouble or self._advice() or "Ctrl-C stops"
         return Group(self._title(), self._engine(), _counts(stats), table, below)
 
     def close(self) -> None:

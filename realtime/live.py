@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from contextlib import ExitStack, closing
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .controls import Controls
 from .dashboard import LiveSink, describe
 from .engines import Engine, open_engine
 from .engines.report import Report
 from .errors import SourceError
-from .fit import fit
+from .fit import SMALLEST, Fit, fit
 from .outputs import open_recording
 from .pipeline import run
 from .sinks import Sink
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from .sinks.formats import Coding
+
+
+_ENOUGH_FRAMES: Final = 45
+"""Frames after which the speed is known."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +122,7 @@ def stylize_live(
             stats,
             title=lambda: " | ".join([source.info.description, *where]),
             engine=lambda: f"{engine.style.name} | {engine.description}",
+            advice=lambda: faster(stats, into),
         )
         sinks.append(status)
 
@@ -137,9 +143,22 @@ def stylize_live(
             seconds=seconds,
             waiting=waiting,
         )
+        notes += [advice] if (advice := faster(stats, into)) else []
         outcome = Outcome(outputs.file, stats, engine.description, threads.stopping, notes)
     console.print(f"{source.info.description}: {describe(stats)}", highlight=False)
     return outcome
+
+
+def faster(stats: Stats, into: Fit) -> str:
+    """Return which size to work at would keep up with the source, "" while this one does.
+
+    The time of a picture grows as its pixels.
+    """
+    wanted, reached = stats.fps_in, stats.fps_now
+    if stats.frames < _ENOUGH_FRAMES or reached >= 0.9 * wanted:
+        return ""
+    side = int(min(into.work) * math.sqrt(0.9 * reached / wanted)) // 8 * 8
+    return f"{reached:.0f} of {wanted:.0f} fps: --size {max(side, SMALLEST)} would keep up"
 
 
 def _changed(source: Source, *, mirror: bool, denoise: bool) -> Source:

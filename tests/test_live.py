@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -34,6 +35,7 @@ from stylecam.realtime.errors import (
 )
 from stylecam.realtime.fit import fit
 from stylecam.realtime.frame import Frame, Image
+from stylecam.realtime.live import faster
 from stylecam.realtime.pipeline import run
 from stylecam.realtime.sinks import NullSink
 from stylecam.realtime.sinks.file import FileSink
@@ -307,6 +309,15 @@ def test_a_recording_on_standard_output_is_the_video_alone(tmp_path: Path) -> No
     assert decode(tmp_path / "out.mkv")
     with av.open(tmp_path / "out.mkv") as container:
         assert container.streams.video[0].codec_context.name == "ffv1"
+
+
+@pytest.mark.parametrize(
+    ("reached", "frames", "advice"),
+    [(29.0, 200, ""), (19.4, 200, "19 of 30 fps: --size 544 would keep up"), (19.4, 9, "")],
+)
+def test_a_size_that_would_keep_up_is_named(reached: float, frames: int, advice: str) -> None:
+    stats = SimpleNamespace(fps_in=30.0, fps_now=reached, frames=frames)
+    assert faster(stats, fit(720, 1280)) == advice  # type: ignore[arg-type]
 
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
