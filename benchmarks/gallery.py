@@ -17,19 +17,26 @@ from .report import renew
 DOCS: Final = Path(__file__).parent.parent / "docs"
 SHOWN: Final = ("coffee", "otters", "lake", "cat")
 BLENDS: Final = tuple(f"great-wave:{1 - w},starry-night:{w}" for w in (0, 0.25, 0.5, 0.75, 1))
+FIRST_SEEN: Final = ("great-wave", "stained-glass", "composition-vii", "comic")
+"""Styles at the top of the README."""
 CELL: Final = (320, 240)
+_GAP: Final = 6
 BEGIN: Final = "<!-- gallery: made by `stylecam bench gallery` -->"
 END: Final = "<!-- end of gallery -->"
 
 
 def renew_gallery(*, docs: Path = DOCS, styles: list[Style] | None = None) -> str:
-    """Write a strip a style into docs/gallery, and the text between the marks in docs/styles.md."""
+    """Write a strip a style into docs/gallery, the README's picture, and the text between the marks
+    in docs/styles.md.
+    """
     styles = built_in() if styles is None else styles
     pictures = docs / "gallery"
     pictures.mkdir(parents=True, exist_ok=True)
     photos = [_cell(read_photo(PHOTOS / f"{name}.jpg")) for name in SHOWN]
     _save(pictures / "photos.jpg", [np.full_like(photos[0], 255), *photos])
-    if {"great-wave", "starry-night"} <= {style.name for style in styles}:
+    if {*FIRST_SEEN, "starry-night"} <= {style.name for style in styles}:
+        seen = [[p, *(paint(find(name), p) for name in FIRST_SEEN)] for p in photos[-2:]]
+        _save(docs / "strip.jpg", *seen)
         _save(pictures / "blend.jpg", [paint(find(name), photos[1]) for name in BLENDS])
     parts = ["![the photos](gallery/photos.jpg)", ""]
     for style in styles:
@@ -82,8 +89,10 @@ def _cell(picture: Image) -> Image:
     return np.ascontiguousarray(shrunk[top : top + height, left : left + width]).astype(np.uint8)
 
 
-def _save(path: Path, cells: list[Image]) -> None:
-    gap = np.full((CELL[1], 6, 3), 255, np.uint8)
-    strip = cv2.hconcat([part for cell in cells for part in (cell, gap)][:-1])
-    bgr = cv2.cvtColor(strip, cv2.COLOR_RGB2BGR)
+def _save(path: Path, *rows: list[Image]) -> None:
+    gap = np.full((CELL[1], _GAP, 3), 255, np.uint8)
+    strips = [cv2.hconcat([part for cell in row for part in (cell, gap)][:-1]) for row in rows]
+    between = np.full((_GAP, strips[0].shape[1], 3), 255, np.uint8)
+    sheet = cv2.vconcat([part for strip in strips for part in (strip, between)][:-1])
+    bgr = cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)
     cv2.imwrite(str(path), bgr, [cv2.IMWRITE_JPEG_QUALITY, 85])
