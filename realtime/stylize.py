@@ -199,6 +199,8 @@ def stop_on_signals(threads: Threads) -> Iterator[None]:
         threads.stop()
 
     numbers = [number for number in (signal.SIGINT, signal.SIGTERM, hangup) if number is not None]
+    if hangup is not None and signal.getsignal(hangup) == signal.SIG_IGN:
+        numbers.remove(hangup)  # as nohup wants it
     before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield

@@ -102,6 +102,8 @@ def test_names_that_ffmpeg_takes_for_something_else(tmp_path: Path) -> None:
     Film().build(tmp_path / "a.mp4").rename(tmp_path / "12:30.mp4")
     stylecam("12:30.mp4", "-o", "12:31.mkv", cwd=tmp_path)
     assert (tmp_path / "12:31.mkv").exists()
+    stylecam("12:30.mp4", "-o", "12:%03d.png", cwd=tmp_path)
+    assert (tmp_path / "12:001.png").exists()
     os.mkfifo(tmp_path / "pipe.mp4")
     done = stylecam("pipe.mp4", "-o", "out.mp4", cwd=tmp_path, code=1)
     assert b"can be read only once" in done.stderr

@@ -45,6 +45,7 @@ from stylecam.realtime.sources.mirror import MirrorSource
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import Style, built_in, find
+from stylecam.realtime.stylize import stop_on_signals
 from stylecam.realtime.switch import SwitchingEngine
 from stylecam.realtime.threads import Beat, Later, Threads
 
@@ -318,6 +319,16 @@ def test_a_recording_on_standard_output_is_the_video_alone(tmp_path: Path) -> No
 def test_a_size_that_would_keep_up_is_named(reached: float, frames: int, advice: str) -> None:
     stats = SimpleNamespace(fps_in=30.0, fps_now=reached, frames=frames)
     assert faster(stats, fit(720, 1280)) == advice  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+def test_what_nohup_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_on_signals(Threads()):
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import heapq
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
@@ -130,9 +131,9 @@ class ResumableSink:
 
     def _assemble(self) -> None:
         target = self._work.path / self._path.name
-        # An absolute path: FFmpeg takes what stands before a colon for a protocol. Not of numbered
-        # pictures: it numbers the folders too.
-        place = str(target if is_sequence(self._path) else target.absolute())
+        # FFmpeg takes what stands before a colon for a protocol, unless a slash comes first. Not an
+        # absolute path: of numbered pictures it numbers the folders too.
+        place = os.path.join(os.curdir, target)  # noqa: PTH118 - a Path drops the dot
         muxer = Muxer(place, self._settings, self._info, self._original)
         try:
             for packet in self._packets():
