@@ -133,7 +133,7 @@ def run_all(
     report = Report([], [], len(jobs))
     for job in jobs:
         try:
-            if job.folder and job.input.exists():
+            if job.folder and (job.input == PIPE or job.input.exists()):
                 _make(job.output.parent)
             outcome = stylize_file(
                 job.input, job.output, look, console=console, force=force, options=options

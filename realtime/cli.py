@@ -78,18 +78,19 @@ def _fail(error: StylecamError, code: int) -> int:
 
 
 def _stylize(argv: list[str]) -> int:
-    options = parser().parse_args(argv)
+    flags = parser()
+    options = flags.parse_args(argv)
     chosen = [bool(options.demo), options.webcam is not None, bool(options.inputs)]
     if sum(chosen) != 1:
         if not any(chosen) and not argv:
-            parser().print_help()
+            flags.print_help()
             return EXIT_USAGE
         raise UsageError(
             "one of INPUT, --webcam and --demo is needed", hint="stylecam --help has examples"
         )
     if not 0 <= options.strength <= 1:
         raise UsageError("--strength must be between 0 and 1", hint="for example --strength 0.7")
-    check_mode(options)
+    check_mode(options, flags)
     look = _look(options)
     return _live(options, look) if options.webcam is not None else _files(options, look)
 

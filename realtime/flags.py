@@ -150,10 +150,9 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def check_mode(options: argparse.Namespace) -> None:
+def check_mode(options: argparse.Namespace, defaults: argparse.ArgumentParser) -> None:
     """Raise UsageError for what would do nothing: of a camera for files, of files for a camera."""
     live = options.webcam is not None
-    defaults = parser()
     idle = [
         f"--{name.replace('_', '-')}"
         for name in (_FILES_ONLY if live else _LIVE_ONLY)

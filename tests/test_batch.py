@@ -81,6 +81,8 @@ def test_one_input_makes_the_folder_and_none_makes_nothing(tmp_path: Path) -> No
     Film().build(tmp_path / "a.mp4")
     stylecam("a.mp4", "-o", "out/", cwd=tmp_path)
     assert (tmp_path / "out" / "a.mp4").exists()
+    stylecam("-", "-o", "piped/", cwd=tmp_path, stdin=(tmp_path / "a.mp4").read_bytes())
+    assert len(list((tmp_path / "piped").glob("*.mp4"))) == 1
     stylecam("x.mp4", "y.mp4", "-o", "none/", cwd=tmp_path, code=1)
     assert not (tmp_path / "none").exists()
     (tmp_path / "file").touch()

@@ -28,7 +28,7 @@ _MEASURE_CONFIG: Final = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HI
 
 
 class OpenVINOEngine:
-    """A style compiled for one size: two streams for files, one fast one when live."""
+    """A style compiled for one size: several streams for files, one fast one when live."""
 
     planar = False
 

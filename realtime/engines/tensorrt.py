@@ -42,7 +42,7 @@ def open_tensorrt(
             f"the TensorRT engine computes in f16, not {options.precision}",
             hint="leave --precision out, or use --engine torch",
         )
-    if options.device not in (None, "cuda"):
+    if options.device not in (None, "cuda", "cuda:0"):
         raise EngineError(
             f"the TensorRT engine uses the first GPU, not {options.device}",
             hint="CUDA_VISIBLE_DEVICES=1 in the environment makes another one the first",

@@ -79,7 +79,10 @@ def open_file(
     if path.is_dir():
         raise SourceError(f"{path} is a folder", hint="name a video or a photo in it")
     if path != PIPE and not path.is_file():
-        raise SourceError(f"{path} can be read only once", hint=f"stylecam - -o out.mp4 < {path}")
+        raise SourceError(
+            f"{path} can be read only once",
+            hint="give it on standard input: command | stylecam - -o out.mp4",
+        )
     if path.is_file() and path.stat().st_size == 0:
         raise SourceError(f"{path} is empty (0 bytes)", hint="copy or record it again")
     if path.suffix.lower() in IMAGE_SUFFIXES:
