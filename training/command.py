@@ -169,6 +169,7 @@ def _stage(
         crop=recipe.crop,
         seed=recipe.seed,
         steps=ENDLESS if minutes else recipe.steps,
+        noise=recipe.noise,
     )
     trainer = Trainer(
         recipe, paintings=paintings, vgg=load_vgg19(options.vgg), device=device, start=start

@@ -52,11 +52,19 @@ class _Moment(NamedTuple):
 class Pairs(Dataset[Pair]):
     """One batch of pairs for each step of training: `pairs[step]` is always the same.
 
-    `sources` are folders, photos and videos. Raises ValueError when they hold nothing to train on.
+    `sources` are folders, photos and videos; `noise` is how many times a camera's own the second
+    exposure of a photo gets. Raises ValueError when there is nothing to train on.
     """
 
     def __init__(
-        self, sources: Sequence[Path], *, batch: int, crop: int, seed: int, steps: int
+        self,
+        sources: Sequence[Path],
+        *,
+        batch: int,
+        crop: int,
+        seed: int,
+        steps: int,
+        noise: float = 1.0,
     ) -> None:
         files = sorted(
             path
@@ -71,6 +79,7 @@ class Pairs(Dataset[Pair]):
             named = ", ".join(str(source) for source in sources)
             raise ValueError(f"{named}: no photos or videos there (looked for {known})")
         self.batch, self.crop, self.seed, self.steps = batch, crop, seed, steps
+        self.noise = noise
 
     def __len__(self) -> int:
         return self.steps
@@ -86,7 +95,7 @@ class Pairs(Dataset[Pair]):
         if chosen < len(self.photos):
             photo = self._crop([read_image(self.photos[chosen])], random)[0]
             generator = torch.Generator().manual_seed(int(random.integers(2**62)))
-            return still_pair(photo, generator=generator)
+            return still_pair(photo, generator=generator, noise=self.noise)
         moment = self.moments[chosen - len(self.photos)]
         return frame_pair(*self._crop([_tensor(frame) for frame in moment], random))
 

@@ -8,7 +8,7 @@ a camera and its codec add. From a video it is a neighbouring frame, and the flo
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -16,6 +16,9 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+SENSOR_SIGMA: Final = 0.012
+"""The most noise of a camera, of 1, at each size of grain."""
 
 
 class Motion(NamedTuple):
@@ -55,10 +58,11 @@ class Pair(NamedTuple):
         )
 
 
-def still_pair(photo: Tensor, *, generator: torch.Generator) -> Pair:
-    """Return a photo (1, 3, H, W) and another exposure of it, moved."""
+def still_pair(photo: Tensor, *, generator: torch.Generator, noise: float = 1.0) -> Pair:
+    """Return a photo (1, 3, H, W) and a moved exposure of it, with `noise` times a camera's noise."""
     motion = random_motion(photo.shape, generator=generator)
-    return Pair(photo, camera_noise(motion.apply(photo), generator=generator), motion)
+    second = camera_noise(motion.apply(photo), generator=generator, sigma=noise * SENSOR_SIGMA)
+    return Pair(photo, second, motion)
 
 
 def frame_pair(first: Tensor, second: Tensor) -> Pair:
@@ -113,7 +117,9 @@ def random_motion(
     return Motion(grid, visible)
 
 
-def camera_noise(x_NCHW: Tensor, *, generator: torch.Generator, sigma: float = 0.012) -> Tensor:
+def camera_noise(
+    x_NCHW: Tensor, *, generator: torch.Generator, sigma: float = SENSOR_SIGMA
+) -> Tensor:
     """Another exposure of the same view: brightness within 3 %, noise, often lossy compression.
 
     A codec smears sensor noise, so noise comes at four sizes of grain, up to `sigma` each.

@@ -35,6 +35,8 @@ class Recipe:
     temporal_from: float = 0.1
     """Share of `temporal` to begin with; all of it counts from 60 % of the run. Strokes are found
     while they may still shimmer, then held still."""
+    noise: float = 1.0
+    """Sensor noise of the second view, as a multiple of a webcam's."""
     border: float = 1.0
     """How many times the outer pixels count in the temporal loss."""
     adversarial: float = 0.03

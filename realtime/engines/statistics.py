@@ -81,6 +81,10 @@ class SmoothedStatistics:
             with suppress(EngineError):
                 self._coming.result()
 
+    def forget(self) -> None:
+        """Begin anew with the next frame, as at a cut."""
+        self._small = None
+
     def state(self) -> dict[str, Any]:
         """Return what is remembered: a number, arrays that are never written to, and a
         `Measurement` or None.

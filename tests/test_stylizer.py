@@ -1,0 +1,126 @@
+"""stylecam as a function of pictures, for programs of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from stylecam.realtime import stylizer
+from stylecam.realtime.engines import EngineOptions, open_engine
+from stylecam.realtime.engines.echo import EchoEngine
+from stylecam.realtime.engines.statistics import ARRIVES_AFTER, MEASURE_EVERY
+from stylecam.realtime.errors import StyleError, UsageError
+from stylecam.realtime.frame import Image
+from stylecam.realtime.sources.pattern import PatternSource
+from stylecam.realtime.styles import find
+from stylecam.realtime.stylizer import Stylizer
+
+
+def pictures(count: int, height: int = 96, width: int = 128) -> list[Image]:
+    pattern = PatternSource(height, width)
+    return [pattern.image(index) for index in range(count)]
+
+
+def by_the_engine(frames: list[Image]) -> list[Image]:
+    height, width = frames[0].shape[:2]
+    engine = open_engine(EngineOptions(), find("comic"), height=height, width=width, live=True)
+    paintings = [engine.submit(frame).result() for frame in frames]
+    engine.close()
+    return paintings
+
+
+def test_calls_are_the_frames_of_a_clip() -> None:
+    frames = pictures(3)
+    with Stylizer("comic") as paint:
+        painted = [paint(frame) for frame in frames]
+        for ours, theirs in zip(painted, by_the_engine(frames), strict=True):
+            assert np.array_equal(ours, theirs)
+        paint.restart()
+        assert np.array_equal(paint(frames[0]), painted[0])
+        darker = (frames[0] * 0.85).astype(np.uint8)  # no cut, but other statistics
+        for _ in range(MEASURE_EVERY + ARRIVES_AFTER):
+            paint(darker)
+        assert not np.array_equal(paint(frames[0]), painted[0])
+        paint.restart()
+        assert np.array_equal(paint(frames[0]), painted[0])
+
+
+def test_without_a_clip_every_picture_stands_for_itself() -> None:
+    frames = pictures(2)
+    with Stylizer("comic", clip=False) as paint:
+        alone = paint(frames[0])
+        paint(frames[1])
+        assert np.array_equal(paint(frames[0]), alone)
+
+
+def test_a_stream_gives_what_calls_give_in_order_and_sizes_may_change() -> None:
+    frames = [*pictures(5), *pictures(2, 75, 101), *pictures(1)]
+    with Stylizer("comic", engine="openvino") as paint:
+        streamed = list(paint.stream(frames))
+        assert [x.shape for x in streamed] == [x.shape for x in frames]
+    with Stylizer("comic", engine="openvino") as paint:
+        for ours, frame in zip(streamed, frames, strict=True):
+            assert np.abs(ours.astype(int) - paint(frame)).max() <= 1
+
+
+def test_a_stream_that_is_left_early_leaves_the_rest_working() -> None:
+    frames = pictures(8)
+    with Stylizer("comic") as paint:
+        unfinished = paint.stream(frames)
+        next(unfinished)
+        unfinished.close()
+        assert len(list(paint.stream(frames))) == 8
+
+        def failing() -> Iterator[Image]:
+            yield from frames[:2]
+            raise OSError("the camera is gone")
+
+        with pytest.raises(OSError, match="gone"):
+            list(paint.stream(failing()))
+        assert paint(frames[0]).shape == frames[0].shape
+
+
+def test_channels_may_lie_as_opencv_has_them() -> None:
+    frame = pictures(1)[0]
+    with Stylizer("comic") as rgb, Stylizer("comic", order="bgr") as bgr:
+        assert np.array_equal(rgb(frame), bgr(frame[..., ::-1])[..., ::-1])
+        assert bgr(frame).flags.c_contiguous
+
+
+def test_strength_mixes_and_may_change_between_pictures() -> None:
+    frame = pictures(1)[0]
+    with Stylizer("comic", strength=0) as paint:
+        assert np.array_equal(paint(frame), frame)
+        paint.strength = 1
+        whole = paint(frame)
+        paint.strength = 0.5
+        half = paint(frame)
+    assert np.abs(half - (whole.astype(int) + frame) / 2).max() <= 2
+
+
+@pytest.mark.parametrize("size", [(96, 128), (33, 47)])
+def test_an_engine_that_takes_planes_gets_planes(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stylizer, "open_engine", lambda *_, **__: EchoEngine(planar=True))
+    grey = np.full((*size, 3), 90, np.uint8)
+    with Stylizer() as paint:
+        painting = paint(grey)
+    assert painting.shape == grey.shape
+    assert np.abs(painting.astype(int) - 90).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "wrong", [np.zeros((8, 8, 3)), np.zeros((8, 8), np.uint8), np.zeros((0, 8, 3), np.uint8), None]
+)
+def test_what_is_no_picture_is_said(wrong: Image) -> None:
+    with Stylizer() as paint, pytest.raises(UsageError, match="uint8 array"):
+        paint(wrong)
+
+
+def test_wrong_options_are_said_at_once() -> None:
+    with pytest.raises(StyleError):
+        Stylizer("grate-wave")
+    with pytest.raises(UsageError, match="order='gbr'"):
+        Stylizer(order="gbr")
