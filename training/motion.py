@@ -59,7 +59,7 @@ class Pair(NamedTuple):
 
 
 def still_pair(photo: Tensor, *, generator: torch.Generator, noise: float = 1.0) -> Pair:
-    """Return a photo (1, 3, H, W) and a moved exposure of it, `noise` times as noisy as a camera's."""
+    """Return a photo (1, 3, H, W) and a moved exposure of it, `noise` times as noisy as usual."""
     motion = random_motion(photo.shape, generator=generator)
     second = camera_noise(motion.apply(photo), generator=generator, sigma=noise * SENSOR_SIGMA)
     return Pair(photo, second, motion)
