@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+import cv2
 import numpy as np
 import pytest
-from media import SIGNING, decode
+from media import ANIMATION, SIGNING, decode
 from stylecam.benchmarks.stability import far_change
-from stylecam.realtime.engines import EngineOptions, open_engine
+from stylecam.realtime.engines import EngineOptions, open_engine, scene
 from stylecam.realtime.engines.statistics import (
     ARRIVES_AFTER,
     FOLLOW,
@@ -36,8 +37,10 @@ def painter(name: str, statistics: str, like: Image) -> Iterator[Callable[[Image
     engine.close()
 
 
-def flat(value: int) -> Image:
-    return np.full((36, 64, 3), value, np.uint8)
+def lit(value: int) -> Image:
+    """A ramp that begins at `value`."""
+    row = value + np.linspace(0, 50, 64).astype(np.uint8)
+    return np.broadcast_to(row[None, :, None], (36, 64, 3))
 
 
 def of_level(image: Image) -> Callable[[], Statistics]:
@@ -59,15 +62,15 @@ def test_they_are_measured_now_and_then_and_followed_slowly() -> None:
         return wait
 
     smoothed = SmoothedStatistics(measure)
-    assert smoothed.step(flat(100)).tolist() == [[100.0] * 3] * 2
-    values = [float(smoothed.step(flat(110))[0, 0]) for _ in range(MEASURE_EVERY)]
-    assert (begun, waited) == ([100, 110], [100])  # nobody has waited for the second
-    values += [float(smoothed.step(flat(110))[0, 0]) for _ in range(2 * MEASURE_EVERY)]
-    assert (begun, waited) == ([100, 110], [100, 110])  # and nothing moved: no third
+    assert smoothed.step(lit(100)).tolist() == [[100.0] * 3] * 2
+    values = [float(smoothed.step(lit(103))[0, 0]) for _ in range(MEASURE_EVERY)]
+    assert (begun, waited) == ([100, 103], [100])  # nobody has waited for the second
+    values += [float(smoothed.step(lit(103))[0, 0]) for _ in range(2 * MEASURE_EVERY)]
+    assert (begun, waited) == ([100, 103], [100, 103])  # and nothing moved: no third
     first = MEASURE_EVERY + ARRIVES_AFTER - 1
     assert values[:first] == [100.0] * first
-    assert values[first] == pytest.approx(100 + 10 * FOLLOW)
-    assert all(0 <= b - a <= 10 * FOLLOW + 1e-3 for a, b in itertools.pairwise(values))
+    assert values[first] == pytest.approx(100 + 3 * FOLLOW)
+    assert all(0 <= b - a <= 3 * FOLLOW + 1e-3 for a, b in itertools.pairwise(values))
 
 
 def test_slow_light_is_measured_again() -> None:
@@ -79,7 +82,7 @@ def test_slow_light_is_measured_again() -> None:
         return of_level(image)
 
     smoothed = SmoothedStatistics(measure)
-    followed = [float(smoothed.step(flat(round(level)))[0, 0]) for level in levels]
+    followed = [float(smoothed.step(lit(round(level)))[0, 0]) for level in levels]
     assert 8 < len(begun) < 12  # it gets 10 levels brighter
     assert followed[-1] > levels[-1] - 2
 
@@ -87,16 +90,68 @@ def test_slow_light_is_measured_again() -> None:
 def test_nothing_carries_over_a_cut() -> None:
     smoothed = SmoothedStatistics(of_level)
     for _ in range(5):
-        smoothed.step(flat(20))
-    assert smoothed.step(flat(200))[0, 0] == 200
+        smoothed.step(lit(20))
+    assert smoothed.step(lit(200))[0, 0] == 200
 
 
 def test_a_cut_ends_what_is_being_measured() -> None:
     smoothed = SmoothedStatistics(of_level)
-    for level in [20] + [25] * MEASURE_EVERY:
-        smoothed.step(flat(level))
-    values = {float(smoothed.step(flat(200))[0, 0]) for _ in range(2 * MEASURE_EVERY)}
+    for level in [20] + [22] * MEASURE_EVERY:
+        smoothed.step(lit(level))
+    values = {float(smoothed.step(lit(200))[0, 0]) for _ in range(2 * MEASURE_EVERY)}
     assert values == {200.0}
+
+
+def fade(image: Image, shares: Iterable[float]) -> list[Image]:
+    return [(image * share).astype(np.uint8) for share in shares]
+
+
+def test_a_fade_is_followed_as_it_goes_and_darkness_is_not_measured() -> None:
+    begun: list[int] = []
+
+    def measure(image: Image) -> Callable[[], Statistics]:
+        begun.append(int(image.max()))
+        return lambda: np.full((2, 3), float(image.max()), np.float32)
+
+    up = np.linspace(0, 1, 31)
+    dark = [0.0] * 3 * MEASURE_EVERY
+    clip = fade(lit(150), [*up, *[1] * 5, *up[::-1], *dark, *up])
+    smoothed = SmoothedStatistics(measure)
+    used = [float(smoothed.step(image)[0, 0]) for image in clip]
+    assert begun[0] == 0
+    assert all(level > 10 for level in begun[1:])
+    for first in (0, len(clip) - 31):
+        for share, value in zip(up[8:], used[first + 8 : first + 31], strict=True):
+            assert abs(value - 200 * share) < 30
+
+
+def test_what_a_glance_tells() -> None:
+    photo, other = decode(SIGNING)[0], decode(ANIMATION)[0]
+    before = scene.glance(photo)
+    half = scene.glance((photo * 0.5).astype(np.uint8))
+    assert scene.has_drifted(before, half)
+    assert scene.has_drifted(half, before)
+    assert scene.has_drifted(before, scene.glance(photo // 2 + other // 2))
+    assert not scene.has_drifted(before, scene.glance(np.roll(photo, 90, 1)))  # a pan
+    entered = photo.copy()
+    cv2.circle(entered, (0, 0), 250, (255, 250, 240), -1)
+    assert not scene.has_drifted(before, scene.glance(entered))
+    assert scene.is_cut(before, scene.glance(other))
+    assert not scene.is_cut(before, scene.glance(entered))
+    noise = np.random.default_rng(0).integers(-3, 4, photo.shape)
+    assert scene.is_still(before, scene.glance((photo + noise).clip(0, 255).astype(np.uint8)))
+    assert scene.is_empty(scene.glance(photo // 50))
+    assert not scene.is_empty(before)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_faded_in_picture_is_painted_as_if_it_were_alone(name: str) -> None:
+    photo = cv2.resize(decode(SIGNING)[0], (320, 192)).astype(np.uint8)
+    clip = fade(photo, np.linspace(0, 1, 31))
+    with painter(name, "smoothed", photo) as smoothed, painter(name, "frame", photo) as alone:
+        paintings = [smoothed(image) for image in clip]
+        assert np.abs(paintings[-1].astype(int) - alone(photo)).mean() < 10  # was 69
+    assert np.abs(paintings[0].astype(int) - paintings[-1]).mean() > 20  # the test can tell
 
 
 def test_they_go_on_from_what_was_kept_at_any_frame() -> None:
@@ -104,12 +159,12 @@ def test_they_go_on_from_what_was_kept_at_any_frame() -> None:
     whole = SmoothedStatistics(of_level)
     kept, values = [], []
     for level in levels:
-        values.append(whole.step(flat(level)).tolist())
+        values.append(whole.step(lit(level)).tolist())
         kept.append(encode(whole.state()))
     for cut in range(len(levels) - 1):
         resumed = SmoothedStatistics(of_level)
         resumed.load(decode_state(kept[cut]))
-        assert [resumed.step(flat(level)).tolist() for level in levels[cut + 1 :]] == values[
+        assert [resumed.step(lit(level)).tolist() for level in levels[cut + 1 :]] == values[
             cut + 1 :
         ]
 

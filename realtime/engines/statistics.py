@@ -1,11 +1,25 @@
 """Instance norm's statistics, carried smoothly through a clip.
 
 Instance norm takes each channel's mean and variance from the very frame, so whatever enters the
-picture changes all of it at once. Here they are measured now and then, followed slowly, and started
-anew at a cut; between measurements the network is local. Measuring costs as much as painting two
-pictures, so nobody waits for it: it goes on beside the pictures that follow, and counts from a
-fixed one of them on, so that a clip is always painted alike. They are a float32 array (2, C): the
-means and the variances of all channels of all norm layers, in the graph's order.
+picture changes all of it at once. Here they are measured now and then and followed slowly; between
+measurements the network is local. They are a float32 array (2, C): the means and the variances of
+all channels of all norm layers, in the graph's order.
+
+Measuring costs as much as painting two pictures, so nobody waits for it: it goes on beside the
+pictures that follow, and counts from a fixed one of them on, so that a clip is always painted
+alike. Counted from the first frame of a scene:
+
+| frame | |
+| --- | --- |
+| 0 | measured, waited for, and used at once |
+| 15 | begun to be measured, unless it looks like the one that was measured last |
+| 16 to 22 | painted with what was known before |
+| 23 | the measurement of 15 is the new target: 4 % of the way is gone with each frame |
+| 30, 45, ... | as 15 |
+
+A cut begins a scene. A fade or a dissolve begins none, but leaves what was measured behind: then the
+frame is measured at once, and half of the way is gone with each frame. Nothing is measured in the
+dark between two fades.
 """
 
 from __future__ import annotations
@@ -14,13 +28,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import EngineError
-from ..frame import Picture, Yuv420
+from ..frame import Picture
 from ..threads import Once
+from .scene import Glance, glance, has_drifted, is_cut, is_empty, is_still
 
 Statistics = npt.NDArray[np.float32]
 Affine = npt.NDArray[np.float32]
@@ -32,12 +46,10 @@ ARRIVES_AFTER: Final = 8
 """Frames after which a measurement counts; it is waited for if it is not done by then."""
 FOLLOW: Final = 0.04
 """Share of the way to the last measurement that is gone with each frame."""
-CUT: Final = 28.0
-"""Mean absolute difference of small pictures, of 255, that makes two frames two scenes."""
-STILL: Final = 0.5
-"""The same, of a picture and the last that was measured, below which another is not worth it."""
-_SMALL: Final = (32, 18)
-
+DRIFT_EVERY: Final = 2
+"""Frames between measurements in a fade."""
+FOLLOW_DRIFT: Final = 0.5
+"""Share of the way that is gone with each frame then."""
 
 Measurement: TypeAlias = Once[Statistics]
 """Statistics of one picture, perhaps still to be computed. Asked for by any thread."""
@@ -51,29 +63,42 @@ class SmoothedStatistics:
 
     def __init__(self, measure: Callable[[Any], Callable[[], Statistics]]) -> None:
         self._measure = measure
-        self._small: npt.NDArray[Any] | None = None
-        self._measured: npt.NDArray[Any] | None = None
+        self._before: Glance | None = None
+        self._measured: Glance = np.empty(0, np.float32)
         self._target = self._current = np.empty((2, 0), np.float32)
         self._coming: Measurement | None = None
+        self._follow = FOLLOW
         self._age = 0
 
     def step(self, picture: Picture) -> Statistics:
         """Return what the next frame, uint8 RGB (H, W, 3) or in planes, is to be painted with."""
-        small = _small(picture)
-        before, self._small = self._small, small
-        if before is None or _difference(small, before) > CUT:
-            self.settle()
-            self._coming, self._measured = None, small
-            self._target = self._current = self._measure(picture)()
-            self._age = 0
+        before, now = self._before, glance(picture)
+        self._before = now
+        if before is None or is_cut(before, now):
+            self._age, self._follow = 0, FOLLOW
+            self._measure_now(picture, now)
+            self._current = self._target
             return self._current
         self._age += 1
-        if self._age % MEASURE_EVERY == 0 and _difference(small, self._measured) >= STILL:
-            self._coming, self._measured = Measurement(self._measure(picture)), small
-        if self._coming is not None and self._age % MEASURE_EVERY == ARRIVES_AFTER:
+        if self._age % DRIFT_EVERY == 0 and not is_empty(now) and has_drifted(self._measured, now):
+            self._measure_now(picture, now)
+            # Of darkness nothing is worth keeping.
+            self._follow = 1.0 if is_empty(before) else FOLLOW_DRIFT
+        elif self._age % MEASURE_EVERY == 0 and self._is_worth_measuring(now):
+            self._coming, self._measured = Measurement(self._measure(picture)), now
+        elif self._age % MEASURE_EVERY == ARRIVES_AFTER and self._coming is not None:
             self._target, self._coming = self._coming.result(), None
-        self._current = self._current + FOLLOW * (self._target - self._current)
+            self._follow = FOLLOW
+        self._current = self._current + self._follow * (self._target - self._current)
         return self._current
+
+    def _measure_now(self, picture: Picture, now: Glance) -> None:
+        self.settle()
+        self._coming, self._measured = None, now
+        self._target = self._measure(picture)()
+
+    def _is_worth_measuring(self, now: Glance) -> bool:
+        return not is_empty(now) and not is_still(self._measured, now)
 
     def settle(self) -> None:
         """Return when nothing is being measured; an error of it is left to its `result`."""
@@ -83,7 +108,7 @@ class SmoothedStatistics:
 
     def forget(self) -> None:
         """Begin anew with the next frame, as at a cut."""
-        self._small = None
+        self._before = None
 
     def state(self) -> dict[str, Any]:
         """Return what is remembered: a number, arrays that are never written to, and a
@@ -91,35 +116,18 @@ class SmoothedStatistics:
         """
         return {
             "age": self._age,
-            "small": self._small,
+            "before": self._before,
             "measured": self._measured,
             "target": self._target,
             "current": self._current,
+            "follow": self._follow,
             "coming": self._coming,
         }
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from what `state` returned; the statistics of a `Measurement` will do for it."""
-        self._age, self._small, self._measured = state["age"], state["small"], state["measured"]
+        self._age, self._follow = state["age"], state["follow"]
+        self._before, self._measured = state["before"], state["measured"]
         self._target, self._current = state["target"], state["current"]
         known = state["coming"]
         self._coming = Measurement(lambda: known) if isinstance(known, np.ndarray) else known
-
-
-def _difference(a: npt.NDArray[Any], b: npt.NDArray[Any] | None) -> float:
-    """Return the mean absolute difference of two small pictures."""
-    return float(np.abs(a - b).mean()) if b is not None else np.inf
-
-
-def _small(picture: Picture) -> npt.NDArray[np.float32]:
-    """Return a picture of `_SMALL` size, by which a cut is seen: float32 RGB of 255."""
-    rgb: Any = picture
-    if isinstance(picture, Yuv420):
-        from ..planar import resize
-
-        width, height = _SMALL
-        twice = resize(picture, 2 * height, 2 * width)  # its chroma has the size wanted
-        planes = twice.data.reshape(3 * height, 2 * width)
-        rgb = cv2.cvtColor(planes, cv2.COLOR_YUV2RGB_I420)  # of whatever matrix: it is compared
-    small: npt.NDArray[np.uint8] = cv2.resize(rgb, _SMALL, interpolation=cv2.INTER_AREA)
-    return small.astype(np.float32)

@@ -1,0 +1,77 @@
+"""What has changed between two frames of a clip, told from small pictures of them.
+
+A glance is float32 RGB (18, 32, 3) of 255; looking at two takes a fraction of a millisecond.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ..frame import Picture, Yuv420
+
+Glance = npt.NDArray[np.float32]
+
+CUT: Final = 28.0
+"""Mean absolute difference of two neighbouring frames that makes them two scenes."""
+STILL: Final = 0.5
+"""The same, below which two frames show one picture."""
+DRIFT: Final = 0.2
+"""Distance of two distributions of colours, in units of their spread, that makes two looks."""
+MOST: Final = 0.1
+"""What half of all pixels must have changed by for it, in the same units: a thing that enters,
+however bright, changes fewer."""
+EMPTY: Final = 3.0
+"""Standard deviation of a frame that shows nothing: black, or a blank wall."""
+_WIDTH, _HEIGHT = 32, 18
+_RANKS: Final = [_WIDTH * _HEIGHT * percent // 100 for percent in (10, 25, 50, 75, 90)]
+
+
+def glance(picture: Picture) -> Glance:
+    """Look at a frame, uint8 RGB (H, W, 3) or in planes."""
+    rgb: Any = picture
+    if isinstance(picture, Yuv420):
+        from ..planar import resize
+
+        twice = resize(picture, 2 * _HEIGHT, 2 * _WIDTH)  # its chroma has the size wanted
+        planes = twice.data.reshape(3 * _HEIGHT, 2 * _WIDTH)
+        rgb = cv2.cvtColor(planes, cv2.COLOR_YUV2RGB_I420)  # of whatever matrix: it is compared
+    small: npt.NDArray[np.uint8] = cv2.resize(rgb, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA)
+    return small.astype(np.float32)
+
+
+def is_cut(before: Glance, now: Glance) -> bool:
+    """Whether a scene ends between two neighbouring frames."""
+    return float(np.abs(now - before).mean()) > CUT
+
+
+def is_still(earlier: Glance, now: Glance) -> bool:
+    """Whether both show the same picture, but for noise."""
+    return float(np.abs(now - earlier).mean()) < STILL
+
+
+def is_empty(now: Glance) -> bool:
+    """Whether there is nothing to see."""
+    return float(now.std()) < EMPTY
+
+
+def has_drifted(earlier: Glance, now: Glance) -> bool:
+    """Whether the picture has become another without a cut: it was faded, dissolved, exposed anew.
+
+    Then most of the picture has changed, and the distribution of its colours too. A pan changes
+    the first and not the second, a thing that enters the second and not the first.
+    """
+    colours = _levels(earlier)
+    spread = float(colours.std(0).mean()) + 2.0
+    if float(np.abs(_levels(now) - colours).mean()) < DRIFT * spread:
+        return False
+    return float(np.median(np.abs(now - earlier).mean(2))) > MOST * spread
+
+
+def _levels(colours: Glance) -> npt.NDArray[np.float32]:
+    """Return five quantiles of each channel, (5, 3)."""
+    ordered: npt.NDArray[np.float32] = np.sort(colours.reshape(-1, 3), 0)[_RANKS]
+    return ordered
