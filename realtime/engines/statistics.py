@@ -17,9 +17,9 @@ alike. Counted from the first frame of a scene:
 | 23 | the measurement of 15 is the new target: 4 % of the way is gone with each frame |
 | 30, 45, ... | as 15 |
 
-A cut begins a scene. A fade or a dissolve begins none, but leaves what was measured behind: then the
-frame is measured at once, and half of the way is gone with each frame. Nothing is measured in the
-dark between two fades.
+A cut begins a scene. A fade or a dissolve begins none, but leaves what was measured behind: then
+the frame is measured at once, and half of the way is gone with each frame. Nothing is measured in
+the dark between two fades.
 """
 
 from __future__ import annotations
