@@ -7,19 +7,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
+import cv2  # noqa: F401 - before PyAV: opening a window hangs otherwise
 import numpy as np
 
-from .engines import Engine, EngineOptions, Pending, open_engine
+from .engines import NAMES, Engine, EngineOptions, Pending, open_engine
 from .errors import UsageError
 from .fit import Fit, fit
 from .frame import BT709, Image, as_rgb
 from .pipeline import mix
 from .planar import Converter
-from .styles import DEFAULT, find
+from .styles import DEFAULT, Style, find
 
 ORDERS: Final = ("rgb", "bgr")
 
@@ -32,6 +34,13 @@ class _Begun(NamedTuple):
     pending: Pending
 
 
+class _Built(NamedTuple):
+    """An engine, and the (height, width) that it was built for."""
+
+    engine: Engine
+    size: tuple[int, int]
+
+
 class Stylizer:
     """A style, as a function of pictures: uint8 (H, W, 3) in, a new array of that size out.
 
@@ -42,8 +51,9 @@ class Stylizer:
     `style` is a built-in name, the path of an `.onnx` file or a blend ("great-wave:0.6,comic:0.4");
     `strength` how much of the painting is mixed with the picture, 0 to 1, and may be set between
     pictures; `size` the working size, as `--size` has it. `order` says how channels lie: "rgb", or
-    "bgr" as OpenCV has them. `engine` is one of `engines.NAMES`, built for the first picture and
-    again when the size of pictures changes. For one thread.
+    "bgr" as OpenCV has them. `engine` is one of `engines.NAMES`, or `EngineOptions` to say more;
+    it is built for the first picture (a second or so), and again when the size of pictures changes.
+    For one thread.
 
     Raises StylecamError with the remedy in its `hint`.
     """
@@ -56,17 +66,35 @@ class Stylizer:
         size: str | None = None,
         order: str = "rgb",
         clip: bool = True,
-        engine: str = "auto",
+        engine: str | EngineOptions = "auto",
     ) -> None:
-        if order not in ORDERS:
-            raise UsageError(f"order={order!r} is none", hint=f"one of {', '.join(ORDERS)}")
-        self.style = find(style)
+        options = EngineOptions(engine) if isinstance(engine, str) else engine
+        for name, value, known in (("order", order, ORDERS), ("engine", options.name, NAMES)):
+            if value not in known:
+                raise UsageError(f"{name}={value!r} is none", hint=f"one of {', '.join(known)}")
+        self._style = find(style)
         self.strength = strength
         self._size, self._order = size, order
-        self._options = EngineOptions(engine, statistics="smoothed" if clip else "frame")
-        self._engine: Engine | None = None
-        self._built_for: tuple[int, int, bool] | None = None
+        statistics: Literal["smoothed", "frame"] = "smoothed" if clip else "frame"
+        self._options = dataclasses.replace(options, statistics=statistics)
+        self._engines: dict[bool, _Built] = {}  # for calls, and for streams
         self._converter = Converter()
+
+    @property
+    def style(self) -> Style:
+        """What is painted in. For another one make another Stylizer."""
+        return self._style
+
+    @property
+    def strength(self) -> float:
+        """Parts of painting in the mix, 0 to 1."""
+        return self._strength
+
+    @strength.setter
+    def strength(self, strength: float) -> None:
+        if not 0 <= strength <= 1:
+            raise UsageError(f"strength={strength} is none", hint="from 0, the picture, to 1")
+        self._strength = float(strength)
 
     def __call__(self, picture: Image) -> Image:
         """Return the painting of a picture, as soon as it can be had."""
@@ -75,8 +103,8 @@ class Stylizer:
     def stream(self, pictures: Iterable[Image]) -> Iterator[Image]:
         """Yield the painting of each picture, in order, while the next ones are being painted:
         more pictures a second than one call after another, each a little later. A picture must
-        stay as it is until its painting came. Take all, or close the iterator, before any other
-        call.
+        stay as it is until its painting came. A stream is a clip of its own; take all of it, or
+        close the iterator, before the next.
         """
         begun: deque[_Begun] = deque()
         try:
@@ -84,24 +112,23 @@ class Stylizer:
                 if begun and begun[-1].image.shape != np.shape(picture):
                     yield from map(self._end, _drained(begun))
                 begun.append(self._begin(picture, live=False))
-                assert self._engine is not None
-                if len(begun) == self._engine.depth:
+                if len(begun) == self._engines[False].engine.depth:
                     yield self._end(begun.popleft())
             yield from map(self._end, _drained(begun))
         finally:
             if begun:  # their slots are still taken
-                self.close()
+                self._engines.pop(False).engine.close()
 
     def restart(self) -> None:
         """Forget the clip so far: the next picture is the first of another."""
-        if self._engine is not None and self._engine.statistics is not None:
-            self._engine.statistics.forget()
+        for built in self._engines.values():
+            if built.engine.statistics is not None:
+                built.engine.statistics.forget()
 
     def close(self) -> None:
-        """Give back the engine. A further picture opens another."""
-        if self._engine is not None:
-            self._engine.close()
-        self._engine = self._built_for = None
+        """Give back the engine. A further picture builds another."""
+        for live in list(self._engines):
+            self._engines.pop(live).engine.close()
 
     def __enter__(self) -> Stylizer:
         return self
@@ -123,15 +150,14 @@ class Stylizer:
         return np.ascontiguousarray(mixed[..., ::-1]) if self._order == "bgr" else mixed
 
     def _open(self, into: Fit, *, live: bool) -> Engine:
-        height, width = into.padded
-        wanted = (height, width, live)
-        if self._engine is None or self._built_for != wanted:
-            self.close()
-            self._engine = open_engine(
-                self._options, self.style, height=height, width=width, live=live
-            )
-            self._built_for = wanted
-        return self._engine
+        built = self._engines.get(live)
+        if built is None or built.size != into.padded:
+            if built is not None:
+                self._engines.pop(live).engine.close()
+            height, width = into.padded
+            engine = open_engine(self._options, self.style, height=height, width=width, live=live)
+            built = self._engines[live] = _Built(engine, into.padded)
+        return built.engine
 
     def _rgb(self, picture: Any) -> Image:
         shape, kind = getattr(picture, "shape", None), getattr(picture, "dtype", None)

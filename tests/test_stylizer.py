@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 from stylecam.realtime import stylizer
-from stylecam.realtime.engines import EngineOptions, open_engine
+from stylecam.realtime.engines import Engine, EngineOptions, open_engine
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.engines.statistics import ARRIVES_AFTER, MEASURE_EVERY
 from stylecam.realtime.errors import StyleError, UsageError
@@ -124,3 +127,40 @@ def test_wrong_options_are_said_at_once() -> None:
         Stylizer("grate-wave")
     with pytest.raises(UsageError, match="order='gbr'"):
         Stylizer(order="gbr")
+    with pytest.raises(UsageError, match="engine='nope'"):
+        Stylizer(engine="nope")
+    with pytest.raises(UsageError, match="strength=nan"):
+        Stylizer(strength=float("nan"))
+    with Stylizer() as paint:
+        with pytest.raises(UsageError, match="strength=-3"):
+            paint.strength = -3
+        with pytest.raises(AttributeError):
+            paint.style = find("comic")  # type: ignore[misc]
+
+
+def test_calls_and_a_stream_do_not_disturb_each_other() -> None:
+    frames = pictures(3)
+    opened: list[bool] = []
+
+    def counted(*args: Any, live: bool, **size: int) -> Engine:
+        opened.append(live)
+        return open_engine(*args, live=live, **size)
+
+    with pytest.MonkeyPatch.context() as patch, Stylizer("comic") as paint:
+        patch.setattr(stylizer, "open_engine", counted)
+        for _ in range(2):
+            paint(frames[0])
+            list(paint.stream(frames))
+        assert opened == [True, False]
+
+
+@pytest.mark.needs_display
+def test_a_window_opens_after_it_whatever_was_imported_first() -> None:
+    program = (
+        "from stylecam.realtime.stylizer import Stylizer\n"
+        "paint = Stylizer(engine='echo')\n"
+        "import cv2, numpy\n"
+        "cv2.imshow('it', paint(numpy.zeros((64, 64, 3), 'uint8')))\n"
+        "cv2.waitKey(50)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
