@@ -1,8 +1,8 @@
 """Sensor noise quietened over time, where nothing moves.
 
 A style paints noise as strokes that come and go: its gain on noise is 1 to 5. Each pixel follows
-the camera by a share that grows with how much the 3x3 pixels around it changed. `kernels/temporal_blend.py`
-is the same for a GPU; no engine uses it yet.
+the camera by a share that grows with how much the 3x3 pixels around it changed.
+`kernels/temporal_blend.py` is the same for a GPU; no engine uses it yet.
 """
 
 from __future__ import annotations
