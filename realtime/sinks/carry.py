@@ -90,6 +90,11 @@ class Carried:
             stream.discard == Discard.all  # QuickTime's track of chapter titles
         ):
             return
+        if kind == "data" and "timecode" in stream.metadata and muxer in ("mp4", "mov"):
+            # These make the track themselves, from the picture's tag, and refuse another.
+            picture = self._container.streams.video[0]
+            picture.metadata.setdefault("timecode", stream.metadata["timecode"])
+            return
         if kind == "video" and not cover:
             self.notes.append(f"second picture (stream {stream.index}) left out: one is painted")
         elif cover and muxer == "matroska":

@@ -45,6 +45,7 @@ class Film:
     cover: bool = False
     data: bool = False
     metadata: dict[str, str] = dataclasses.field(default_factory=dict)
+    timecode: str = ""
     muxer_options: dict[str, str] = dataclasses.field(default_factory=dict)
     interlaced: bool = False
     picture: Picture | None = None
@@ -101,6 +102,8 @@ class Film:
         video = container.add_stream(self.codec, rate=self.rate, options=dict(self.options))
         video.width, video.height, video.pix_fmt = self.width, self.height, self.pix_fmt
         video.codec_context.time_base = video.time_base = self.time_base
+        if self.timecode:
+            video.metadata["timecode"] = self.timecode
         for name, value in self.colour.items():
             setattr(video.codec_context, name, value)
         if self.aspect is not None:
