@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _OPUS_RATE: Final = 48_000
 _MAX_ERRORS_IN_A_ROW: Final = 500
+_QUICKTIME: Final = frozenset({"mp4", "mov"})
 
 
 class _Copied:
@@ -76,6 +77,7 @@ class Carried:
         self._chapters()
         container.metadata.update(wanted_metadata(self._input))
         self._errors = self._refused = 0
+        self._hidden: dict[int, Packet[Stream]] = {}
         self._packets = self._read()
         self._next: Packet[Stream] | None = None
 
@@ -90,7 +92,7 @@ class Carried:
             stream.discard == Discard.all  # QuickTime's track of chapter titles
         ):
             return
-        if kind == "data" and "timecode" in stream.metadata and muxer in ("mp4", "mov"):
+        if kind == "data" and "timecode" in stream.metadata and muxer in _QUICKTIME:
             # These make the track themselves, from the picture's tag, and refuse another.
             picture = self._container.streams.video[0]
             picture.metadata.setdefault("timecode", stream.metadata["timecode"])
@@ -153,10 +155,8 @@ class Carried:
     def _read(self) -> Iterator[Packet[Stream]]:
         """Yield the packets of the part asked for, moved in time as the picture is."""
         ended: set[int] = set()
-        for packet in self._demux():
+        for packet in self._shown():
             index = packet.stream.index
-            if index not in self._ways or (packet.size == 0 and packet.dts is None):
-                continue
             stamp = packet.pts if packet.pts is not None else packet.dts
             if stamp is not None and packet.stream.type != "video":
                 now_s, cut = stamp * packet.time_base, self._original.cut
@@ -172,6 +172,22 @@ class Carried:
                 if shift:
                     packet.pts = None if packet.pts is None else packet.pts - shift
                     packet.dts = None if packet.dts is None else packet.dts - shift
+            yield packet
+
+    def _shown(self) -> Iterator[Packet[Stream]]:
+        """Yield the packets of the streams that are carried, less those that an edit list hides and
+        that the output would show. The last of these is left: decoders of sound begin with it.
+        """
+        hides = self._container.format.name in _QUICKTIME
+        for packet in self._demux():
+            index = packet.stream.index
+            if index not in self._ways or (packet.size == 0 and packet.dts is None):
+                continue
+            if packet.is_discard and not hides and isinstance(self._ways[index], _Copied):
+                self._hidden[index] = packet
+                continue
+            if (before := self._hidden.pop(index, None)) is not None:
+                yield before
             yield packet
 
     def _trim(self, packet: Packet[Stream], stamp: int) -> None:
