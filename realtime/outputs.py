@@ -77,7 +77,8 @@ def open_output(
         if path.suffix.lower() in IMAGE_SUFFIXES:
             from .sinks.image import ImageSink
 
-            return ImageSink(path, force=force, quality=options.coding.quality)
+            quality = options.coding.quality
+            return ImageSink(path, force=force, quality=quality, tags=source.tags)
         return open_recording(path, source.info, force=force, coding=options.coding)
     if path.suffix.lower() in IMAGE_SUFFIXES and not is_sequence(path):
         raise SinkError(

@@ -19,7 +19,7 @@ from .memory import EngineMemory
 from .outputs import FileOptions, describe_job, open_output
 from .pipeline import run
 from .sinks import Sink
-from .sources import IMAGE_SUFFIXES, Source, open_file
+from .sources import Source, is_photo, open_file
 from .stats import Stats
 from .styles import Style
 from .threads import Threads
@@ -61,7 +61,7 @@ class Outcome:
 
 def default_output(path: Path, style: Style) -> Path:
     """Return the name of the result when none is given: clip.mov becomes clip.great-wave.mp4."""
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+    if is_photo(path):
         suffix = ".jpg" if path.suffix.lower() in (".heic", ".heif") else path.suffix
         return path.with_name(f"{path.stem}.{style.name}{suffix}")
     keeps = {".mp4", ".mkv", ".webm", ".mov", ".m4v"}

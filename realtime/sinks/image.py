@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ..errors import SinkError
 from ..frame import Frame
+from ..sources.tags import EXIF, ICC, Tags
 from .partial import PartialFile
 
 QUALITY: Final = 95
 _WITH_ALPHA: Final = frozenset({".png", ".webp", ".tif", ".tiff", ".avif"})
+_WITH_TAGS: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif"})
 
 
 class ImageSink:
-    """Writes the first frame in the format of the file's suffix, with its opacity if it has any.
+    """Writes the first frame in the format of the file's suffix, with its opacity if it has any,
+    and the `tags` of the photo that it was.
 
     `quality` is 0 to 100 for the formats that lose some.
     """
 
-    def __init__(self, path: Path, *, force: bool = False, quality: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        force: bool = False,
+        quality: int | None = None,
+        tags: Tags = Tags(),  # noqa: B008 - immutable
+    ) -> None:
         self._partial = PartialFile(path, force=force)
         self._quality = QUALITY if quality is None else quality
-        self._written = self._ended = False
+        self._tags, self._written, self._ended = tags, False, False
         self.notes: list[str] = []
 
     def write(self, frame: Frame) -> None:
@@ -44,20 +55,37 @@ class ImageSink:
             ".webp": cv2.IMWRITE_WEBP_QUALITY,
             ".avif": cv2.IMWRITE_AVIF_QUALITY,
         }.get(suffix)  # OpenCV warns of any that does not belong to the format
-        options = [] if quality is None else [quality, self._quality]
-        try:
-            ok, data = cv2.imencode(suffix, pixels, options)
-        except cv2.error:
-            ok = False
-        if not ok:
+        data = self._encode(pixels, suffix, [] if quality is None else [quality, self._quality])
+        if data is None:
             raise SinkError(
                 f"pictures cannot be written as {suffix}", hint="use .jpg, .png, .webp or .avif"
             )
         try:
-            self._partial.path.write_bytes(data.tobytes())
+            self._partial.path.write_bytes(data)
         except OSError as error:
             raise self._partial.error(error) from error
         self._written = True
+
+    def _encode(self, pixels: Any, suffix: str, options: list[int]) -> bytes | None:
+        """Encode with the tags, else without and say so; None when that cannot be done."""
+        import cv2
+        import numpy as np
+
+        names = {EXIF: "EXIF", ICC: "the colour profile"}
+        tags = {EXIF: self._tags.exif, ICC: self._tags.icc}
+        wanted = {kind: np.frombuffer(tag, np.uint8) for kind, tag in tags.items() if tag}
+        if wanted and suffix in _WITH_TAGS and hasattr(cv2, "imencodeWithMetadata"):
+            with contextlib.suppress(cv2.error):
+                kinds, pieces = list(wanted), list(wanted.values())
+                ok, data = cv2.imencodeWithMetadata(suffix, pixels, kinds, pieces, options)
+                if ok:
+                    return data.tobytes()
+        self.notes += [f"{names[kind]} left out: {suffix} cannot hold it" for kind in wanted]
+        with contextlib.suppress(cv2.error):
+            ok, data = cv2.imencode(suffix, pixels, options)
+            if ok:
+                return data.tobytes()
+        return None
 
     def close(self) -> None:
         """Give the picture its name."""

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -41,6 +42,16 @@ class Wish:
     fps: float | None = None
 
 
+def is_photo(path: Path) -> bool:
+    """Whether a file is a photo: by its suffix, but an animated PNG is a video."""
+    if path.suffix.lower() == ".png" and path.is_file():
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            before, animation, after = file.read(1 << 16).partition(b"acTL")
+            if animation and b"IDAT" not in before:
+                return int.from_bytes(after[:4], "big") == 1
+    return path.suffix.lower() in IMAGE_SUFFIXES
+
+
 class Source(Protocol):
     """Frames, in order. Opened by its constructor, iterated once, by one thread."""
 
@@ -66,7 +77,7 @@ def open_file(
     keep_hdr: bool = False,
     hardware: bool = False,
 ) -> ImageSource | FileSource:
-    """Open a photo or a video, whichever `path` is by its suffix; "-" is standard input. With
+    """Open a photo or a video, whichever `path` is (`is_photo`); "-" is standard input. With
     `hardware` a video is decoded on an NVIDIA GPU where that can be done.
 
     Raises SourceError with the remedy when it is missing or neither.
@@ -85,7 +96,7 @@ def open_file(
         )
     if path.is_file() and path.stat().st_size == 0:
         raise SourceError(f"{path} is empty (0 bytes)", hint="copy or record it again")
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+    if is_photo(path):
         from .image import ImageSource
 
         return ImageSource(path)

@@ -7,20 +7,32 @@ import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from ..errors import SourceError
 from ..frame import Frame, Image, Mask, VideoInfo
+from .tags import Tags, orientation, read_tags, upright
+
+_JPEG: Final = b"\xff\xd8\xff"
+"""How files begin that cannot have opacity."""
 
 
-def read_image(path: Path) -> tuple[Image, Mask | None, int]:
-    """Read a photo: RGB uint8 (H, W, 3) turned upright by its EXIF orientation, its opacity
-    (H, W) if it has any, and its bits a channel.
-
-    Raises SourceError with the remedy.
+class Photo(NamedTuple):
+    """A photo read: upright RGB (H, W, 3), its opacity (H, W) if it has any, bits a channel, what
+    it says of itself, and what of it is lost, a line each.
     """
+
+    image: Image
+    alpha: Mask | None = None
+    bits: int = 8
+    tags: Tags = Tags()
+    notes: tuple[str, ...] = ()
+
+
+def read_image(path: Path) -> Photo:
+    """Read a photo. Raises SourceError with the remedy."""
     import cv2
 
     try:
@@ -29,18 +41,39 @@ def read_image(path: Path) -> tuple[Image, Mask | None, int]:
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}", hint="check its permissions") from error
     raw = np.frombuffer(data, np.uint8)
-    stored: Any = None
-    with contextlib.suppress(cv2.error):
-        stored = cv2.imdecode(raw, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)  # turned upright
+    stored, found = _decode(raw)
+    tags, notes = read_tags(data, found)
     if stored is None:
-        return _read_with_ffmpeg(path), None, 8
+        if b"Exif\0\0" in data:
+            notes.append("EXIF left out: it is read from what OpenCV reads only")
+        return Photo(_read_with_ffmpeg(path), tags=tags, notes=tuple(notes))
     if stored.dtype not in (np.uint8, np.uint16):
         raise SourceError(
             f"{path} holds {stored.dtype} values, not a photo's",
             hint="convert it to an 8- or 16-bit PNG",
         )
+    pictures = cv2.imcount(str(path))
+    if pictures > 1:
+        notes.append(f"{pictures - 1} further picture(s) left out: the first is painted")
     rgb = np.ascontiguousarray(_eight_bits(stored)[..., ::-1])
-    return rgb, _read_alpha(raw), 8 * stored.dtype.itemsize
+    alpha = None if data.startswith(_JPEG) else _read_alpha(raw, orientation(tags.exif))
+    tags = tags._replace(exif=upright(tags.exif))
+    return Photo(rgb, alpha, 8 * stored.dtype.itemsize, tags, tuple(notes))
+
+
+def _decode(raw: Any) -> tuple[Any, list[tuple[int, Any]]]:
+    """Return the pixels turned upright (B, G, R), None when OpenCV reads none, and the pieces of
+    metadata.
+    """
+    import cv2
+
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+    with contextlib.suppress(cv2.error):
+        if not hasattr(cv2, "imdecodeWithMetadata"):  # before OpenCV 4.12
+            return cv2.imdecode(raw, flags), []
+        stored, kinds, pieces = cv2.imdecodeWithMetadata(raw, flags)
+        return stored, list(zip(kinds, pieces, strict=False))
+    return None, []
 
 
 def _eight_bits(values: Any) -> Any:
@@ -49,14 +82,16 @@ def _eight_bits(values: Any) -> Any:
     return values
 
 
-def _read_alpha(raw: Any) -> Mask | None:
-    """Read the opacity alone: None when there is none, or all is opaque."""
+def _read_alpha(raw: Any, number: int) -> Mask | None:
+    """Read the opacity alone, turned as EXIF's `number` says: None when there is none, or all is
+    opaque.
+    """
     import cv2
 
     whole: Any = cv2.imdecode(raw, cv2.IMREAD_UNCHANGED)  # not turned upright
     if whole is None or whole.ndim != 3 or whole.shape[2] not in (2, 4):
         return None
-    alpha: Mask = _turn(_eight_bits(whole[..., -1]), orientation(raw))
+    alpha: Mask = _turn(_eight_bits(whole[..., -1]), number)
     return None if alpha.min() == 255 else alpha
 
 
@@ -68,35 +103,6 @@ def _turn(stored: Any, number: int) -> Any:
         number, (1, 1)
     )
     return np.ascontiguousarray(stored[::flip_y, ::flip_x])
-
-
-def orientation(raw: Any) -> int:
-    """Return the EXIF orientation (1 to 8) of an encoded picture, 1 when it has none."""
-    import cv2
-
-    try:
-        _, kinds, metadata = cv2.imdecodeWithMetadata(raw, cv2.IMREAD_COLOR)
-    except (cv2.error, AttributeError):  # OpenCV before 4.12 cannot tell
-        return 1
-    exif = b""
-    for kind, content in zip(kinds, metadata, strict=False):
-        if kind == 0:
-            exif = np.asarray(content).tobytes()
-    exif = exif.removeprefix(b"Exif\0\0")
-    order = {b"II": "little", b"MM": "big"}.get(exif[:2])
-    if order is None or len(exif) < 10:
-        return 1
-
-    def number(at: int, size: int) -> int:
-        return int.from_bytes(exif[at : at + size], order)  # type: ignore[arg-type]
-
-    entries = number(4, 4)
-    for index in range(min(number(entries, 2), 256)):
-        at = entries + 2 + 12 * index
-        if number(at, 2) == 0x0112:
-            value = number(at + 8, 2)
-            return value if 1 <= value <= 8 else 1
-    return 1
 
 
 def _read_with_ffmpeg(path: Path) -> Image:
@@ -125,11 +131,11 @@ class ImageSource:
     planar = False
 
     def __init__(self, path: Path) -> None:
-        self._image, self._alpha, bits = read_image(path)
-        self.notes: list[str] = []
-        if bits > 8:
-            self.notes.append(f"{bits} bits a channel became 8")
-        height, width = self._image.shape[:2]
+        self._photo = photo = read_image(path)
+        self.tags, self.notes = photo.tags, list(photo.notes)
+        if photo.bits > 8:
+            self.notes.append(f"{photo.bits} bits a channel became 8")
+        height, width = photo.image.shape[:2]
         self.info = VideoInfo(
             height=height,
             width=width,
@@ -141,12 +147,12 @@ class ImageSource:
 
     def __iter__(self) -> Iterator[Frame]:
         yield Frame(
-            self._image,
+            self._photo.image,
             0,
             self.info.time_base,
             born_s=time.monotonic(),
             duration=1,
-            alpha=self._alpha,
+            alpha=self._photo.alpha,
         )
 
     def close(self) -> None:

@@ -1,0 +1,133 @@
+"""What a photo holds beside its pixels: tags, colour profile, further pictures."""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from media import decode, times
+from rich.console import Console
+from stylecam.realtime.engines import EngineOptions
+from stylecam.realtime.sources.pattern import PatternSource
+from stylecam.realtime.sources.tags import orientation, upright
+from stylecam.realtime.styles import DEFAULT, find
+from stylecam.realtime.stylize import Look, Outcome, default_output, stylize_file
+
+ECHO = Look(find(DEFAULT), engine=EngineOptions("echo"))
+IMAGE = PatternSource(64, 80).image(0)
+
+
+def echo(path: Path, output: Path) -> Outcome:
+    return stylize_file(path, output, ECHO, console=Console(quiet=True))
+
+
+def exif(number: int, order: str = ">") -> bytes:
+    """A camera's name, an orientation, and a directory of a thumbnail behind."""
+    tag = struct.Struct(order + "HHII")
+    turned = struct.pack(order + "HHIHH", 0x0112, 3, 1, number, 0)
+    head = (b"MM\0*" if order == ">" else b"II*\0") + struct.pack(order + "IH", 8, 2)
+    first = head + tag.pack(0x010F, 2, 8, 38) + turned + struct.pack(order + "I", 46)
+    return first + b"Stylo X\0" + struct.pack(order + "H", 0) + bytes(4)
+
+
+def profile(space: bytes = b"RGB ") -> bytes:
+    """An ICC profile as far as readers check it."""
+    noise = np.random.default_rng(0).integers(0, 256, 2000, np.uint8).tobytes()
+    tags = struct.pack(">I4sII", 1, b"desc", 144, len(noise))
+    head = bytearray(128)
+    head[0:4] = struct.pack(">I", 128 + len(tags) + len(noise))
+    head[8:24] = b"\2\x10\0\0mntr" + space + b"XYZ "
+    head[36:40], head[68:80] = b"acsp", struct.pack(">III", 0xF6D6, 0x10000, 0xD32D)
+    return bytes(head) + tags + noise
+
+
+def photo(path: Path, kinds: dict[int, bytes]) -> Path:
+    pieces = [np.frombuffer(piece, np.uint8) for piece in kinds.values()]
+    ok, data = cv2.imencodeWithMetadata(path.suffix, IMAGE, list(kinds), pieces)
+    assert ok
+    path.write_bytes(data.tobytes())
+    return path
+
+
+def tags(path: Path) -> dict[int, bytes]:
+    raw = np.frombuffer(path.read_bytes(), np.uint8)
+    _, kinds, pieces = cv2.imdecodeWithMetadata(raw, cv2.IMREAD_COLOR)
+    return {int(k): piece.tobytes() for k, piece in zip(kinds, pieces, strict=True)}
+
+
+needs_metadata = pytest.mark.skipif(
+    not hasattr(cv2, "imencodeWithMetadata"), reason="OpenCV before 4.12 keeps none"
+)
+
+
+@needs_metadata
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".avif"])
+def test_exif_and_colour_profile_are_kept(suffix: str, tmp_path: Path) -> None:
+    if not cv2.haveImageWriter(f"a{suffix}"):
+        pytest.skip(f"this OpenCV writes no {suffix}")
+    made = photo(tmp_path / "a.jpg", {0: exif(6), 2: profile()})
+    assert echo(made, tmp_path / f"out{suffix}").notes == []
+    assert cv2.imread(str(tmp_path / f"out{suffix}")).shape == (80, 64, 3)
+    found = tags(tmp_path / f"out{suffix}")
+    assert found[0] == upright(exif(6)) != exif(6)
+    if suffix != ".avif":  # whose profile OpenCV writes and does not read
+        assert found[2] == profile()
+    again = tmp_path / "again.jpg"  # not turned once more
+    echo(tmp_path / f"out{suffix}", again)
+    assert tags(again) == {0: upright(exif(6)), 2: profile()}
+    assert cv2.imread(str(again)).shape == (80, 64, 3)
+
+
+@needs_metadata
+def test_what_a_photo_cannot_hold_is_said(tmp_path: Path) -> None:
+    made = photo(tmp_path / "a.jpg", {0: exif(1), 2: profile()})
+    assert echo(made, tmp_path / "out.bmp").notes == [
+        "EXIF left out: .bmp cannot hold it",
+        "the colour profile left out: .bmp cannot hold it",
+    ]
+    made = photo(tmp_path / "grey.jpg", {2: profile(b"GRAY")})
+    assert echo(made, tmp_path / "grey_out.jpg").notes == [
+        "colour profile left out: it is for GRAY"
+    ]
+    assert tags(tmp_path / "grey_out.jpg") == {}
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_exif_becomes_upright_and_loses_its_thumbnail(order: str) -> None:
+    made = exif(8, order)
+    assert orientation(made) == 8
+    assert orientation(upright(made)) == 1
+    assert upright(made)[34:38] == bytes(4)
+    assert b"Stylo X" in upright(made)
+    for broken in (b"", b"MM", made[:20], made[:4] + b"\xff" * 20):
+        assert orientation(broken) == 1
+        assert len(upright(broken)) == len(broken)
+
+
+def test_further_pictures_are_said(tmp_path: Path) -> None:
+    ok, data = cv2.imencodemulti(".tiff", [IMAGE, IMAGE, IMAGE])
+    assert ok
+    (tmp_path / "a.tiff").write_bytes(data.tobytes())
+    notes = echo(tmp_path / "a.tiff", tmp_path / "out.png").notes
+    assert notes == ["2 further picture(s) left out: the first is painted"]
+
+
+def test_an_animated_png_is_a_video(tmp_path: Path) -> None:
+    made = tmp_path / "a.png"
+    with av.open(str(made), "w", format="apng") as container:
+        stream = container.add_stream("apng", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 80, 64, "rgb24"
+        for index in range(5):
+            frame = av.VideoFrame.from_ndarray(PatternSource(64, 80).image(index), format="rgb24")
+            frame.pts = index
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert default_output(made, find(DEFAULT)).suffix == ".mp4"
+    echo(made, tmp_path / "out.mp4")
+    assert len(decode(tmp_path / "out.mp4")) == 5
+    assert times(tmp_path / "out.mp4")[-1] == Fraction(4, 10)
