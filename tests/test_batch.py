@@ -127,6 +127,16 @@ def test_numbered_pictures_are_not_lost_or_misplaced(tmp_path: Path) -> None:
     assert left == {"a.mp4", "f_0005.png", "50%d"}
 
 
+def test_numbered_pictures_replace_a_longer_sequence(tmp_path: Path) -> None:
+    Film().build(tmp_path / "a.mp4")
+    for name in ("f_001.png", "f_013.png", "f_1000.png", "f_0013.png", "f_13.png", "f_013.jpg"):
+        (tmp_path / name).write_bytes(b"old")
+    stylecam("a.mp4", "-o", "f_%03d.png", "--force", cwd=tmp_path)
+    others = {"a.mp4", "f_0013.png", "f_13.png", "f_013.jpg"}
+    made = {f"f_{number:03d}.png" for number in range(1, 13)}
+    assert {path.name for path in tmp_path.iterdir()} == others | made
+
+
 def test_numbered_pictures_that_break_off_end(tmp_path: Path) -> None:
     """PNG's threads and Python's lock once waited for each other."""
     data = SIGNING.read_bytes()

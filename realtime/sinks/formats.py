@@ -65,7 +65,9 @@ def numbered_files(path: Path) -> list[Path]:
     if found is None:
         return []
     before, digits, after = found.groups()
-    names = re.compile(re.escape(before) + rf"\d{{{int(digits or 1)},}}" + re.escape(after))
+    least = int(digits or 1)
+    number = rf"(?:\d{{{least}}}|[1-9]\d{{{least},}})"  # longer ones have no leading zero
+    names = re.compile(re.escape(before) + number + re.escape(after))
     return sorted(other for other in path.parent.glob("*") if names.fullmatch(other.name))
 
 

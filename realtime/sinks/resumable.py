@@ -147,8 +147,13 @@ class ResumableSink:
             put_on_disk(target)
             target.replace(self._path)
             return
-        for picture in sorted(self._work.path.glob(f"*{self._path.suffix}")):
+        made = sorted(self._work.path.glob(f"*{self._path.suffix}"))
+        for picture in made:
             picture.replace(self._path.with_name(picture.name))
+        names = {picture.name for picture in made}
+        for other in numbered_files(self._path):
+            if other.name not in names:  # of a longer run before, which --force overwrites
+                other.unlink()
 
     def _packets(self) -> Iterator[Packet[Stream]]:
         """Yield the pictures of all segments with decoding times that run on over their borders.
