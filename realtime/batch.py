@@ -77,8 +77,9 @@ class Report:
 
     @property
     def interrupted(self) -> bool:
-        """Whether Ctrl-C ended it."""
-        return any(outcome.interrupted for outcome in self.done)
+        """Whether Ctrl-C ended it, in a job or between two."""
+        left = len(self.done) + len(self.failed) < self.planned
+        return left or any(outcome.interrupted for outcome in self.done)
 
     def raise_single(self) -> None:
         """Raise the error of an only job, which then speaks for itself."""
@@ -142,7 +143,7 @@ def run_all(
             report.failed.append((job.input, error))
             continue
         report.done.append(outcome)
-        if outcome.interrupted:
+        if outcome.last:
             break
     return report
 

@@ -47,6 +47,8 @@ class Outcome:
     engine: str
     interrupted: bool
     notes: list[str]
+    last: bool = False
+    """Whether it was asked to stop, be it too late to be cut short: no other job is begun."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -106,7 +108,7 @@ def stylize_file(
             options=options,
             job=partial(describe_job, path, look, options),
             force=force,
-            stopped=lambda: threads.stopping,
+            stopped=lambda: threads.cut_short,
         )
         sinks.append(sink)
         sinks.append(ProgressSink(console, stats, title=path.name, total=source.info.frames))
@@ -171,8 +173,8 @@ def _go(
             stats=stats,
             strength=look.strength,
         )
-        interrupted = threads.stopping
-    return Outcome(None, stats, engine.description, interrupted, [])
+        interrupted, last = threads.cut_short, threads.stopping
+    return Outcome(None, stats, engine.description, interrupted, [], last)
 
 
 @contextmanager

@@ -44,6 +44,8 @@ class _Handover(Generic[T]):
         self._changed, self._stopping = threading.Condition(), stopping
         self._on_wait = on_wait
         self._ended = False
+        self.left = False
+        """Whether `stop` ended it before its items did."""
         self._error: BaseException | None = None
 
     def put(self, item: T) -> bool:
@@ -79,6 +81,7 @@ class _Handover(Generic[T]):
                 if not self._items:
                     if self._error is not None:
                         raise self._error
+                    self.left = self.left or not self._ended
                     return
                 item = self._items.popleft()
                 self._changed.notify_all()
@@ -177,6 +180,11 @@ class Threads:
         """Whether `stop` was called."""
         return self._stopping.is_set()
 
+    @property
+    def cut_short(self) -> bool:
+        """Whether `stop` came before the end of all items: they are then incomplete."""
+        return any(handover.left for handover in self._handovers)
+
     def stop(self) -> None:
         """Ask every stage to end after the frames it has. From any thread or a signal handler."""
         self._stopping.set()
@@ -213,6 +221,7 @@ class Threads:
             try:
                 for item in items:
                     if not handover.put(item) or self.stopping:
+                        handover.left = True
                         break
             except BaseException as raised:
                 error = raised

@@ -12,15 +12,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from media import decode, packets, times
 from media.clips import Film
 from rich.console import Console
+from stylecam.realtime.batch import Job, run_all
 from stylecam.realtime.doctor import examine
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.errors import SinkError
+from stylecam.realtime.sinks import resumable
 from stylecam.realtime.sinks.formats import Coding
 from stylecam.realtime.sinks.original import Original
 from stylecam.realtime.sinks.resumable import ResumableSink
@@ -247,6 +250,25 @@ def test_a_run_stopped_early_ends_its_sound_with_its_picture(film: Path, tmp_pat
     source.close()
     assert len(decode(output)) == 30
     assert 0.95 < packets(output)[-1][0] <= 1
+
+
+def test_ctrl_c_while_a_film_is_put_together_cuts_nothing(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(resumable.Muxer):
+        def __init__(self, *arguments: Any) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(resumable, "Muxer", Interrupted)
+    outputs = [tmp_path / "out.mp4", tmp_path / "next.mp4"]
+    jobs = [Job(film, output) for output in outputs]
+    report = run_all(jobs, ECHO, console=Console(quiet=True))
+    assert not report.done[0].interrupted
+    assert packets(outputs[0]) == packets(film)
+    assert report.interrupted  # the second was not begun
+    assert not outputs[1].exists()
+    assert not run_all([Job(film, outputs[1])], ECHO, console=Console(quiet=True)).interrupted
 
 
 def test_a_failed_run_keeps_an_older_output(film: Path, tmp_path: Path) -> None:

@@ -16,6 +16,19 @@ def test_items_arrive_in_order_and_complete() -> None:
         assert list(threads.ahead(twice, capacity=3)) == [2 * n for n in range(500)]
 
 
+def test_a_stop_before_the_end_is_told_from_one_after_it() -> None:
+    with Threads() as threads:
+        for n in threads.ahead(threads.ahead(iter(range(500)))):
+            if n == 100:
+                threads.stop()
+        assert threads.cut_short
+    with Threads() as threads:
+        assert len(list(threads.ahead(threads.ahead(iter(range(500)))))) == 500
+        threads.stop()
+        assert not threads.cut_short
+    assert not threads.cut_short
+
+
 def test_a_full_queue_makes_the_worker_wait() -> None:
     made: list[int] = []
 
