@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from media import packets, times
 from media.clips import Film
@@ -39,3 +41,29 @@ def test_sound_that_an_edit_list_hides_stays_hidden(suffix: str, tmp_path: Path)
         heard = [frame.time for frame in container.decode(audio=0)]
     assert -0.03 < heard[0] <= 0
     assert len(heard) * 1024 / 48_000 == pytest.approx(1.5 - 40_000 / 48_000, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt"),
+    [
+        ("a.mov", "prores_ks", "yuva444p10le"),
+        ("a.webm", "libvpx-vp9", "yuva420p"),
+        ("a.apng", "apng", "rgba"),
+    ],
+)
+@pytest.mark.parametrize("opacity", [128, 255])
+def test_transparency_is_left_out_and_said(
+    name: str, codec: str, pix_fmt: str, opacity: int, tmp_path: Path
+) -> None:
+    with av.open(str(tmp_path / name), "w") as container:
+        stream = container.add_stream(codec, rate=10)
+        stream.width, stream.height, stream.pix_fmt = 80, 64, pix_fmt
+        picture = np.full((64, 80, 4), opacity, np.uint8)
+        frame = av.VideoFrame.from_ndarray(picture, format="rgba").reformat(format=pix_fmt)
+        frame.pts, frame.time_base = 0, Fraction(1, 10)
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    notes = echo(tmp_path / name, tmp_path / "out.webm").notes
+    said = "transparency left out: the painting is opaque" in notes
+    assert said == (opacity < 255 or name == "a.webm")  # which only tells that it may be
+    with av.open(str(tmp_path / "out.webm")) as container:
+        assert "alpha_mode" not in container.streams.video[0].metadata

@@ -22,7 +22,16 @@ _OF_THE_FILE: Final = frozenset(
     {"encoder", "major_brand", "minor_version", "compatible_brands", "duration"}
 )
 """Metadata that tells of the input's file, not of what is in it."""
-_OF_THE_STREAM: Final = ("encoder", "vendor_id", "rotate", "duration", "bps", "number_of_", "_stat")
+_OF_THE_STREAM: Final = (
+    "encoder",
+    "vendor_id",
+    "rotate",
+    "duration",
+    "bps",
+    "number_of_",
+    "_stat",
+    "alpha_mode",
+)
 
 
 @dataclasses.dataclass(frozen=True)

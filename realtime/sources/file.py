@@ -15,7 +15,7 @@ from ..frame import Frame, VideoInfo
 from ..stats import Stats
 from .decode import PIPE, Decoder
 from .section import WHOLE, Section
-from .upright import Deinterlacer, Upright
+from .upright import TRANSPARENCY, Deinterlacer, Upright
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -80,6 +80,8 @@ class FileSource:
     def notes(self) -> list[str]:
         """What was changed on the way from the file to the pictures, a line each."""
         notes = [*self.decoder.notes, *self._upright.notes]
+        if self.decoder.stream.metadata.get("alpha_mode") == "1":  # VP8's and VP9's, not decoded
+            notes.append(TRANSPARENCY)
         if self._interlaced:
             notes.append("interlaced: deinterlaced with bwdif")
         if self._moved:

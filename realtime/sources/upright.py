@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from .hdr import ToneMap
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.sidedata.sidedata import SideData, Type
+
+
+TRANSPARENCY: Final = "transparency left out: the painting is opaque"
 
 
 class Orientation(NamedTuple):
@@ -54,6 +57,13 @@ def read_orientation(frame: VideoFrame) -> tuple[Orientation, str]:
     if abs(a) + abs(d) >= abs(b) + abs(c):
         return Orientation(False, a < 0, d < 0), note
     return Orientation(True, c < 0, b < 0), note
+
+
+def transparent(frame: VideoFrame) -> bool:
+    """Whether some of a decoded frame is seen through."""
+    if not any(component.is_alpha for component in frame.format.components):
+        return False
+    return bool(frame.to_ndarray(format="rgba")[..., 3].min() < 255)
 
 
 def _side_data(frame: VideoFrame) -> dict[Type, SideData]:
@@ -121,6 +131,8 @@ class Upright:
         self.notes: list[str] = []
         if "A53_CC" in [data.type.name for data in _side_data(first).values()]:
             self.notes.append("closed captions left out: they were coded inside the picture")
+        if transparent(first):
+            self.notes.append(TRANSPARENCY)
         self._size = (first.width, first.height)
         self._orientation, note = read_orientation(first)
         if note:
