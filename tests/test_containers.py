@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from media import packets, times
+from media import decode, packets, times
 from media.clips import Film
 from rich.console import Console
 from stylecam.realtime.engines import EngineOptions
@@ -67,3 +67,31 @@ def test_transparency_is_left_out_and_said(
     assert said == (opacity < 255 or name == "a.webm")  # which only tells that it may be
     with av.open(str(tmp_path / "out.webm")) as container:
         assert "alpha_mode" not in container.streams.video[0].metadata
+
+
+def test_a_broadcast_clock_begins_at_zero(tmp_path: Path) -> None:
+    clip = Film(muxer_options={"output_ts_offset": "50000"}, audio_start=9600).build(
+        tmp_path / "a.ts"
+    )
+    assert times(clip)[0] >= 50_000
+    assert echo(clip, tmp_path / "out.mp4").notes == []
+    pictures, sound = times(tmp_path / "out.mp4"), packets(tmp_path / "out.mp4")
+    assert min(pictures[0], sound[0][0]) == 0
+    gap = packets(clip)[0][0] - times(clip)[0]
+    assert sound[0][0] - pictures[0] == pytest.approx(gap, abs=1e-4)
+
+
+def test_pictures_before_zero_are_shown(tmp_path: Path) -> None:
+    clip = Film(
+        pts=range(-150, 250, 40),
+        time_base=Fraction(1, 1000),
+        options={"bf": "0"},
+        muxer_options={"avoid_negative_ts": "disabled"},
+    ).build(tmp_path / "a.asf")
+    assert times(clip)[0] < 0
+    assert "began at -0." in echo(clip, tmp_path / "out.mp4").notes[0]
+    shift = times(clip)[0]
+    assert times(tmp_path / "out.mp4")[:9] == [time - shift for time in times(clip)][:9]
+    assert len(decode(tmp_path / "out.mp4")) == 10
+    sound = packets(tmp_path / "out.mp4")[1][0], packets(clip)[1][0]
+    assert sound[0] + shift == pytest.approx(sound[1], abs=1e-3)

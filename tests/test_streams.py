@@ -215,7 +215,11 @@ def test_every_time_is_kept(
     outcome = echo(clip, tmp_path / f"out{suffix}")
     output = tmp_path / f"out{suffix}"
     assert outcome.notes in ([], ["metadata left out: mp4 cannot hold software"])
-    expected, found = frame_times(clip), frame_times(output)
+    expected, found, origin = frame_times(clip), frame_times(output), Fraction(0)
+    if name in ("transport.ts", "program.mpg"):  # whose clock begins anywhere
+        origin = Fraction(round(float(ffprobe(clip)["format"]["start_time"]) * 90_000), 90_000)
+        assert origin > 0
+        expected = [time - origin for time in expected]
     if name == "avi.avi":  # it has decoding times only
         expected = [Fraction(index, 30) for index in range(12)]
     assert found == expected
@@ -225,7 +229,8 @@ def test_every_time_is_kept(
     assert len(found) == len(TIMES[name].pts) - (5 if name == "edit list.mp4" else 0)
     before, after = streams(clip, "audio")[0], streams(output, "audio")[0]
     tick = Fraction(after["time_base"])
-    shift = after["start_pts"] * tick - before["start_pts"] * Fraction(before["time_base"])
+    before_s = before["start_pts"] * Fraction(before["time_base"]) - origin
+    shift = after["start_pts"] * tick - before_s
     assert abs(shift) < tick
     assert after["nb_read_packets"] == before["nb_read_packets"]
     if clip.suffix == suffix:

@@ -25,6 +25,9 @@ _SHORTFALL_S: Final = 0.3
 _LEAD_FRAMES: Final = 4
 """Frames shown to the deinterlacer before the first one wanted: it looks two back."""
 
+_RUNNING_CLOCKS: Final = frozenset({"mpegts", "mpeg"})
+"""Formats whose time stamps are a broadcaster's clock: they begin anywhere."""
+
 _MATRICES: Final = {8: "YCgCo", 14: "ICtCp"}
 """FFmpeg's numbers of those that are known and that swscale does not convert."""
 
@@ -52,7 +55,8 @@ class FileSource:
         self.decoder = Decoder(path, stats=stats, hardware=hardware)
         try:
             container = self.decoder.container
-            self.cut = section.cut(Fraction(container.start_time or 0, 1_000_000))
+            origin_s = Fraction(container.start_time or 0, 1_000_000)
+            self.cut = section.cut(origin_s, from_zero=container.format.name in _RUNNING_CLOCKS)
             if self.cut.begin_s is not None and path != PIPE:
                 self.decoder.seek(self.cut.begin_s)
             self._frames = self.decoder.frames()
@@ -63,6 +67,7 @@ class FileSource:
                     hint="record it again, or copy it again if this is a copy",
                 )
             self._first, self._upright = first, Upright(first, keep_hdr=keep_hdr)
+            self._begin_at_zero(first)
             try:
                 self._upright.rgb(first)
             except OSError as error:
@@ -96,6 +101,14 @@ class FileSource:
             what = f"{self._stats.corrupt} corrupt packet(s) skipped"
             notes.append(f"{self.path.name} is damaged: {what}")
         return notes
+
+    def _begin_at_zero(self, first: VideoFrame) -> None:
+        """Move all streams where the first picture would be before 0: players show from 0 on."""
+        first_s = (first.pts or 0) * (first.time_base or Fraction(1))
+        if self.cut.begin_s is None and first_s < self.cut.shift_s and first_s < 0:
+            self.cut = self.cut._replace(shift_s=first_s)
+            note = f"began at {float(first_s):.3f} s: all moved to begin at 0, as players show it"
+            self.decoder.notes.append(note)
 
     def _describe(self) -> VideoInfo:
         stream, upright = self.decoder.stream, self._upright

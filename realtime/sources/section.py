@@ -22,16 +22,18 @@ class Section(NamedTuple):
     start_s: Fraction | None = None
     duration_s: Fraction | None = None
 
-    def cut(self, origin_s: Fraction) -> Cut:
+    def cut(self, origin_s: Fraction, *, from_zero: bool = False) -> Cut:
         """Return the part of an input whose first time stamp is `origin_s`.
 
-        With a start, the output begins at zero; every stream is moved by the same time.
+        With a start, or `from_zero`, the output begins at zero; every stream is moved by the same
+        time.
         """
         begin_s = None if self.start_s is None else origin_s + self.start_s
         end_s = None
         if self.duration_s is not None:
             end_s = (origin_s if begin_s is None else begin_s) + self.duration_s
-        return Cut(begin_s, end_s, Fraction(0) if begin_s is None else begin_s)
+        first_s = origin_s if from_zero else Fraction(0)
+        return Cut(begin_s, end_s, first_s if begin_s is None else begin_s)
 
 
 WHOLE: Final = Section()
