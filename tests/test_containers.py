@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 from pathlib import Path
 
@@ -95,3 +96,28 @@ def test_pictures_before_zero_are_shown(tmp_path: Path) -> None:
     assert len(decode(tmp_path / "out.mp4")) == 10
     sound = packets(tmp_path / "out.mp4")[1][0], packets(clip)[1][0]
     assert sound[0] + shift == pytest.approx(sound[1], abs=1e-3)
+
+
+@pytest.mark.parametrize(("rate", "kept"), [(30, 12), (60, 8), (120, 5), (240, 3)])
+def test_a_gif_has_at_most_50_frames_a_second(rate: int, kept: int, tmp_path: Path) -> None:
+    clip = Film(time_base=Fraction(1, rate), rate=Fraction(rate), audio=()).build(
+        tmp_path / "a.mp4"
+    )
+    notes = echo(clip, tmp_path / "out.gif").notes
+    found = times(tmp_path / "out.gif")
+    assert len(found) == kept
+    assert all(b - a >= Fraction(2, 100) for a, b in itertools.pairwise(found))
+    said = f"{12 - kept} frames left out: GIFs are shown with at most 50 a second"
+    assert (said in notes) == (kept < 12)
+
+
+@pytest.mark.parametrize("loop", ["-1", "0", "3"])
+def test_a_gif_is_repeated_as_often(loop: str, tmp_path: Path) -> None:
+    film = Film(audio=(), codec="gif", pix_fmt="rgb8", options={}, muxer_options={"loop": loop})
+    clip = film.build(tmp_path / "a.gif")
+    echo(clip, tmp_path / "out.gif")
+    ends = [
+        path.read_bytes().partition(b"NETSCAPE2.0")[2][:4] for path in (clip, tmp_path / "out.gif")
+    ]
+    assert ends[0] == ends[1]
+    assert bool(ends[0]) == (loop != "-1")

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Final
 
 from ..errors import SinkError
 from ..frame import Frame, VideoInfo
@@ -15,6 +16,9 @@ from .formats import PIPE, Coding, decide, is_sequence
 from .mux import Muxer
 from .original import Original
 from .partial import PartialFile, write_error
+
+_GIF_TICKS: Final = 2
+"""Its clock has 1/100 s; what is shorter than two of them, viewers show for ten."""
 
 
 class FileSink:
@@ -41,6 +45,7 @@ class FileSink:
             raise SinkError(
                 "numbered pictures are made of files only", hint="name a video: -o out.mkv"
             )
+        self._gif, self._shown, self._left_out = settings.container.muxer == "gif", -_GIF_TICKS, 0
         self._numbered = settings.container.muxer == "yuv4mpegpipe"
         if self._numbered:  # it has a rate and no time stamps
             info = dataclasses.replace(info, time_base=1 / info.fps)
@@ -63,12 +68,20 @@ class FileSink:
     @property
     def notes(self) -> list[str]:
         """What could not be carried over as it was, a line each."""
-        return self._muxer.notes
+        left = f"{self._left_out} frames left out: GIFs are shown with at most 50 a second"
+        return [*self._muxer.notes, *([left] if self._left_out else [])]
 
     def write(self, frame: Frame) -> None:
         """Encode one frame, and carry what sounds up to it."""
         import av
 
+        self._end_s = (frame.pts + frame.duration) * frame.time_base
+        if self._gif:
+            tick = round(frame.pts * frame.time_base * 100)
+            if tick - self._shown < _GIF_TICKS:
+                self._left_out += 1
+                return
+            self._shown = tick
         if self._numbered:
             base = self._muxer.stream.codec_context.time_base
             frame = dataclasses.replace(frame, pts=self._written, time_base=base, duration=1)
@@ -77,7 +90,6 @@ class FileSink:
         except (av.FFmpegError, OSError, ValueError) as error:
             raise write_error(self._path, error) from error
         self._written += 1
-        self._end_s = (frame.pts + frame.duration) * frame.time_base
 
     def close(self) -> None:
         """Flush the encoder and the sound, write the index, give the file its name."""

@@ -13,7 +13,7 @@ from ..frame import VideoInfo
 from ..sources.decode import TAG_ERRORS
 from .carry import Carried
 from .formats import Settings, configure
-from .original import Original, stream_metadata, wanted_metadata
+from .original import Original, gif_loops, stream_metadata, wanted_metadata
 from .scheduling import unhurried
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class Muxer:
         self._carried: Carried | None = None
         muxer = settings.container.muxer
         options = dict(settings.container.options)
+        if muxer == "gif" and original is not None:
+            options["loop"] = str(gif_loops(original.path))
         self._container = av.open(
             target, "w", format=muxer, options=options, metadata_errors=TAG_ERRORS
         )

@@ -56,6 +56,15 @@ class Original:
         return av.open(str(self.path.absolute()), metadata_errors=TAG_ERRORS)
 
 
+def gif_loops(path: Path) -> int:
+    """Return how often a GIF is repeated, -1 for never and 0 for ever, which all else is."""
+    if path.suffix.lower() != ".gif" or not path.is_file():
+        return 0
+    with path.open("rb") as file:
+        _, found, after = file.read(1 << 12).partition(b"NETSCAPE2.0\3\1")
+    return int.from_bytes(after[:2], "little") if found else -1
+
+
 def holds(muxer: str, stream: Stream) -> bool:
     """Whether a container takes a copy of the stream: found out by writing a header with it."""
     import av
