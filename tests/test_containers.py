@@ -121,3 +121,19 @@ def test_a_gif_is_repeated_as_often(loop: str, tmp_path: Path) -> None:
     ]
     assert ends[0] == ends[1]
     assert bool(ends[0]) == (loop != "-1")
+
+
+def test_a_phone_s_tags_are_kept(tmp_path: Path) -> None:
+    tags = {
+        "com.apple.quicktime.make": "Apple",
+        "com.apple.quicktime.location.ISO6709": "+52.5200+013.4050/",
+        "title": "Home",
+        "creation_time": "2020-02-02T02:02:02.000000Z",
+    }
+    film = Film(metadata=tags, chapters=True, muxer_options={"movflags": "use_metadata_tags"})
+    clip = film.build(tmp_path / "a.mov")
+    assert echo(clip, tmp_path / "out.mov").notes == []
+    with av.open(str(tmp_path / "out.mov")) as container:
+        assert tags.items() <= container.metadata.items()
+        assert len(container.chapters()) == 3
+    assert (tmp_path / "out.mov").read_bytes().index(b"moov") < 100  # still to be streamed

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _LARGEST_TIMESCALE: Final = 2**31 - 1
 _QUICKTIME: Final = frozenset({"mp4", "mov"})
+_APPLE: Final = "com.apple.quicktime."
+"""Tags of phones, which QuickTime's older way of writing tags cannot hold."""
 
 
 class Muxer:
@@ -56,6 +58,9 @@ class Muxer:
                 self._describe_picture(original)
             if muxer in _QUICKTIME:
                 self._container.container_options.update(self._timescales())
+            if muxer == "mov" and any(k.startswith(_APPLE) for k in self._container.metadata):
+                flags = options["movflags"] + "+use_metadata_tags"
+                self._container.container_options["movflags"] = flags
         except BaseException:
             self.abort()
             raise
