@@ -96,6 +96,8 @@ class VideoInfo:
     colour: Colour = BT709
     bits: int = 8
     """Bits a colour channel had in the input; pictures here always have 8."""
+    chroma: str = "4:2:0"
+    """How finely the input stored colour: 4:2:0, 4:2:2 or 4:4:4."""
     sample_aspect_ratio: Fraction = Fraction(1)
     description: str = ""
 

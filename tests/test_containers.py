@@ -13,14 +13,17 @@ from media import decode, packets, times
 from media.clips import Film
 from rich.console import Console
 from stylecam.realtime.engines import EngineOptions
+from stylecam.realtime.outputs import FileOptions
+from stylecam.realtime.sinks.formats import Coding
 from stylecam.realtime.styles import DEFAULT, find
 from stylecam.realtime.stylize import Look, Outcome, stylize_file
 
 ECHO = Look(find(DEFAULT), engine=EngineOptions("echo"))
 
 
-def echo(path: Path, output: Path) -> Outcome:
-    return stylize_file(path, output, ECHO, console=Console(quiet=True))
+def echo(path: Path, output: Path, coding: Coding | None = None) -> Outcome:
+    options = FileOptions(coding=coding or Coding())
+    return stylize_file(path, output, ECHO, console=Console(quiet=True), options=options)
 
 
 @pytest.mark.parametrize("suffix", [".mov", ".mp4"])
@@ -137,3 +140,17 @@ def test_a_phone_s_tags_are_kept(tmp_path: Path) -> None:
         assert tags.items() <= container.metadata.items()
         assert len(container.chapters()) == 3
     assert (tmp_path / "out.mov").read_bytes().index(b"moov") < 100  # still to be streamed
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p", "yuv444p"])
+def test_coarser_chroma_is_said(codec: str, pix_fmt: str, tmp_path: Path) -> None:
+    clip = Film(pix_fmt=pix_fmt, pts=range(3), audio=()).build(tmp_path / "a.mp4")
+    notes = echo(clip, tmp_path / "out.mp4", Coding(codec=codec)).notes
+    assert notes == [
+        f"chroma of 4:{pix_fmt[4]}:{pix_fmt[5]} became 4:2:0, which plays everywhere; "
+        f"--pix-fmt {pix_fmt} keeps it"
+    ] * (pix_fmt != "yuv420p")
+    assert echo(clip, tmp_path / "as.mp4", Coding(codec=codec, pix_fmt=pix_fmt)).notes == []
+    with av.open(str(tmp_path / "as.mp4")) as container:
+        assert container.streams.video[0].pix_fmt == pix_fmt

@@ -106,6 +106,12 @@ def decide(path: Path, coding: Coding, info: VideoInfo) -> Settings:
                     f"{info.bits} bits a channel became 8: {codec} is written so as to play "
                     "everywhere; --codec hevc or --pix-fmt yuv420p10le keeps 10"
                 )
+            if info.chroma != "4:2:0" and "420" in pix_fmt and not coding.pix_fmt:
+                finer = pix_fmt.replace("420", info.chroma.replace(":", ""))
+                notes.append(
+                    f"chroma of {info.chroma} became 4:2:0, which plays everywhere; "
+                    f"--pix-fmt {finer} keeps it"
+                )
             if coding.quality is not None and kind.knob is None:
                 notes.append(f"--quality changes nothing: {codec} has one quality")
             if coding.encoder == "auto":

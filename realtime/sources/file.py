@@ -122,6 +122,7 @@ class FileSource:
             frames=self._count(rate),
             colour=upright.colour,
             bits=upright.bits,
+            chroma=upright.chroma,
             sample_aspect_ratio=1 / aspect if upright.turned else aspect,
             description=(
                 f"{self.path.name}: {upright.width}x{upright.height}, {float(rate):.4g} fps, "

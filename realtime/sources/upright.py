@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from av.sidedata.sidedata import SideData, Type
 
 
+_CHROMAS: Final = {(8, 16): "4:2:2", (16, 16): "4:4:4"}
+"""By how much chroma there is for 16 x 16 of luma."""
 TRANSPARENCY: Final = "transparency left out: the painting is opaque"
 
 
@@ -145,6 +147,9 @@ class Upright:
         self._reformatter = VideoReformatter()
         self.colour = self._coded = decide(first)
         self.bits = max(component.bits for component in first.format.components)
+        sizes = (first.format.chroma_width(16), first.format.chroma_height(16))
+        grey = len(first.format.components) < 3
+        self.chroma = "4:2:0" if grey else _CHROMAS.get(sizes, "4:2:0")
         self._tone_map: ToneMap | None = None
         if self._coded.transfer in (PQ, HLG):
             kind = "PQ" if self._coded.transfer == PQ else "HLG"
