@@ -210,3 +210,16 @@ def test_sink_without_frames_leaves_nothing(tmp_path: Path) -> None:
     sink = FileSink(tmp_path / "out.mp4", INFO)
     sink.close()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.png"])
+def test_a_finished_file_that_cannot_get_its_name_is_named(name: str, tmp_path: Path) -> None:
+    sink = SINKS[name](tmp_path / name)
+    _write(sink)
+    (tmp_path / name).mkdir()
+    with pytest.raises(SinkError, match="cannot be written") as caught:
+        sink.close()
+    finished = next(path for path in tmp_path.iterdir() if path.is_file())
+    assert f"the finished file is {finished};" in caught.value.hint
+    assert len(decode(finished)) == (6 if name == "out.mp4" else 1)
+    finished.unlink()

@@ -25,11 +25,13 @@ class PartialFile:
             raise self.error(error) from error
 
     def keep(self) -> None:
-        """Give the file its name."""
+        """Give the file its name. Where that fails, it stays, and the error tells where."""
         try:
             self.path.replace(self.final)
         except OSError as error:
-            raise self.error(error) from error
+            made = self.error(error)
+            made.hint = f"the finished file is {self.path}; {made.hint}"
+            raise made from error
 
     def drop(self) -> None:
         """Delete what was written."""
