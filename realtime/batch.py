@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import SinkError, StylecamError, UsageError
 from .outputs import FileOptions
-from .sinks.formats import PIPE
+from .sources import PIPE
 from .stats import percentiles
 from .styles import Style
 from .stylize import Look, Outcome, default_output, stylize_file

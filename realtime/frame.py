@@ -47,7 +47,7 @@ def empty_samples(count: int) -> Samples:
     return samples
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Yuv420:
     """A picture as video is coded: luma for every pixel, chroma for every 2 x 2 of them.
 
@@ -102,7 +102,7 @@ class VideoInfo:
     description: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One picture and its time. Whoever holds it owns the picture: nobody writes into it later."""
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import SinkError
 from .frame import VideoInfo
-from .sinks.formats import PIPE, Coding, is_sequence
-from .sources import IMAGE_SUFFIXES
+from .sinks.formats import Coding, is_sequence
+from .sources import IMAGE_SUFFIXES, PIPE
 from .sources.section import WHOLE, Section
 
 if TYPE_CHECKING:
@@ -70,7 +70,6 @@ def open_output(
     stopped: Callable[[], bool],
 ) -> ImageSink | FileSink | ResumableSink:
     """Open the sink for `path` by its suffix, and let `source` begin where it goes on."""
-    from .sources.decode import PIPE as INPUT_PIPE
     from .sources.image import ImageSource
 
     if isinstance(source, ImageSource):
@@ -87,7 +86,7 @@ def open_output(
         )
     from .sinks.original import Original
 
-    piped = source.path == INPUT_PIPE
+    piped = source.path == PIPE
     original = Original(
         source.path,
         source.decoder.stream.index,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,15 @@ def noise(height: int, width: int, colour: Colour = BT709, seed: int = 0) -> Yuv
     made = planar.empty(height, width, colour)
     made.data[:] = np.random.default_rng(seed).integers(16, 236, made.data.shape)
     return made
+
+
+def test_pictures_and_frames_are_equal_to_themselves_only() -> None:
+    one, other = noise(16, 16), noise(16, 16)
+    frames = [Frame(picture, 0, Fraction(1), 0.0) for picture in (one, other)]
+    assert one in (other, one)
+    assert one != other
+    assert frames[0] in frames
+    assert frames[0] != frames[1]
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)

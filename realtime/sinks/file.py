@@ -11,8 +11,9 @@ from typing import Final
 from ..errors import SinkError
 from ..frame import Frame, VideoInfo
 from ..planar import Converter
+from ..sources import PIPE
 from .encode import Encoder
-from .formats import PIPE, Coding, decide, is_sequence
+from .formats import Coding, decide, is_sequence
 from .mux import Muxer
 from .original import Original
 from .partial import PartialFile, write_error

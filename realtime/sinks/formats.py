@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final, cast
 from ..colour import HLG, PQ
 from ..errors import SinkError, UsageError
 from ..frame import VideoInfo
+from ..sources import PIPE
 from .codecs import CHOICES, CODECS, CONTAINERS, PIPES, Codec, Container
 from .scheduling import unhurried
 
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
 
-PIPE: Final = Path("-")
 QUALITY: Final = 75
 """Of 0 to 100: what nobody tells from the original on a screen."""
 

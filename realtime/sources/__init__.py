@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .file import FileSource
     from .image import ImageSource
 
+PIPE: Final = Path("-")
+"""Standard input where an input is named, standard output where an output is."""
 IMAGE_SUFFIXES: Final = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
 )
@@ -82,7 +84,6 @@ def open_file(
 
     Raises SourceError with the remedy when it is missing or neither.
     """
-    from .decode import PIPE
     from .file import FileSource
 
     if path != PIPE and not path.exists():

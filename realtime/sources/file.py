@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 from ..errors import SourceError
 from ..frame import Frame, VideoInfo
 from ..stats import Stats
-from .decode import PIPE, Decoder
+from . import PIPE
+from .decode import Decoder
 from .section import WHOLE, Section
 from .upright import TRANSPARENCY, Deinterlacer, Upright
 
@@ -62,10 +63,7 @@ class FileSource:
             self._frames = self.decoder.frames()
             first = next(self._frames, None)
             if first is None:
-                raise SourceError(
-                    f"{path}: no frame could be decoded",
-                    hint="record it again, or copy it again if this is a copy",
-                )
+                raise _no_frame(path)
             self._first, self._upright = first, Upright(first, keep_hdr=keep_hdr)
             self._begin_at_zero(first)
             try:
@@ -160,6 +158,8 @@ class FileSource:
                 duration=round(decoded.duration * ticks),
             )
         if index < 0:
+            if (self.cut.begin_s, self.cut.end_s) == (None, None):
+                raise _no_frame(self.path)
             raise SourceError(
                 f"{self.path}: there is no frame in the part asked for",
                 hint="choose another --start or --duration",
@@ -174,7 +174,6 @@ class FileSource:
     def _woven(self) -> Iterator[VideoFrame]:
         """Yield every frame, deinterlaced where need be."""
         deinterlacer: Deinterlacer | None = None
-        held = 0
         for index, frame in enumerate(self._timed()):
             if frame.interlaced_frame and not self._interlaced:
                 self._interlaced = True
@@ -183,10 +182,7 @@ class FileSource:
             if deinterlacer is None:
                 yield frame
                 continue
-            held += 1
-            for woven in deinterlacer.push(frame):
-                held -= 1
-                yield woven
+            yield from deinterlacer.push(frame)
         if deinterlacer is not None:
             yield from deinterlacer.flush()
 
@@ -234,3 +230,10 @@ class FileSource:
     def close(self) -> None:
         """Close the file."""
         self.decoder.close()
+
+
+def _no_frame(path: Path) -> SourceError:
+    return SourceError(
+        f"{path}: no frame could be decoded",
+        hint="record it again, or copy it again if this is a copy",
+    )
