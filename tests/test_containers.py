@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +14,9 @@ from media import decode, packets, times
 from media.clips import Film
 from rich.console import Console
 from stylecam.realtime.engines import EngineOptions
+from stylecam.realtime.errors import SinkError
 from stylecam.realtime.outputs import FileOptions
+from stylecam.realtime.sinks.codecs import CONTAINERS
 from stylecam.realtime.sinks.formats import Coding
 from stylecam.realtime.styles import DEFAULT, find
 from stylecam.realtime.stylize import Look, Outcome, stylize_file
@@ -154,3 +157,16 @@ def test_coarser_chroma_is_said(codec: str, pix_fmt: str, tmp_path: Path) -> Non
     assert echo(clip, tmp_path / "as.mp4", Coding(codec=codec, pix_fmt=pix_fmt)).notes == []
     with av.open(str(tmp_path / "as.mp4")) as container:
         assert container.streams.video[0].pix_fmt == pix_fmt
+
+
+def test_a_header_that_is_refused_costs_no_painting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = CONTAINERS[".mp4"]._replace(options={"movflags": "no_such_flag"})
+    monkeypatch.setitem(CONTAINERS, ".mp4", wrong)
+    said = io.StringIO()
+    clip = Film().build(tmp_path / "a.mp4")
+    with pytest.raises(SinkError, match="cannot be written"):
+        stylize_file(clip, tmp_path / "out.mp4", ECHO, console=Console(file=said))
+    assert said.getvalue() == ""  # no engine was opened
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from ..frame import VideoInfo
 from ..sources.decode import TAG_ERRORS
 from .carry import Carried
 from .formats import Settings, configure
-from .original import Original, gif_loops, stream_metadata, wanted_metadata
+from .original import PICTURES_ONLY, Original, gif_loops, stream_metadata, wanted_metadata
 from .scheduling import unhurried
 
 if TYPE_CHECKING:
@@ -27,11 +28,28 @@ _APPLE: Final = "com.apple.quicktime."
 """Tags of phones, which QuickTime's older way of writing tags cannot hold."""
 
 
+def check_header(settings: Settings, info: VideoInfo, original: Original) -> None:
+    """Write a header into memory: what the container refuses is known before a frame is painted.
+    Raises what PyAV does.
+    """
+    if settings.container.muxer in PICTURES_ONLY:
+        return
+    muxer = Muxer(io.BytesIO(), settings, info, original)
+    try:
+        muxer.start()
+    finally:
+        muxer.abort()
+
+
 class Muxer:
-    """Writes `target` (a path, or "pipe:1"): coded pictures, and the rest of `original`."""
+    """Writes `target` (a path, "pipe:1" or a file): coded pictures, and the rest of `original`."""
 
     def __init__(
-        self, target: str, settings: Settings, info: VideoInfo, original: Original | None = None
+        self,
+        target: str | io.BytesIO,
+        settings: Settings,
+        info: VideoInfo,
+        original: Original | None = None,
     ) -> None:
         import av
 
@@ -94,6 +112,11 @@ class Muxer:
         """What could not be carried over as it was, a line each."""
         return self._notes + (self._carried.notes if self._carried is not None else [])
 
+    def start(self) -> None:
+        """Open the encoder and write the header, which the first packet does else."""
+        with unhurried():
+            self._container.start_encoding()
+
     def add(self, packets: Sequence[Packet[Stream]]) -> None:
         """Write coded pictures, and what sounds before them."""
         for packet in packets:
@@ -117,7 +140,7 @@ class Muxer:
         chapters = len(self._container.chapters())
         kinds = Counter(_kind(stream) for stream in self._container.streams)
         self._container.close()
-        if self._original is not None and not self._target.startswith("pipe:"):
+        if self._original is not None and self._target != "pipe:1":
             self._compare(wanted, chapters, kinds)
 
     def _compare(self, metadata: dict[str, str], chapters: int, kinds: Counter[str]) -> None:

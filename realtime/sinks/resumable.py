@@ -18,7 +18,7 @@ from ..planar import Converter
 from . import workfolder
 from .encode import Encoder
 from .formats import Coding, configure, decide, is_sequence, numbered_files
-from .mux import Muxer
+from .mux import Muxer, check_header
 from .original import Original
 from .partial import write_error
 from .workfolder import CodedPicture, WorkFolder, put_on_disk
@@ -49,9 +49,15 @@ class ResumableSink:
         force: bool = False,
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
+        import av
+
         _refuse(path, force=force)
         self._path, self._info, self._original = path, info, original
         self._settings, self._stopped = decide(path, coding, info), stopped
+        try:
+            check_header(self._settings, info, original)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise write_error(path, error) from error
         self._converter = Converter()
         self._encoder: Encoder | None = None
         self._in_segment, self._ended, self._end_s = 0, False, Fraction(0)
