@@ -42,12 +42,15 @@ def describe_job(path: Path, look: Look, options: FileOptions) -> dict[str, Any]
     """
     from importlib.metadata import version
 
+    from .engines import candidates
+
     made: dict[str, Any] = {
         "input": str(path.absolute()),
         "style": look.style.sha256,
         "strength": look.strength,
         "size": look.size,
         "engine": dataclasses.asdict(look.engine),
+        "engines": candidates(look.engine, look.style).engines,
         "section": [str(part) for part in options.section],
         "keep_hdr": options.keep_hdr,
         "decoder": options.decoder,

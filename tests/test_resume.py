@@ -18,11 +18,14 @@ import pytest
 from media import decode, packets, times
 from media.clips import Film
 from rich.console import Console
+from stylecam.realtime import engines
 from stylecam.realtime.batch import Job, run_all
 from stylecam.realtime.doctor import examine
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.engines.echo import EchoEngine
+from stylecam.realtime.engines.environment import Environment
 from stylecam.realtime.errors import SinkError
+from stylecam.realtime.outputs import FileOptions, describe_job
 from stylecam.realtime.sinks import resumable
 from stylecam.realtime.sinks.formats import Coding
 from stylecam.realtime.sinks.original import Original
@@ -155,6 +158,20 @@ def test_other_options_begin_anew(film: Path, tmp_path: Path) -> None:
     assert "begun anew" in done.stdout
     assert "went on" not in done.stdout
     assert len(decode(output)) == 150
+
+
+def test_another_engine_by_itself_is_another_job(
+    film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = Look(find(DEFAULT))  # --engine auto
+    monkeypatch.setattr(engines, "driver", lambda: "")
+    before = describe_job(film, look, FileOptions())
+    assert before == describe_job(film, look, FileOptions())
+    monkeypatch.setattr(engines, "driver", lambda: "580.65.06")
+    packages = {"torch": "2.13.0+cu130", "onnx": "1.19.0"}
+    there = Environment("580.65.06", packages, frozenset())
+    monkeypatch.setattr(engines, "look", lambda: there)
+    assert describe_job(film, look, FileOptions()) != before
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file size limits as Linux has them")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from ..errors import EngineError
 from ..styles import Style
-from .choice import choose
+from .choice import Choice, choose
 from .environment import driver, look
 from .report import Report
 
@@ -116,11 +116,9 @@ def open_engine(
     report = report or Report()
     if options.name != "auto":
         return _open(options, style, size, live=live, report=report)
-    engines = ["openvino"]
-    if driver():  # looked for first: the rest takes longer
-        engines, notes = choose(look(), options, native=style.native)
-        for note in notes:
-            report.note(note)
+    engines, notes = candidates(options, style)
+    for note in notes:
+        report.note(note)
     for name in engines[:-1]:
         wanted = dataclasses.replace(options, name=name)
         try:
@@ -129,6 +127,15 @@ def open_engine(
             report.note(f"{name} is passed over: {error.message}: {error.hint}")
     wanted = dataclasses.replace(options, name=engines[-1])
     return _open(wanted, style, size, live=live, report=report)
+
+
+def candidates(options: EngineOptions, style: Style) -> Choice:
+    """Return which engines are tried in order, loading none, and what is to be said first."""
+    if options.name != "auto":
+        return Choice([options.name], [])
+    if driver():  # looked for first: the rest takes longer
+        return choose(look(), options, native=style.native)
+    return Choice(["openvino"], [])
 
 
 def _open(
