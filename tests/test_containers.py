@@ -170,3 +170,26 @@ def test_a_header_that_is_refused_costs_no_painting(
         stylize_file(clip, tmp_path / "out.mp4", ECHO, console=Console(file=said))
     assert said.getvalue() == ""  # no engine was opened
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_recordings_put_one_behind_the_other_go_on(suffix: str, tmp_path: Path) -> None:
+    one = Film(pts=range(45), seconds=1.5).build(tmp_path / "a.ts")
+    clip = tmp_path / "three.ts"
+    clip.write_bytes(3 * one.read_bytes())
+    notes = echo(clip, output := tmp_path / f"out{suffix}").notes
+    assert "the clock goes back 2 time(s): what follows goes on behind" in notes
+    assert not any("damaged" in note or "placed right after" in note for note in notes)
+    found = times(output)
+    assert len(found) == 135
+    assert {round(float(b - a), 2) for a, b in itertools.pairwise(found)} == {0.03}
+    sound = packets(output)
+    assert len(packets(clip)) - len(sound) <= 8  # those that overlap
+    gaps = [float(b - a) for (a, _), (b, _) in itertools.pairwise(sound)]
+    assert 0 < min(gaps) <= max(gaps) < 0.1
+    echo(one, alone := tmp_path / f"alone{suffix}")
+    for part in range(3):  # as far from the picture as before
+        at = next(n for n, (t, _) in enumerate(sound) if t > found[45 * part] + 1)
+        same = [t for t, data in packets(alone) if data == sound[at][1]]
+        lead = sound[at][0] - found[45 * part] - (same[0] - times(alone)[0])
+        assert abs(float(lead)) < 0.002

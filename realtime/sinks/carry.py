@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, cast
 
+from ..sources.section import JUMP_S
 from .original import PICTURES_ONLY, Original, holds, stream_metadata, wanted_metadata
 
 if TYPE_CHECKING:
@@ -77,6 +78,9 @@ class Carried:
         self._chapters()
         container.metadata.update(wanted_metadata(self._input))
         self._errors = self._refused = 0
+        self._last: dict[int, tuple[int, int]] = {}
+        """Of each stream the last time stamp, and how often it went back."""
+        self._ends: dict[int, int] = {}
         self._hidden: dict[int, Packet[Stream]] = {}
         self._packets = self._read()
         self._next: Packet[Stream] | None = None
@@ -159,6 +163,9 @@ class Carried:
             index = packet.stream.index
             stamp = packet.pts if packet.pts is not None else packet.dts
             if stamp is not None and packet.stream.type != "video":
+                if (moved := self._going_on(packet, stamp)) is None:
+                    continue
+                stamp = moved
                 now_s, cut = stamp * packet.time_base, self._original.cut
                 if cut.begin_s is not None and now_s < cut.begin_s:
                     continue
@@ -189,6 +196,23 @@ class Carried:
             if (before := self._hidden.pop(index, None)) is not None:
                 yield before
             yield packet
+
+    def _going_on(self, packet: Packet[Stream], stamp: int) -> int | None:
+        """Move a packet by what the picture was moved by, where the input's clock went back, and
+        return its time; None for what would then overlap.
+        """
+        index, base, jumps = packet.stream.index, packet.time_base, self._original.jumps
+        last, count = self._last.get(index, (stamp, 0))
+        if (last - stamp) * base > JUMP_S and count < len(jumps):
+            count += 1
+        self._last[index] = stamp, count
+        offset = round(jumps[count - 1] / base) if count else 0
+        if count and stamp + offset <= self._ends.get(index, stamp + offset - 1):
+            return None
+        self._ends[index] = stamp + offset
+        packet.pts = None if packet.pts is None else packet.pts + offset
+        packet.dts = None if packet.dts is None else packet.dts + offset
+        return stamp + offset
 
     def _trim(self, packet: Packet[Stream], stamp: int) -> None:
         """End the last packet where the edit list ends the stream: packets are whole, and the

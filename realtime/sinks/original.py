@@ -6,6 +6,8 @@ import contextlib
 import dataclasses
 import io
 from collections import deque
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,7 +41,8 @@ class Original:
     """Where the rest comes from: the input at `path`, less its stream number `picture`.
 
     Standard input can be read once only, so there `container` is the one the pictures are read
-    from, and its other packets are found in `others`.
+    from, and its other packets are found in `others`. `jumps` says by how many seconds times are
+    moved since each jump back of its clock.
     """
 
     path: Path
@@ -48,6 +51,7 @@ class Original:
     audio: bool = True
     container: InputContainer | None = None
     others: deque[Packet[Stream]] | None = None
+    jumps: Sequence[Fraction] = ()
 
     def open(self) -> InputContainer:
         """Open the file once more."""

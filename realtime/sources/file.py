@@ -15,7 +15,7 @@ from ..frame import Frame, VideoInfo
 from ..stats import Stats
 from . import PIPE
 from .decode import Decoder
-from .section import WHOLE, Section
+from .section import JUMP_S, WHOLE, Section
 from .upright import TRANSPARENCY, Deinterlacer, Upright
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ class FileSource:
     ) -> None:
         self.path, self.planar = path, False
         self._stats, self._allow_truncated = stats, allow_truncated
+        self.jumps: list[Fraction] = []
+        """By how many seconds times are moved since each jump back of the input's clock so far."""
         self.skip, self._last, self._moved, self._interlaced = 0, -1, 0, False
         self.decoder = Decoder(path, stats=stats, hardware=hardware)
         try:
@@ -87,6 +89,10 @@ class FileSource:
             notes.append(TRANSPARENCY)
         if self._interlaced:
             notes.append("interlaced: deinterlaced with bwdif")
+        if self.jumps:
+            notes.append(
+                f"the clock goes back {len(self.jumps)} time(s): what follows goes on behind"
+            )
         if self._moved:
             notes.append(
                 f"{self._moved} frame(s) had no time stamp, or one not after the frame before: "
@@ -189,11 +195,15 @@ class FileSource:
     def _timed(self) -> Iterator[VideoFrame]:
         """Yield the frames of the part asked for, each with a time stamp after the last one's."""
         last: int | None = None
-        time_base = self.info.time_base
+        time_base, offset = self.info.time_base, 0
         for frame in chain([self._first], self._frames):
             pts = frame.pts
             if self.decoder.decoding_times:
                 pts = self.decoder.decoding_times.popleft()
+            if pts is not None and last is not None and (last - pts - offset) * time_base > JUMP_S:
+                offset = last + self._frame_ticks() - pts
+                self.jumps.append(offset * time_base)
+            pts = None if pts is None else pts + offset
             if pts is None or (last is not None and pts <= last):
                 self._moved += 1
                 pts = 0 if last is None else last + (self._frame_ticks() if pts is None else 1)

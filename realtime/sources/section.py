@@ -7,6 +7,9 @@ from typing import Final, NamedTuple
 
 from ..errors import UsageError
 
+JUMP_S: Final = 1
+"""Times that go back by more begin anew, as where two recordings were put one behind the other."""
+
 
 class Cut(NamedTuple):
     """A part in the input's own time: `begin_s` <= time < `end_s`, then moved by -`shift_s`."""
