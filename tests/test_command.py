@@ -339,6 +339,24 @@ def test_help_and_version(tmp_path: Path) -> None:
     assert stylecam(cwd=tmp_path).returncode == 2
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "clip.mp4 --forc",
+        *("styles --js", "cameras --js", "doctor --js", "build --styl x", "train x.jpg --styl 3"),
+        *("bench engine --agains HEAD --turns 1", "bench all --pee x", "bench tables --result x"),
+    ],
+)
+def test_flags_are_written_out(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One to come would change what an abbreviation means; --against runs the line again."""
+    from stylecam.realtime.cli import main
+
+    with pytest.raises(SystemExit) as ended:
+        main(line.split())
+    assert ended.value.code == 2
+    assert "unrecognized arguments: --" in capsys.readouterr().err
+
+
 def test_the_flags_are_frozen() -> None:
     from stylecam.realtime.flags import parser
 

@@ -55,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
         description="Train a style from a painting: the result is one .onnx file for --style.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     made.add_argument("what", type=Path, metavar="PAINTING", help="a picture, or a recipe (.toml)")
     made.add_argument(

@@ -61,6 +61,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m stylecam.benchmarks.gpu",
         description="Check and measure the GPU path, in under 8 minutes.",
+        allow_abbrev=False,
     )
     parser.add_argument("--part", help=f"only these: {','.join(parts())}")
     parser.add_argument("--dry-run", action="store_true", help="tiny sizes, on a CPU; keeps no row")
