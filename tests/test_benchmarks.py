@@ -10,7 +10,13 @@ from media import ClipMaker
 from stylecam.benchmarks import latency, rows
 from stylecam.benchmarks.command import main, run_all
 from stylecam.benchmarks.suite import SUITE, load
-from stylecam.benchmarks.turns import burst_length, chunk_medians, histogram, in_turns
+from stylecam.benchmarks.turns import (
+    burst_length,
+    chunk_medians,
+    histogram,
+    in_turns,
+    rounds_within,
+)
 from stylecam.realtime.errors import UsageError
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import built_in
@@ -89,6 +95,10 @@ def test_rounds_go_back_and_forth_after_a_warm_up() -> None:
     assert in_turns(cases, rounds=2) == [[4, 5], [3, 6]]
     assert "".join(called) == "abbaab"
     assert in_turns(cases, rounds=1, warm_up=False) == [[8], [7]]
+    assert in_turns(cases, rounds=2, most=[2, 1]) == [[12, 13], [11]]
+    assert [rounds_within(8, burst_s, rounds=8) for burst_s in (0, 0.6, 1.5, 3, 12)] == [
+        *(8, 8, 4, 2, 2)
+    ]
 
 
 def test_what_is_kept_of_durations() -> None:
