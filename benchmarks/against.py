@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import statistics
@@ -26,21 +27,28 @@ def measure_in_turns(
     benchmark: Benchmark,
     argv: list[str],
     *,
-    turns: int,
+    turns: Callable[[list[Row], list[Row]], int],
     report: Callable[[str], None] = lambda text: None,
 ) -> tuple[list[Row], list[Row]]:
     """Return rows of `revision` and of this tree; each turn's figure is one of their rounds.
 
     A process differs from the next more than a round from the next, so each turn is a process.
+    `turns` is given what the first one gave, and says how many there are to be, or raises.
     Raises UsageError when git does not know the revision, StylecamError when it cannot measure.
     """
     theirs: list[list[Row]] = []
     ours: list[list[Row]] = []
     with checked_out(revision) as there:
-        for turn in range(turns):
+        wanted = 1
+        for turn in itertools.count():
+            if turn == 1:
+                wanted = turns(_gathered(benchmark, theirs), _gathered(benchmark, ours))
+            if turn >= wanted:
+                break
             order = [(there, theirs), (ROOT, ours)]
             for tree, kept in order if turn % 2 == 0 else order[::-1]:
-                report(f"turn {turn + 1} of {turns}: {revision if tree == there else 'this tree'}")
+                of = f" of {wanted}" if turn else ""
+                report(f"turn {turn + 1}{of}: {revision if tree == there else 'this tree'}")
                 kept.append(_measured(tree, name, argv))
     return _gathered(benchmark, theirs), _gathered(benchmark, ours)
 

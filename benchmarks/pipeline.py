@@ -152,4 +152,5 @@ BENCHMARK: Final = Benchmark(
         *("case", "clip", "picture", "engine", "frames", "fps", "dropped", "latency"),
         "peak_memory_mb",
     ),
+    judged=("ms_per_frame", "latency"),
 )

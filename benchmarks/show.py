@@ -1,6 +1,9 @@
-"""Rows as a table, on the terminal and in Markdown."""
+"""Rows as a table, on the terminal and in Markdown; and what is being done."""
 
 from __future__ import annotations
+
+import sys
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -54,3 +57,17 @@ def _number(value: float) -> str:
 
 def _filled(rows: list[Row], columns: tuple[str, ...]) -> list[str]:
     return [name for name in columns if any(cell(row, name) for row in rows)]
+
+
+class Reporting:
+    """A line on the terminal that says what is being done; nothing when there is no terminal."""
+
+    def __init__(self) -> None:
+        self._status = Console(stderr=True, quiet=not sys.stderr.isatty()).status("")
+
+    def __enter__(self) -> Any:
+        self._status.start()
+        return self._status.update
+
+    def __exit__(self, *about: object) -> None:
+        self._status.stop()
