@@ -39,6 +39,8 @@ ACTIONS: Final = {
 BESIDE: Final = ("case", "measure", "earlier_ms", "earlier_range", "now_ms", "now_range", "ratio")
 TURNS: Final = 6
 """Of --against, unless more are needed."""
+BUSY: Final = 0.5
+"""Cores that others may take before figures are those of a busy machine."""
 
 
 def main(argv: list[str]) -> int:
@@ -71,8 +73,10 @@ def _benchmark(name: str, argv: list[str]) -> int:
         from .compare import earlier_rows
 
         earlier = earlier_rows(name, options.compare, across_machines=options.across_machines)
+    here = rows.machine()
+    _warn_of_load(here)
     with Reporting() as options.report:
-        measured = rows.stamped(benchmark.measure(options))
+        measured = [here | row for row in benchmark.measure(options)]
     if not options.no_save:
         rows.append(name, measured, folder=options.results)
     if not earlier:
@@ -144,6 +148,15 @@ def _against(name: str, benchmark: Benchmark, options: argparse.Namespace, argv:
     shown = [verdict.shown() for verdict in verdicts]
     _print(shown, (*BESIDE, "chance", "word"), as_json=options.json)
     return int(any(verdict.word == "slower" for verdict in verdicts))
+
+
+def _warn_of_load(here: Row) -> None:
+    if (here["busy_cores"] or 0) > BUSY:
+        print(
+            f"{here['busy_cores']:.1f} of {here['cores']} cores are busy before anything is "
+            "measured: the figures will be those of a busy machine",
+            file=sys.stderr,
+        )
 
 
 def _print(shown: list[Row], columns: tuple[str, ...], *, as_json: bool) -> None:

@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,18 @@ _FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_b
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures depend on besides the code under test."""
+    """Return what the figures depend on besides the code under test; to be asked before measuring,
+    or what is measured is the load.
+    """
     return {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M"),
-        "commit": _commit(),
+        "commit": commit_of(Path(__file__).parent),
         "cpu": cpu_name(),
         "cpu_features": cpu_features(),
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
+        "busy_cores": busy_cores(),
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in _PACKAGES if _version(name)},
@@ -33,19 +37,13 @@ def machine() -> dict[str, Any]:
 
 
 def append(name: str, rows: list[dict[str, Any]], *, folder: Path = RESULTS) -> Path:
-    """Add `rows`, with the machine, to `<name>.jsonl` and return its path."""
+    """Add `rows`, stamped with their machine, to `<name>.jsonl` and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.jsonl"
     with path.open("a") as file:
-        for row in stamped(rows):
+        for row in rows:
             file.write(json.dumps(row) + "\n")
     return path
-
-
-def stamped(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows with the machine they were taken on, which is this one."""
-    here = machine()
-    return [here | row for row in rows]
 
 
 def read(name: str, *, folder: Path = RESULTS) -> list[dict[str, Any]]:
@@ -111,17 +109,39 @@ def _version(package: str) -> str:
         return ""
 
 
-def _commit() -> str:
-    """Return the commit of the checkout this file lies in, with "+" if it was changed."""
-    here = Path(__file__).parent
+def commit_of(folder: Path) -> str:
+    """Return the commit of the checkout that holds `folder`, with "+" if anything but rows was
+    changed.
+    """
+    own = f":(top,exclude){RESULTS.parent.name}/{RESULTS.name}"
     try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+", "--exclude=*"],
-            cwd=here,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        commit = _git(folder, "rev-parse", "--short", "HEAD")
+        changed = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ":/", own)
     except (OSError, subprocess.CalledProcessError):
         return f"release {_version('stylecam')}"
-    return described.stdout.strip()
+    return commit + "+" * bool(changed)
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    line = ["git", *arguments]
+    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def busy_cores(seconds: float = 0.5) -> float | None:
+    """Return how many cores are at work just now; None where the system won't say."""
+    before = _times()
+    time.sleep(seconds)
+    idle, all_of_it = (now - then for now, then in zip(_times(), before, strict=True))
+    if not all_of_it:
+        return None
+    return round((os.cpu_count() or 1) * (1 - idle / all_of_it), 2)
+
+
+def _times() -> tuple[int, int]:
+    """Return the ticks that all cores were idle, and all ticks."""
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return 0, 0
+    ticks = [int(word) for word in stat.read_text().split("\n", 1)[0].split()[1:9]]
+    return ticks[3] + ticks[4], sum(ticks)

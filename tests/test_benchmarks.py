@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,42 @@ def test_engine_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert [len(values) for values in kept[0]["by_round"].values()] == [1, 1]
     main([*arguments, "--results", str(tmp_path)])
     assert len(rows.read("engine", folder=tmp_path)) == 4  # appended
+
+
+def test_rows_say_what_was_changed_but_rows(tmp_path: Path) -> None:
+    """Or all that is measured after a first benchmark would seem to be of changed code."""
+
+    def git(*arguments: str) -> None:
+        subprocess.run(["git", *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    kept, code = tmp_path / "benchmarks" / "results" / "a.jsonl", tmp_path / "benchmarks" / "a.py"
+    kept.parent.mkdir(parents=True)
+    for path in (kept, code):
+        path.write_text("1\n")
+    git("init", "-q")
+    git("add", ".")
+    git("-c", "user.name=n", "-c", "user.email=e@example.org", "commit", "-q", "-m", "x")
+    commit = rows.commit_of(code.parent)
+    assert len(commit) >= 7
+    kept.write_text("1\n2\n")
+    assert rows.commit_of(code.parent) == commit
+    code.write_text("2\n")
+    assert rows.commit_of(code.parent) == f"{commit}+"
+    assert rows.commit_of(tmp_path.parent).startswith("release ")
+
+
+def test_a_busy_machine_is_noted_before_measuring(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spin = "import time; end = time.time() + 20\nwhile time.time() < end: pass"
+    busy = subprocess.Popen([sys.executable, "-c", spin])
+    try:
+        main(["graphs", "--results", str(tmp_path)])
+    finally:
+        busy.kill()
+        busy.wait()
+    assert "cores are busy before anything is measured" in capsys.readouterr().err
+    assert all(row["busy_cores"] > 0.5 for row in rows.read("graphs", folder=tmp_path))
 
 
 def test_pipeline_rows(

@@ -78,7 +78,8 @@ def main(argv: list[str]) -> int:
     if options.into is not None:
         _here(chosen[0], options.seconds, dry=dry, into=options.into)
         return 0
-    found = list(_run(chosen, options.seconds, dry=dry))
+    here = results.machine()
+    found = [here | row for row in _run(chosen, options.seconds, dry=dry)]
     if not dry:
         print(f"rows: {results.append('gpu', found, folder=options.results)}", file=sys.stderr)
     table = ("A dry run on a CPU: no figure means anything.\n\n" if dry else "") + markdown(found)
