@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .errors import SinkError, StylecamError, UsageError
 from .outputs import FileOptions
 from .sources import PIPE
-from .stats import percentiles
 from .styles import Style
 from .stylize import Look, Outcome, default_output, stylize_file
 
@@ -104,7 +103,7 @@ class Report:
         for outcome in self.done:
             stats = outcome.stats
             lines += [f"note: {note}" for note in outcome.notes]
-            latency = percentiles(list(stats.stages.get("latency", ())))
+            latency = stats.latency
             speed = f", {stats.fps:.1f} fps" if stats.frames > 1 else ""
             lines.append(
                 f"{outcome.output}: {stats.frames} frame{'s' * (stats.frames != 1)}{speed}, "

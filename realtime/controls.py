@@ -11,12 +11,13 @@ from .errors import StylecamError
 from .frame import Frame
 from .sinks.image import ImageSink
 from .sinks.recording import RecordingSink
-from .stats import Stats, percentiles
+from .stats import Stats
 from .styles import Style
 from .switch import SwitchingEngine
 
 STEP: Final = 0.1
 _MESSAGE_S: Final = 3.0
+_FIGURES_EVERY_S: Final = 0.5
 
 
 class Controls:
@@ -34,13 +35,16 @@ class Controls:
         *,
         strength: float = 1.0,
         folder: Path = Path(),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine, self._recording, self._stats = engine, recording, stats
+        self._clock = clock
         known = [style.path.resolve() for style in styles]
         self._styles = styles if engine.style.path.resolve() in known else [engine.style, *styles]
         self._index = [s.path.resolve() for s in self._styles].index(engine.style.path.resolve())
         self._folder, self._strength = folder, strength
         self._message, self._until_s = "", 0.0
+        self._figures, self._renew_s = "", 0.0
         self._wishes: dict[str, Callable[[Frame], str]] = {
             "next style": lambda _: self._turn(1),
             "previous style": lambda _: self._turn(-1),
@@ -67,24 +71,23 @@ class Controls:
             self._engine.poll()
         except StylecamError as error:
             self._say(error.message)
-        stats = self._stats
-        latency = percentiles(list(stats.stages.get("latency", ())))
         recording = self._recording
         if recording.problem:
             self._say(recording.problem)
             recording.problem = ""
-        state = (
-            f"{stats.fps_now:.0f} fps  {latency.p50:.0f} ms  "
-            f"{self._engine.style.name} {100 * self._strength:.0f}%"
-        )
-        said = self._message if time.monotonic() < self._until_s else ""
+        now = self._clock()
+        if now >= self._renew_s:  # ranking thousands of durations takes longer than a look
+            stats, self._renew_s = self._stats, now + _FIGURES_EVERY_S
+            self._figures = f"{stats.fps_now:.0f} fps  {stats.latency.p50:.0f} ms"
+        state = f"{self._figures}  {self._engine.style.name} {100 * self._strength:.0f}%"
+        said = self._message if now < self._until_s else ""
         loading = f"loading {self._engine.loading}" if self._engine.loading else ""
         taping = f"recording {recording.path.name}" if recording.path else ""
-        rest = (self._engine.description, taping, loading, stats.trouble, said)
+        rest = (self._engine.description, taping, loading, self._stats.trouble, said)
         return [state, *(line for line in rest if line)]
 
     def _say(self, message: str) -> None:
-        self._message, self._until_s = message, time.monotonic() + _MESSAGE_S
+        self._message, self._until_s = message, self._clock() + _MESSAGE_S
 
     def _turn(self, step: int) -> str:
         self._index = (self._index + step) % len(self._styles)

@@ -144,7 +144,7 @@ def _counts(stats: Stats) -> str:
 
 def describe(stats: Stats) -> str:
     """Return frames a second, latency and drops as one line."""
-    latency = percentiles(list(stats.stages.get("latency", ())))
+    latency = stats.latency
     return (
         f"{stats.fps_now:.1f} fps, latency {latency.p50:.0f} ms "
         f"(p99 {latency.p99:.0f}), {stats.dropped} dropped"

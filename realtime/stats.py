@@ -25,8 +25,8 @@ def percentiles(durations_s: Iterator[float] | deque[float] | list[float]) -> Pe
     ranked = sorted(durations_s)
     if not ranked:
         return Percentiles(0.0, 0.0, 0.0)
-    last = len(ranked) - 1
-    return Percentiles(*(1000 * ranked[round(last * share)] for share in (0.50, 0.95, 0.99)))
+    # The least that so many percent are not above; -(-a // b) rounds up.
+    return Percentiles(*(1000 * ranked[-(-len(ranked) * p // 100) - 1] for p in (50, 95, 99)))
 
 
 class Stats:
@@ -72,6 +72,11 @@ class Stats:
         self._last_s = now
         self._shown.append(now)
         self.record("latency", now - born_s)
+
+    @property
+    def latency(self) -> Percentiles:
+        """How old frames were when they had reached every sink."""
+        return percentiles(list(self.stages.get("latency", ())))
 
     @property
     def fps(self) -> float:

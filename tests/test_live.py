@@ -167,6 +167,24 @@ def test_controls(tmp_path: Path) -> None:
         assert times(videos[1])[0] == 0
 
 
+def test_figures_are_renewed_twice_a_second_and_what_a_viewer_does_at_once() -> None:
+    stats, moments_s = Stats(), [0.0]
+    with closing(SwitchingEngine(find("great-wave"), lambda _: EchoEngine())) as engine:
+        controls = Controls(
+            engine, built_in(), RecordingSink(_no_file), stats, clock=lambda: moments_s[-1]
+        )
+        shown = []
+        for now_s, latency_s in ((10.0, 0.010), (10.4, 0.020), (10.5, 0.020)):
+            moments_s.append(now_s)
+            stats.stages.clear()
+            stats.record("latency", latency_s)
+            controls.wish("weaker", Frame(PatternSource(64, 96).image(0), 0, Fraction(1), 0.0))
+            shown.append(controls.lines()[0])
+    assert shown == [
+        f"0 fps  {ms} ms  great-wave {percent}%" for ms, percent in ((10, 90), (10, 80), (20, 70))
+    ]
+
+
 def test_a_recording_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     with closing(SwitchingEngine(find("great-wave"), lambda _: EchoEngine())) as engine:
         folder = tmp_path / "missing"

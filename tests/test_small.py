@@ -67,6 +67,9 @@ def test_mix_is_a_weighted_mean() -> None:
 
 def test_percentiles_are_nearest_rank_milliseconds() -> None:
     assert percentiles([n / 1000 for n in range(1, 102)]) == pytest.approx((51, 96, 100))
+    assert percentiles([n / 1000 for n in range(1, 13)]) == pytest.approx((6, 12, 12))
+    assert percentiles([n / 1000 for n in range(1, 21)]) == pytest.approx((10, 19, 20))
+    assert percentiles([0.001]) == pytest.approx((1, 1, 1))
     assert percentiles([]) == (0, 0, 0)
 
 
