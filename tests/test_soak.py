@@ -18,7 +18,8 @@ from stylecam.realtime.engines import EngineOptions, open_engine
 from stylecam.realtime.fit import fit
 from stylecam.realtime.frame import Frame
 from stylecam.realtime.pipeline import run
-from stylecam.realtime.sinks import NullSink
+from stylecam.realtime.sinks import NullSink, Sink
+from stylecam.realtime.sinks.file import FileSink
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import DEFAULT, find
@@ -47,11 +48,14 @@ class Watch(NullSink):
             self.seen[self.count] = (pages * page, threading.active_count(), handles)
 
 
-@pytest.mark.parametrize("live", [False, True])
-@pytest.mark.parametrize("engine", ["echo", "openvino"])
-def test_nothing_grows(engine: str, live: bool) -> None:
-    """At full speed. Live, frames come faster than any engine takes them: they are dropped, in
-    one place, and none is lost otherwise."""
+@pytest.mark.parametrize(
+    ("engine", "live", "written"),
+    [(engine, live, False) for engine in ("echo", "openvino") for live in (False, True)]
+    + [("echo", False, True)],
+)
+def test_nothing_grows(engine: str, live: bool, written: bool, tmp_path: Path) -> None:
+    """At full speed, and into a file. Live, frames come faster than any engine takes them: they are
+    dropped, in one place, and none is lost otherwise."""
     stats, threads, watch = Stats(), Threads(), Watch()
     frames = FRAMES if not live else None
     source = PatternSource(96, 128, frames=frames, live=live, sleep=lambda _: None)
@@ -66,7 +70,9 @@ def test_nothing_grows(engine: str, live: bool) -> None:
                     threads.stop()
 
         with threads:
-            sinks = [watch, Enough()]
+            sinks: list[Sink] = [watch, Enough()]
+            if written:
+                sinks.append(FileSink(tmp_path / "out.mp4", source.info))
             run(source, opened, sinks, fit=fit(96, 128), threads=threads, stats=stats)
     (early, late) = watch.seen.values()
     print(f"{engine}, live {live}: {early} became {late}; {stats.frames}, {stats.dropped} dropped")
