@@ -13,18 +13,20 @@ import math
 import os
 import time
 from contextlib import closing
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-import openvino as ov
-from openvino import opset13 as ops
 from stylecam.realtime.engines import EngineOptions, open_engine
+from stylecam.realtime.engines.openvino_library import load
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, Style, find
 
 from .benchmark import Benchmark, Row, parse_size
 from .engine import burst
 from .turns import seconds
+
+if TYPE_CHECKING:
+    import openvino as ov
 
 PRECISIONS: Final = ("f32", "bf16", "int8")
 _CHANNELS: Final = 64
@@ -65,7 +67,7 @@ def measure(
 
     One core is shown by its rates alone; the engine is timed as it runs for files.
     """
-    core = ov.Core()
+    core = load().Core()
     model = core.read_model(style.path)
     model.reshape({0: [1, height, width, 3]})
     work = count(model)
@@ -104,6 +106,8 @@ def measure(
 
 def peak(precision: str, *, threads: int, rounds: int) -> float:
     """Return multiplications a second of a 3x3 convolution of 64 channels, the best of `rounds`."""
+    ov = load()
+    ops = ov.opset13
     x_NCHW = ops.parameter([1, _CHANNELS, _SIDE, _SIDE], np.float32)
     weights = np.full((_CHANNELS, _CHANNELS, 3, 3), 0.01, np.float32)
     taken: Any = x_NCHW
@@ -126,6 +130,8 @@ def peak(precision: str, *, threads: int, rounds: int) -> float:
 
 def bandwidth(*, threads: int, rounds: int) -> float:
     """Return bytes a second through memory, read and written, the best of `rounds`."""
+    ov = load()
+    ops = ov.opset13
     count = _COPY_MB * 1_000_000 // 4
     x = ops.parameter([count], np.float32)
     model = ov.Model([ops.multiply(x, np.float32(2))], [x])
@@ -139,6 +145,7 @@ def _best_s(model: ov.Model, x: Any, hint: str, *, threads: int, rounds: int) ->
         "INFERENCE_NUM_THREADS": threads,
         "INFERENCE_PRECISION_HINT": hint,
     }
+    ov = load()
     request = ov.Core().compile_model(model, "CPU", config).create_infer_request()
     request.set_input_tensor(ov.Tensor(x, shared_memory=True))
     times = []

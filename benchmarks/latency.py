@@ -5,22 +5,19 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from fractions import Fraction
 from typing import Final
 
 import numpy as np
-from stylecam.realtime.engines import EngineOptions, open_engine
-from stylecam.realtime.fit import fit
 from stylecam.realtime.frame import Frame, Image
-from stylecam.realtime.pipeline import run, warm
 from stylecam.realtime.sinks import NullSink
 from stylecam.realtime.sources.pattern import PatternSource
-from stylecam.realtime.stats import Stats, percentiles
+from stylecam.realtime.stats import percentiles
 from stylecam.realtime.styles import DEFAULT, Style, find
 from stylecam.realtime.threads import Threads
 
 from .benchmark import Benchmark, Row, parse_size
+from .pipeline import run_live
 from .turns import chunk_medians, histogram, in_ms, peak_memory_mb
 
 BITS: Final = 20
@@ -88,18 +85,11 @@ def latency(
     """Run the clock at `fps` as if live, no window. `added_ms` is what the pipeline adds to the
     engine's own time, percentile by percentile; it should stay under one frame's period.
     """
-    stats, threads, sink = Stats(), Threads(), ClockSink()
+    threads, sink = Threads(), ClockSink()
     source = ClockSource(height, width, fps=Fraction(fps), live=True, sleep=threads.sleep)
-    into = fit(height, width)
-    with closing(
-        open_engine(
-            EngineOptions(engine), style, height=into.padded[0], width=into.padded[1], live=True
-        )
-    ) as opened:
-        warm(opened, into, source.image(0))
-        with threads:
-            run(source, opened, [sink], fit=into, threads=threads, stats=stats, seconds=seconds)
-        description = opened.description
+    stats, description = run_live(
+        source, sink, style, engine=engine, threads=threads, seconds=seconds
+    )
     ages, own = percentiles(sink.ages_s), percentiles(stats.stages["engine"])
     added = ages.p99 - own.p99
     return {

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 from stylecam.realtime.engines import EngineOptions, open_engine
+from stylecam.realtime.engines.openvino_library import load
 from stylecam.realtime.errors import StylecamError
 from stylecam.realtime.frame import BT709, Picture
 from stylecam.realtime.planar import Converter
@@ -226,8 +227,7 @@ def compiled_counts(path: Path, height: int, width: int) -> Row:
     """Return what a float network computes, as OpenVINO sees it: its shapes follow through the
     shape arithmetic that exporters leave in a file, where ONNX's own inference gives up.
     """
-    import openvino as ov
-
+    ov = load()
     model = ov.Core().read_model(path)
     shape = model.input(0).get_partial_shape()
     last = shape[3].is_static and shape[3].get_length() == 3

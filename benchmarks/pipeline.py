@@ -15,8 +15,10 @@ from rich.console import Console
 from stylecam.realtime.cli import DEMO
 from stylecam.realtime.engines import EngineOptions, open_engine
 from stylecam.realtime.fit import fit
-from stylecam.realtime.pipeline import run, warm
-from stylecam.realtime.sinks import NullSink
+from stylecam.realtime.frame import BT709
+from stylecam.realtime.pipeline import run
+from stylecam.realtime.planar import Converter
+from stylecam.realtime.sinks import NullSink, Sink
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import DEFAULT, Style, find
@@ -66,26 +68,11 @@ def live(
     engine: str = "auto",
 ) -> Row:
     """Run a test pattern of `fps` as if live; latency is from its birth to the sink."""
-    stats, threads, rate = Stats(), Threads(), Fraction(fps)
-    source = PatternSource(height, width, fps=rate, live=True, sleep=threads.sleep)
-    into = fit(height, width)
-    with closing(
-        open_engine(
-            EngineOptions(engine), style, height=into.padded[0], width=into.padded[1], live=True
-        )
-    ) as opened:
-        warm(opened, into, source.image(0))
-        with threads:
-            run(
-                source,
-                opened,
-                [NullSink()],
-                fit=into,
-                threads=threads,
-                stats=stats,
-                seconds=seconds,
-            )
-        description = opened.description
+    threads = Threads()
+    source = PatternSource(height, width, fps=Fraction(fps), live=True, sleep=threads.sleep)
+    stats, description = run_live(
+        source, NullSink(), style, engine=engine, threads=threads, seconds=seconds
+    )
     return {
         "case": f"live at {fps} fps",
         "height": height,
@@ -97,6 +84,28 @@ def live(
         "by_round": {"latency": in_ms(chunk_medians([*stats.stages["latency"]]))},
         **stats.summary(),
     }
+
+
+def run_live(
+    source: PatternSource,
+    sink: Sink,
+    style: Style,
+    *,
+    engine: str,
+    threads: Threads,
+    seconds: float,
+) -> tuple[Stats, str]:
+    """Run a live source through a warm engine; return what was counted, and the engine's name."""
+    stats, into = Stats(), fit(source.info.height, source.info.width)
+    height, width = into.padded
+    options = EngineOptions(engine)
+    with closing(open_engine(options, style, height=height, width=width, live=True)) as opened:
+        first = source.image(0)  # allocates
+        picture = Converter().to_planes(first, BT709) if opened.planar else first
+        opened.submit(into.enter(picture)).result()
+        with threads:
+            run(source, opened, [sink], fit=into, threads=threads, stats=stats, seconds=seconds)
+        return stats, opened.description
 
 
 def enlarged(clip: Path, height: int, folder: Path, *, frames: int | None = None) -> Path:

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from stylecam.realtime.engines.openvino_library import load
 
 from .rows import cpu_features
 from .turns import seconds
@@ -175,8 +176,7 @@ def _onnxruntime(level: str) -> Callable[[Network, int, int], Run]:
 
 def _openvino(streams: int, precision: str) -> Callable[[Network, int, int], Run]:
     def opened(network: Network, height: int, width: int) -> Run:
-        import openvino as ov
-
+        ov = load()
         core = ov.Core()
         model = core.read_model(network.path)
         model.reshape({model.input(0): [1, 3, height, width]})

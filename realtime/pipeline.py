@@ -16,7 +16,7 @@ from . import planar
 from .engines import Engine, Pending
 from .errors import SourceError, WindowClosed
 from .fit import Fit
-from .frame import BT709, Colour, Frame, Image, Picture, Yuv420, as_rgb
+from .frame import Colour, Frame, Picture, Yuv420, as_rgb
 from .sinks import Sink
 from .sources import Source
 from .stats import Stats
@@ -61,12 +61,6 @@ def prepare(
             else:
                 picture = fit.enter(converter.to_planes(frame.picture, planes))
         yield Prepared(frame, picture)
-
-
-def warm(engine: Engine, fit: Fit, image: Image) -> None:
-    """Paint one picture (H, W, 3) of the frame's size: the first one allocates."""
-    picture = planar.Converter().to_planes(image, BT709) if engine.planar else image
-    engine.submit(fit.enter(picture)).result()
 
 
 def submit(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import openvino as ov
 from stylecam.benchmarks import floor
 from stylecam.realtime.styles import find
@@ -31,3 +34,12 @@ def test_each_precision_is_set_against_its_floor() -> None:
     for row in found:
         whole = row["ms_per_picture"] * row["share_of_floor"]
         assert abs(whole - row["floor_ms"]) <= 0.02 + 0.01 * row["floor_ms"]
+
+
+def test_openvino_is_loaded_without_what_calls_home() -> None:
+    code = (
+        "import sys; from stylecam.benchmarks import floor, peer_networks, runtimes;"
+        "floor.peak('f32', threads=1, rounds=1);"
+        "assert not [name for name in sys.modules if 'telemetry' in name]"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
