@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from stylecam.realtime.errors import UsageError
 
 Row = dict[str, Any]
+LONGEST_S: Final = 3600.0
+"""Of what an argument may ask for."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +32,26 @@ class Benchmark:
     def case(self, row: Row) -> tuple[Any, ...]:
         """Return what two rows of one case have in common."""
         return tuple(row.get(key) for key in self.keys)
+
+
+def parse_count(text: str) -> int:
+    """Return the whole number above 0 that an argument gives."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no count: a whole number above 0")
+    return int(text)
+
+
+def parse_seconds(text: str) -> float:
+    """Return the seconds above 0 that an argument gives."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= LONGEST_S:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no duration: seconds above 0, {LONGEST_S:.0f} at most"
+        )
+    return seconds
 
 
 def parse_size(text: str) -> tuple[int, int]:

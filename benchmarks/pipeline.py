@@ -25,7 +25,7 @@ from stylecam.realtime.styles import DEFAULT, Style, find
 from stylecam.realtime.stylize import Look, stylize_file
 from stylecam.realtime.threads import Threads
 
-from .benchmark import Benchmark, Row, parse_size
+from .benchmark import Benchmark, Row, parse_count, parse_seconds, parse_size
 from .turns import chunk_medians, histogram, in_ms, peak_memory_mb
 
 
@@ -134,8 +134,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--style", default=DEFAULT, help="[%(default)s]")
     parser.add_argument("--size", help="working size [the clip's own]")
     parser.add_argument("--live-sizes", default="640x360,1280x720", help="[%(default)s]")
-    parser.add_argument("--rounds", type=int, default=5, help="of file to file [%(default)s]")
-    parser.add_argument("--seconds", type=float, default=10.0, help="of a live run [%(default)s]")
+    parser.add_argument(
+        "--rounds", type=parse_count, default=5, help="of file to file [%(default)s]"
+    )
+    parser.add_argument(
+        "--seconds", type=parse_seconds, default=10.0, help="of a live run [%(default)s]"
+    )
 
 
 def _measure(options: argparse.Namespace) -> list[Row]:

@@ -23,7 +23,7 @@ from stylecam.realtime.frame import Image
 from stylecam.realtime.styles import Style, built_in, find
 
 from . import stability
-from .benchmark import Benchmark, Row
+from .benchmark import Benchmark, Row, parse_count
 from .rows import RESULTS
 
 HERE: Final = Path(__file__).parent
@@ -174,7 +174,9 @@ def _tensor(image: Image) -> Any:
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--style", help="[all that are built in]")
     parser.add_argument("--painting", type=Path, help="what --style is to look like")
-    parser.add_argument("--long-side", type=int, default=768, help="of the painting [%(default)s]")
+    parser.add_argument(
+        "--long-side", type=parse_count, default=768, help="of the painting [%(default)s]"
+    )
     parser.add_argument("--statistics", choices=("smoothed", "frame"), default="smoothed")
     parser.add_argument("--one-of", metavar="INPUT:N:I", help="a network of N styles: take style I")
     parser.add_argument("--name", help="what to call --style in the row [its own name]")

@@ -95,6 +95,33 @@ def test_sizes_that_cannot_be_measured() -> None:
             main(["engine", "--sizes", size, "--no-save"])
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("engine --rounds 0", "engine --rounds few", "floor --rounds -1", "peers --rounds 0"),
+        *("pipeline --rounds 0", "pipeline --seconds 0", "latency --seconds 0"),
+        *("latency --seconds nan", "latency --seconds inf", "engine --against HEAD --turns 0"),
+        *("quality --long-side 0", "kernels --seconds 0", "gpu --seconds -1"),
+    ],
+)
+def test_counts_and_seconds_that_are_none(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(line.split())
+    assert ended.value.code == 2
+    option, value = line.split()[-2:]
+    assert f"argument {option}: '{value}' is no" in capsys.readouterr().err
+
+
+def test_the_shortest_runs(tmp_path: Path) -> None:
+    kept = ["--results", str(tmp_path), "--seconds", "0.001"]
+    assert main(["latency", "--sizes", "64x64", *kept]) == 0
+    (row,) = rows.read("latency", folder=tmp_path)  # of one picture
+    added = row["latency_ms"]["p99"] - row["engine_ms"]["p99"]
+    assert row["added_ms"]["p99"] == pytest.approx(added, abs=0.02)
+    with pytest.raises(UsageError, match="than durations are kept for"):
+        main(["latency", "--seconds", "131"])
+
+
 def test_all_goes_on_after_one_that_fails(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -156,6 +183,9 @@ def test_latency_is_read_off_the_pictures(style: str, tmp_path: Path) -> None:
     assert row["frames"] >= 8
     assert row["unreadable"] <= row["frames"] // 50
     assert 0 < row["engine_ms"]["p50"] <= row["latency_ms"]["p50"] < 2000
+    assert row["added_ms"]["p50"] <= row["latency_ms"]["p50"]
+    # Each picture's own: what its engine took is never more than its age.
+    assert row["added_ms"]["p50"] > -1
 
 
 def test_the_painted_clock_is_a_number() -> None:

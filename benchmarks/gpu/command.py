@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 import torch
 
 from .. import rows as results
-from ..benchmark import Row
+from ..benchmark import Row, parse_seconds
 from .bench import Bench
 from .table import markdown
 
@@ -65,7 +65,9 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("--part", help=f"only these: {','.join(parts())}")
     parser.add_argument("--dry-run", action="store_true", help="tiny sizes, on a CPU; keeps no row")
-    parser.add_argument("--seconds", type=float, default=TOTAL_S, help="for all [%(default)g]")
+    parser.add_argument(
+        "--seconds", type=parse_seconds, default=TOTAL_S, help="for all [%(default)g]"
+    )
     parser.add_argument("--results", type=Path, default=results.RESULTS, help="folder of the rows")
     parser.add_argument("--table", type=Path, help="write the Markdown there too")
     parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)  # of a part's own process
