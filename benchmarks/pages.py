@@ -55,7 +55,7 @@ ELSEWHERE: Final = ("quality", "graphs")
 def write_page(folder: Path, *, of: Path = rows.RESULTS) -> list[Path]:
     """Write README.md and figures/*.png into `folder` from the rows in `of`; return their paths.
 
-    Raises StylecamError when matplotlib is not installed.
+    Raises ModuleNotFoundError, before anything is written, when matplotlib is not installed.
     """
     by_machine = _by_machine(of)
     plots = draw_all(next(iter(by_machine.values()), {}), folder / "figures")

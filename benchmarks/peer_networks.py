@@ -38,15 +38,11 @@ BUDGET_S: Final = 8.0
 
 
 def architectures(folder: Path, *, compiled: bool = False) -> list[Network]:
-    """Write the peers' architectures as ONNX into `folder`. Raises StylecamError without torch."""
-    try:
-        import torch
+    """Write the peers' architectures as ONNX into `folder`. Needs torch."""
+    import torch
 
-        from .architectures import ARCHITECTURES
-    except ModuleNotFoundError as error:
-        raise StylecamError(
-            f"the peers' networks need {error.name}", hint="pip install 'stylecam[quality]'"
-        ) from error
+    from .architectures import ARCHITECTURES
+
     networks = []
     for name, build in ARCHITECTURES.items():
         module, path = build(), folder / f"{name}.onnx"

@@ -6,8 +6,6 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from stylecam.realtime.errors import StylecamError
-
 from .benchmark import Row
 from .report import our_precision
 
@@ -33,15 +31,12 @@ def drawn(of_machine: dict[str, list[Row]]) -> list[str]:
 
 
 def draw_all(of_machine: dict[str, list[Row]], folder: Path) -> list[Path]:
-    """Draw what there are rows for into `folder`; return the paths. Raises StylecamError without
-    matplotlib.
-    """
-    paths: list[Path] = []
-    for name in drawn(of_machine):
-        folder.mkdir(parents=True, exist_ok=True)
-        paths.append(folder / f"{name}.png")
-        _PLOTS[name](of_machine).savefig(paths[-1], metadata={"Software": None})
-    return paths
+    """Draw what there are rows for into `folder`; return the paths. Needs matplotlib."""
+    figures = {folder / f"{name}.png": _PLOTS[name](of_machine) for name in drawn(of_machine)}
+    for path, figure in figures.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, metadata={"Software": None})
+    return [*figures]
 
 
 def _speed(of_machine: dict[str, list[Row]]) -> Figure:
@@ -139,12 +134,8 @@ _PLOTS: Final = {"speed": _speed, "latency": _latency, "peers": _peers}
 
 
 def _figure(panels: int, *, height: float = 3.6) -> tuple[Figure, list[Axes]]:
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise StylecamError(
-            "the plots need matplotlib", hint="pip install 'stylecam[quality]'"
-        ) from error
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(10, height), dpi=120, layout="constrained")
     made = [*figure.subplots(1, panels, squeeze=False)[0]]
     for axes in made:

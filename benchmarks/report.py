@@ -39,13 +39,21 @@ SHOWN: Final = ((360, 640), (720, 1280))
 def renew_all(*, folder: Path = rows.RESULTS, root: Path = README.parent) -> list[Path]:
     """Renew the README's figures and benchmarks/README.md with its plots; return what was written.
 
-    Raises StylecamError when the README has no place for them, or matplotlib is not installed.
+    Raises StylecamError, before anything is written, when the README has no place for them or
+    `folder` holds no rows; ModuleNotFoundError without matplotlib.
     """
     from .pages import write_page
 
     readme = root / "README.md"
+    split(readme, BEGIN, END)
+    if not any(folder.glob("*.jsonl")):
+        raise StylecamError(
+            f"{folder} holds no rows to make tables from",
+            hint="stylecam bench all measures; --results names the folder of the rows",
+        )
+    page = write_page(root / "benchmarks", of=folder)
     renew(readme, BEGIN, END, figures(folder))
-    return [readme, *write_page(root / "benchmarks", of=folder)]
+    return [readme, *page]
 
 
 def renew(path: Path, begin: str, end: str, text: str) -> None:
@@ -53,14 +61,19 @@ def renew(path: Path, begin: str, end: str, text: str) -> None:
 
     Raises StylecamError when the file or the marks are not there.
     """
+    head, tail = split(path, begin, end)
+    path.write_text(f"{head}{begin}\n{text}\n{end}{tail}", encoding="utf-8")
+
+
+def split(path: Path, begin: str, end: str) -> tuple[str, str]:
+    """Return what stands in a file before one mark and behind the other; raises as `renew` does."""
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     if begin not in before or end not in before:
         raise StylecamError(
             f"{path} has no place for the figures", hint="run it in a clone of the project"
         )
     head, rest = before.split(begin, 1)
-    tail = rest.split(end, 1)[1]
-    path.write_text(f"{head}{begin}\n{text}\n{end}{tail}", encoding="utf-8")
+    return head, rest.split(end, 1)[1]
 
 
 def newest(name: str, folder: Path) -> list[Row]:

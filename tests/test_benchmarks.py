@@ -122,6 +122,24 @@ def test_the_shortest_runs(tmp_path: Path) -> None:
         main(["latency", "--seconds", "131"])
 
 
+@pytest.mark.parametrize(
+    ("what", "lacking"),
+    [("graphs", "onnx"), ("quality", "torch"), ("kernels", "torch"), ("gpu", "torch")],
+)
+def test_what_a_plain_install_lacks_is_said_with_the_remedy(what: str, lacking: str) -> None:
+    code = (
+        f"import sys; sys.modules.update({{name: None for name in ('onnx', 'torch')}});"
+        f"from stylecam.realtime.cli import main; sys.exit(main(['bench', '{what}', '--no-save']))"
+    )
+    code = code.replace(", '--no-save'", "") if what == "gpu" else code
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-2:] == [
+        f"error: stylecam bench {what} needs {lacking}, which is not installed",
+        "  try: pip install -e '.[quality]'",
+    ]
+
+
 def test_all_goes_on_after_one_that_fails(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

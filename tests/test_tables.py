@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import cv2
@@ -112,11 +113,27 @@ def test_a_gpu_has_its_section_once_it_has_rows(kept: Path) -> None:
     assert page.count("| stylecam small |") == 1
 
 
+def test_nothing_is_written_without_matplotlib(
+    kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "README.md").write_text(text := f"{report.BEGIN}\nold\n{report.END}\n")
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ModuleNotFoundError, match="matplotlib"):
+        report.renew_all(folder=kept, root=tmp_path)
+    assert (tmp_path / "README.md").read_text() == text
+    assert not (tmp_path / "benchmarks").exists()
+
+
 def test_tables_without_rows_or_marks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert report.figures(tmp_path / "none") == ""
     (tmp_path / "README.md").write_text("# no marks\n")
     with pytest.raises(StylecamError, match="no place"):
         report.renew_all(folder=tmp_path, root=tmp_path)
+    (tmp_path / "README.md").write_text(text := f"{report.BEGIN}\nold\n{report.END}\n")
+    for folder in (tmp_path / "none", tmp_path):
+        with pytest.raises(StylecamError, match="holds no rows"):
+            report.renew_all(folder=folder, root=tmp_path)
+    assert (tmp_path / "README.md").read_text() == text
     with pytest.raises(SystemExit):
         main(["tables", "--unknown"])
     assert "unrecognized" in capsys.readouterr().err
