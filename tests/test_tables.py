@@ -113,6 +113,18 @@ def test_a_gpu_has_its_section_once_it_has_rows(kept: Path) -> None:
     assert page.count("| stylecam small |") == 1
 
 
+def test_quality_has_its_commit_and_date_on_the_page(kept: Path) -> None:
+    styles = [{"style": name, "statistics": "smoothed"} for name in ("great-wave", "comic", "x")]
+    figures = {"coverage": 0.8, "border": 1.4}
+    rows.append("quality", [row | figures | HERE for row in styles], folder=kept)
+    page = pages.text(of=kept)
+    assert "| great-wave | 0.80 |  |  |  |  | 1.40 | abc | 2026-01-02 |" in page
+    assert "| x | 0.80 |  |  |  |  | 1.40 | abc | 2026-01-02 |" in page
+    assert "| mean of our 2 | 0.80 |  |  |  |  | 1.40 |  |  |" in page
+    assert "Measured in f32" in page
+    assert "| mean of our 2 | 0.80 |  |  |  |  | 1.40 |\n" in f"{report.figures(kept)}\n"
+
+
 def test_nothing_is_written_without_matplotlib(
     kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
