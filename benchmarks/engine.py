@@ -16,7 +16,7 @@ from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, Style, find
 
 from .benchmark import Benchmark, Row, parse_count, parse_size
-from .turns import burst_length, fields, grown_mb, in_ms, in_turns, memory_mb, seconds, spread
+from .turns import burst_length, in_ms, in_turns, seconds, spread
 
 SIZES: Final = "256x144,640x360,1024x576,1280x720,1920x1080"
 SECOND_OPINION: Final = ("640x360", "1280x720")
@@ -33,18 +33,16 @@ class Case(NamedTuple):
 
 
 class _Opened:
-    """An engine opened twice, for throughput and for latency, and what opening them cost."""
+    """An engine opened twice, for throughput and for latency."""
 
     def __init__(self, case: Case, style: Style, picture: Image) -> None:
         options = EngineOptions(case.engine, precision=case.precision)
-        before = memory_mb()
         self.fast = open_engine(options, style, height=case.height, width=case.width, live=False)
         self.prompt = open_engine(options, style, height=case.height, width=case.width, live=True)
         planes = self.fast.planar
         self._picture = Converter().to_planes(picture, BT709) if planes else picture
         self.painting = as_rgb(self.fast.submit(self._picture).result())
         self._one()
-        self.memory_mb = grown_mb(before)
         self._count = burst_length(self._one())
 
     def turn(self) -> tuple[float, list[float]]:
@@ -115,16 +113,15 @@ def _measure_size(
 
 def _describe(case: Case, opened: _Opened, first: Image) -> Row:
     difference = np.abs(opened.painting.astype(np.int16) - first)
-    return fields(
-        engine=case.engine,
-        description=opened.fast.description,
-        precision=case.precision or "default",
-        height=case.height,
-        width=case.width,
-        memory_mb=opened.memory_mb,
-        difference_mean=round(float(difference.mean()), 3),
-        difference_max=int(difference.max()),
-    )
+    return {
+        "engine": case.engine,
+        "description": opened.fast.description,
+        "precision": case.precision or "default",
+        "height": case.height,
+        "width": case.width,
+        "difference_mean": round(float(difference.mean()), 3),
+        "difference_max": int(difference.max()),
+    }
 
 
 def _timed(given: list[tuple[float, list[float]]]) -> Row:
@@ -171,6 +168,6 @@ BENCHMARK: Final = Benchmark(
     _arguments,
     _measure,
     keys=("engine", "precision", "height", "width", "style"),
-    columns=("description", "picture", "fps", "ms_per_picture", "latency_ms", "memory_mb"),
+    columns=("description", "picture", "fps", "ms_per_picture", "latency_ms"),
     judged=("ms_per_picture", "latency"),
 )

@@ -18,8 +18,9 @@ from stylecam.realtime.styles import DEFAULT, Style, find
 from stylecam.realtime.threads import Threads
 
 from .benchmark import Benchmark, Row, parse_seconds, parse_size
+from .memory import apart, peak_memory_mb
 from .pipeline import run_live
-from .turns import chunk_medians, histogram, in_ms, peak_memory_mb, spread
+from .turns import chunk_medians, histogram, in_ms, spread
 
 BITS: Final = 20
 TICK_S: Final = 1e-4
@@ -134,7 +135,7 @@ def _measure(options: argparse.Namespace) -> list[Row]:
     for size in options.sizes.split(","):
         options.report(f"{size}: {options.seconds:.0f} seconds")
         height, width = parse_size(size)
-        measured.append(latency(style, height=height, width=width, seconds=options.seconds))
+        measured.append(apart(latency, style, height=height, width=width, seconds=options.seconds))
     return measured
 
 

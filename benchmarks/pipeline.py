@@ -26,7 +26,8 @@ from stylecam.realtime.stylize import Look, stylize_file
 from stylecam.realtime.threads import Threads
 
 from .benchmark import Benchmark, Row, parse_count, parse_seconds, parse_size
-from .turns import chunk_medians, histogram, in_ms, peak_memory_mb
+from .memory import apart, peak_memory_mb
+from .turns import chunk_medians, histogram, in_ms
 
 
 def file_to_file(clip: Path, look: Look, *, rounds: int = 5) -> Row:
@@ -149,11 +150,11 @@ def _measure(options: argparse.Namespace) -> list[Row]:
         clips = [options.clip] if options.clip else [DEMO, enlarged(DEMO, 720, Path(folder))]
         for clip in clips:
             options.report(f"file to file, {clip.name}")
-            measured.append(file_to_file(clip, look, rounds=options.rounds))
+            measured.append(apart(file_to_file, clip, look, rounds=options.rounds))
     for size in options.live_sizes.split(","):
         options.report(f"live, {size}")
         height, width = parse_size(size)
-        measured.append(live(style, height=height, width=width, seconds=options.seconds))
+        measured.append(apart(live, style, height=height, width=width, seconds=options.seconds))
     return measured
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from stylecam.realtime.stats import percentiles
@@ -95,34 +93,3 @@ def histogram(durations_s: Sequence[float]) -> list[tuple[float, int]]:
         edge = BIN_MS * int(1000 * duration / BIN_MS)
         counts[edge] = counts.get(edge, 0) + 1
     return sorted(counts.items())
-
-
-def memory_mb() -> float | None:
-    """Return the memory this process holds now, in megabytes; None where the system won't say."""
-    statm = Path("/proc/self/statm")
-    if not statm.exists():
-        return None
-    import resource
-
-    return int(statm.read_text().split()[1]) * resource.getpagesize() / 1e6
-
-
-def grown_mb(before: float | None) -> float | None:
-    """Return how much more is held than `before`."""
-    now = memory_mb()
-    return None if before is None or now is None else round(now - before)
-
-
-def peak_memory_mb() -> int | None:
-    """Return the most memory this process has held so far, in megabytes."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / 1e6 if sys.platform == "darwin" else peak / 1e3)
-
-
-def fields(**columns: Any) -> dict[str, Any]:
-    """Return the columns that have a value."""
-    return {key: value for key, value in columns.items() if value is not None}
