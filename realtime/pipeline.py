@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from . import planar
 from .engines import Engine, Pending
-from .errors import SourceError, WindowClosed
+from .errors import WindowClosed
 from .fit import Fit
 from .frame import Colour, Frame, Picture, Yuv420, as_rgb
-from .sinks import Sink
+from .sinks import Sink, end_all
 from .sources import Source
 from .stats import Stats
 from .threads import Threads
@@ -142,8 +143,9 @@ def run(
     times a second: a window must go on hearing its keys.
 
     Afterwards the sinks are closed, and the good frames kept. On an error they are aborted and
-    the error raised; only what was recorded from a live source that fails is kept. The source and
-    the engine stay open: whoever opened them closes them, after `threads` has been left.
+    the error raised; of a live source they are closed all the same, and no second signal breaks
+    that off. The source and the engine stay open: whoever opened them closes them, after `threads`
+    has been left.
     """
     live = source.info.live
     source.planar = engine.planar
@@ -175,17 +177,12 @@ def run(
                     break
         except WindowClosed:
             threads.stop()
-        except SourceError:
-            if live:
-                _close(sinks)
-            raise
-        _close(sinks)
+        threads.finishing = live
+        end_all(sinks, lambda sink: sink.close())
     except BaseException:
-        for sink in sinks:
-            sink.abort()
+        threads.finishing = live
+        with suppress(Exception):  # the error that ended the run is the one to tell
+            end_all(sinks, lambda sink: sink.close() if live else sink.abort())
         raise
-
-
-def _close(sinks: Sequence[Sink]) -> None:
-    for sink in sinks:
-        sink.close()
+    finally:
+        threads.finishing = False

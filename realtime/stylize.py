@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import signal
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from .fit import fit
 from .memory import EngineMemory
 from .outputs import FileOptions, describe_job, open_output
 from .pipeline import run
-from .sinks import Sink
+from .sinks import Sink, end_all
 from .sources import Source, is_photo, open_file
 from .stats import Stats
 from .styles import Style
@@ -183,22 +183,26 @@ def opened(sinks: list[Sink]) -> Iterator[list[Sink]]:
     try:
         yield sinks
     except BaseException:
-        for sink in sinks:
-            sink.abort()
+        with suppress(Exception):  # the error that ended the block is the one to tell
+            end_all(sinks, lambda sink: sink.abort())
         raise
 
 
 @contextmanager
 def stop_on_signals(threads: Threads) -> Iterator[None]:
     """Let the first Ctrl-C, SIGTERM or closing of the terminal end the run cleanly; the second one
-    breaks it off.
+    breaks it off, but not while `threads.finishing`.
     """
-    hangup = getattr(signal, "SIGHUP", None)  # often comes twice, from terminal and shell
+    hangup = getattr(signal, "SIGHUP", None)
+    first: list[int] = []
 
     def stop(number: int, _: object) -> None:
-        if threads.stopping and number != hangup:
+        # A closed terminal often comes twice, from terminal and shell, and SIGTERM follows.
+        again = number == signal.SIGINT or (number == signal.SIGTERM and hangup not in first)
+        if first and again and not threads.finishing:
             raise KeyboardInterrupt
-        threads.stop()
+        first.append(number)
+        threads.stop_soon()
 
     numbers = [number for number in (signal.SIGINT, signal.SIGTERM, hangup) if number is not None]
     if hangup is not None and signal.getsignal(hangup) == signal.SIG_IGN:

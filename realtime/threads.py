@@ -36,7 +36,7 @@ class _Handover(Generic[T]):
         *,
         newest: bool,
         on_drop: Callable[[T], None],
-        stopping: threading.Event,
+        stopping: Callable[[], bool],
         on_wait: Callable[[], None],
     ) -> None:
         self._items: deque[T] = deque()
@@ -75,7 +75,7 @@ class _Handover(Generic[T]):
         while True:
             silent_s = 0.0
             while not self._wait() and silent_s < GRACE_S:
-                silent_s += _TICK_S if self._stopping.is_set() else 0.0
+                silent_s += _TICK_S if self._stopping() else 0.0
                 self._on_wait()  # outside the lock: it may take its time
             with self._changed:
                 if not self._items:
@@ -171,14 +171,16 @@ class Threads:
     """Owner of the pipeline's threads. Made, entered and left by one thread."""
 
     def __init__(self) -> None:
-        self._stopping = threading.Event()
+        self._stopping, self._asked = threading.Event(), False
+        self.finishing = False
+        """Whether files are being closed that must not be lost: a signal waits for them."""
         self._workers: list[threading.Thread] = []
         self._handovers: list[_Handover[object]] = []
 
     @property
     def stopping(self) -> bool:
-        """Whether `stop` was called."""
-        return self._stopping.is_set()
+        """Whether `stop` or `stop_soon` was called."""
+        return self._asked or self._stopping.is_set()
 
     @property
     def cut_short(self) -> bool:
@@ -186,8 +188,19 @@ class Threads:
         return any(handover.left for handover in self._handovers)
 
     def stop(self) -> None:
-        """Ask every stage to end after the frames it has. From any thread or a signal handler."""
+        """Ask every stage to end after the frames it has. From any thread, not from a signal
+        handler: it takes a lock, which the thread that the signal came to may be holding.
+        """
         self._stopping.set()
+
+    def stop_soon(self) -> None:
+        """The same from a signal handler: who sleeps is woken at the reader's next tick."""
+        self._asked = True
+
+    def _tick(self) -> bool:
+        if self._asked:
+            self._stopping.set()
+        return self.stopping
 
     def sleep(self, seconds: float) -> None:
         """Wait, but not past `stop`."""
@@ -212,7 +225,7 @@ class Threads:
             max(1, capacity),
             newest=newest,
             on_drop=on_drop,
-            stopping=self._stopping,
+            stopping=self._tick,
             on_wait=on_wait,
         )
 

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ..frame import Frame
@@ -30,8 +31,24 @@ class Sink(Protocol):
         ...
 
     def abort(self) -> None:
-        """Give up: leave nothing behind. Idempotent, and nothing after `close`."""
+        """Give up: leave nothing behind, but of a live source what was recorded. Idempotent, and
+        nothing after `close`.
+        """
         ...
+
+
+def end_all(sinks: Sequence[Sink], end: Callable[[Sink], None]) -> None:
+    """Let `end` close or abort each sink, the last opened first, whatever others raise; then raise
+    the first of their errors.
+    """
+    errors: list[BaseException] = []
+    for sink in reversed(sinks):
+        try:
+            end(sink)
+        except BaseException as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
 
 
 class NullSink:
