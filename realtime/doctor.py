@@ -27,7 +27,7 @@ def examine() -> list[Check]:
         *_codecs(),
         _hardware(),
         _decoder(),
-        _unfinished(),
+        unfinished(),
     ]
 
 
@@ -38,11 +38,10 @@ def _python() -> Check:
 
 def _openvino() -> Check:
     try:
-        import openvino as ov
-
         from .engines.openvino import paints_in_8_bits
+        from .engines.openvino_library import load
 
-        core = ov.Core()
+        core = load().Core()
         devices = [
             f"{d} ({core.get_property(d, 'FULL_DEVICE_NAME').strip()})"
             for d in core.available_devices
@@ -202,20 +201,36 @@ def _decoder() -> Check:
     return Check("decoder", True, use)
 
 
-def _unfinished() -> Check:
-    """Work folders in the current folder, left by runs that were killed or ran out of disk."""
-    from .sinks.workfolder import SUFFIX, unfinished
+def unfinished(folder: Path = Path()) -> Check:
+    """What runs left in a folder that were killed or ran out of disk: work folders, and files that
+    had not got their names yet.
+    """
+    from .sinks.partial import left_behind
+    from .sinks.workfolder import SUFFIX
+    from .sinks.workfolder import unfinished as begun
 
-    found = unfinished(Path())
-    if not found:
+    outputs, files = begun(folder), left_behind(folder)
+    if not outputs and not files:
         return Check("unfinished", True, "nothing in this folder")
-    folders = " ".join(f".{path.name}{SUFFIX}" for path in found)
-    return Check(
-        "unfinished",
-        False,
-        ", ".join(str(path) for path in found),
-        f"run the same command again to go on, or: rm -r {folders}",
-    )
+    remedies = []
+    if outputs:
+        folders = " ".join(str(path.with_name(f".{path.name}{SUFFIX}")) for path in outputs)
+        remedies.append(f"run the same command again to go on, or: rm -r {folders}")
+    for path, final in files.items():
+        remedies.append(f"mv {path} {final}" if _plays(path) else f"rm {path}")
+    found = ", ".join(map(str, [*outputs, *files]))
+    return Check("unfinished", False, found, "; ".join(remedies))
+
+
+def _plays(path: Path) -> bool:
+    """Whether there is a picture in it."""
+    import av
+
+    try:
+        with av.open(path) as container:
+            return next(container.decode(video=0), None) is not None
+    except (av.FFmpegError, OSError, ValueError, IndexError):
+        return False
 
 
 PACKAGES = {

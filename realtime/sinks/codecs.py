@@ -37,6 +37,21 @@ CONTAINERS: Final = {
     ".gif": Container("gif", "gif", {}),
     ".png": Container("image2", "png", {}),
 }
+_LIVE_MOV: Final = {
+    # In fragments until it is closed, and then as any other file. Times begin at 0 only with
+    # delay_moov: B-frames need an edit list.
+    "movflags": "+hybrid_fragmented+delay_moov+default_base_moof",
+    "frag_duration": "1000000",
+    "flush_packets": "1",
+}
+_LIVE_MKV: Final = {"cluster_time_limit": "1000", "flush_packets": "1"}
+LIVE: Final = {
+    "mp4": _LIVE_MOV,
+    "mov": _LIVE_MOV,
+    "matroska": _MKV | _LIVE_MKV,
+    "webm": _LIVE_MKV,
+}
+"""Options by muxer with which a recording plays up to its last second, however it ends."""
 PIPES: Final = {
     "matroska": Container("matroska", "h264", _MKV | {"live": "1"}),
     "y4m": Container("yuv4mpegpipe", "raw", {}),

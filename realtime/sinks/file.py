@@ -12,6 +12,7 @@ from ..errors import SinkError
 from ..frame import Frame, VideoInfo
 from ..planar import Converter
 from ..sources import PIPE
+from .codecs import LIVE
 from .encode import Encoder
 from .formats import Coding, decide, is_sequence
 from .mux import Muxer
@@ -27,6 +28,9 @@ class FileSink:
 
     The file appears under its name at `close`; the path "-" is standard output. `stopped` says
     at `close` whether the input was left before its end. Raises SinkError with the remedy.
+
+    What is live cannot be had again: it is recorded so that it plays whenever it breaks off, its
+    first frame is at time 0, and on an error, as on `abort`, what there is gets its name.
     """
 
     def __init__(
@@ -52,8 +56,15 @@ class FileSink:
             info = dataclasses.replace(info, time_base=1 / info.fps)
             note = f"frames numbered at {float(info.fps):.4g} fps: y4m holds no time stamps"
             settings = dataclasses.replace(settings, notes=(*settings.notes, note))
-        self._path, self._stopped = path, stopped
-        self._written, self._ended, self._end_s = 0, False, Fraction(0)
+        elif info.live and path != PIPE:
+            muxer = settings.container
+            options = LIVE.get(muxer.muxer, muxer.options)
+            settings = dataclasses.replace(settings, container=muxer._replace(options=options))
+        self._path, self._stopped, self._live = path, stopped, info.live
+        self._origin: int | None = None if info.live else 0
+        self.frames = 0
+        """How many were written."""
+        self._ended, self._end_s = False, Fraction(0)
         self._partial = None if path == PIPE else PartialFile(path, force=force)
         target = "pipe:1" if self._partial is None else str(self._partial.path.absolute())
         try:
@@ -85,12 +96,18 @@ class FileSink:
             self._shown = tick
         if self._numbered:
             base = self._muxer.stream.codec_context.time_base
-            frame = dataclasses.replace(frame, pts=self._written, time_base=base, duration=1)
+            frame = dataclasses.replace(frame, pts=self.frames, time_base=base, duration=1)
+        elif self._origin != 0:
+            self._origin = frame.pts if self._origin is None else self._origin
+            frame = dataclasses.replace(frame, pts=frame.pts - self._origin)
         try:
             self._muxer.add(self._encoder.encode(frame))
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise write_error(self._path, error) from error
-        self._written += 1
+            failure = write_error(self._path, error)
+            if self._live:
+                self._save(failure)
+            raise failure from error
+        self.frames += 1
 
     def close(self) -> None:
         """Flush the encoder and the sound, write the index, give the file its name."""
@@ -98,24 +115,49 @@ class FileSink:
 
         if self._ended:
             return
-        if not self._written:
-            self.abort()
+        if not self.frames:
+            self._give_up()
             return
         try:
             self._muxer.add(self._encoder.encode(None))
             self._muxer.finish(self._end_s if self._stopped() else None)
-        except (av.FFmpegError, OSError, ValueError) as error:
-            self.abort()
-            raise write_error(self._path, error) from error
-        except SinkError:
-            self.abort()
-            raise
+        except (av.FFmpegError, OSError, ValueError, SinkError) as error:
+            failure = error if isinstance(error, SinkError) else write_error(self._path, error)
+            if self._live:
+                self._save(failure)
+            else:
+                self._give_up()
+            raise failure from error
         self._ended = True
         if self._partial is not None:
             self._partial.keep()
 
+    def _save(self, failure: SinkError) -> None:
+        """Give what was written its name, as far as it goes, and say so in `failure`."""
+        if self._ended:
+            return
+        self._ended = True
+        self._muxer.abort()
+        if self._partial is None:
+            return
+        if not self.frames or not self._partial.path.stat().st_size:
+            self._drop()
+            return
+        try:
+            self._partial.keep()
+            kept = self._path
+        except SinkError:
+            kept = self._partial.path
+        failure.hint += f"; what was recorded is kept in {kept}"
+
     def abort(self) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind, but of what is live all that was recorded."""
+        if self._live:
+            self.close()
+        else:
+            self._give_up()
+
+    def _give_up(self) -> None:
         if self._ended:
             return
         self._ended = True

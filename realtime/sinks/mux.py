@@ -130,7 +130,8 @@ class Muxer:
     def finish(self, until_s: Fraction | None = None) -> None:
         """Write what remains of the other streams (up to `until_s`) and the index; close."""
         base = self.stream.time_base or self._info.time_base
-        if (self._info.time_base / base).denominator != 1:
+        # A camera's times are the clock's, which means nothing by its microseconds.
+        if (self._info.time_base / base).denominator != 1 and not self._info.live:
             name = self._container.format.name
             self._notes.append(f"time stamps rounded to 1/{1 / base} s: {name} has no finer clock")
         if self._carried is not None:

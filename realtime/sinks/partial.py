@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 
 from ..errors import SinkError
@@ -40,6 +41,15 @@ class PartialFile:
     def error(self, error: OSError) -> SinkError:
         """Turn the system's word into a message with the remedy."""
         return write_error(self.final, error)
+
+
+def left_behind(folder: Path) -> dict[Path, Path]:
+    """Return the files in `folder` that never got their names, and those names."""
+    found = {}
+    for path in sorted(folder.glob(".*.part.*")):
+        if name := re.fullmatch(r"\.(.+)\.\d+\.part(\.\w+)", path.name):
+            found[path] = path.with_name(name[1] + name[2])
+    return found
 
 
 def write_error(final: Path, error: Exception) -> SinkError:
