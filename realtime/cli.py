@@ -114,9 +114,8 @@ def _look(options: argparse.Namespace) -> Look:
 
 
 def _files(options: argparse.Namespace, look: Look) -> int:
-    from rich.console import Console
-
     from .batch import plan, run_all
+    from .terminal import status_console
 
     if options.demo:
         jobs = plan([DEMO], options.output or "stylecam-demo.mp4", look.style)
@@ -126,7 +125,7 @@ def _files(options: argparse.Namespace, look: Look) -> int:
     report = run_all(
         jobs,
         look,
-        console=Console(stderr=True, quiet=options.json, markup=False),
+        console=status_console(quiet=options.json),
         force=force,
         options=_file_options(options),
     )
@@ -168,10 +167,9 @@ def _coding(options: argparse.Namespace) -> Coding:
 def _live(options: argparse.Namespace, look: Look) -> int:
     from fractions import Fraction
 
-    from rich.console import Console
-
     from .live import Outputs, VirtualCamera, stylize_live
     from .sources import Wish
+    from .terminal import status_console
 
     if options.no_window and options.output is None and options.virtual_camera is None:
         raise UsageError(
@@ -196,7 +194,7 @@ def _live(options: argparse.Namespace, look: Look) -> int:
             options.force,
             _coding(options),
         ),
-        console=Console(stderr=True, quiet=options.json, markup=False),
+        console=status_console(quiet=options.json),
         wish=Wish(
             size("--camera-size", asked) if asked else None,
             None if asked_fps is None else rate("--camera-fps", asked_fps),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,16 +16,20 @@ from .sinks.recording import RecordingSink
 from .stats import Stats
 from .styles import Style
 from .switch import SwitchingEngine
+from .threads import Later
 
 STEP: Final = 0.1
 _MESSAGE_S: Final = 3.0
 _FIGURES_EVERY_S: Final = 0.5
+_WIDTH: Final = 70
+"""Characters of a line over the picture: 640 pixels hold so many."""
 
 
 class Controls:
     """Style, strength, snapshot and recording, by the name of a wish. Only in the main thread.
 
-    Files are named by the time and written into `folder`.
+    Files are named by the time and written into `folder`. What fails stays in the picture until
+    the next wish, and goes to `tell`, which may keep it for longer.
     """
 
     def __init__(
@@ -36,9 +42,10 @@ class Controls:
         strength: float = 1.0,
         folder: Path = Path(),
         clock: Callable[[], float] = time.monotonic,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._engine, self._recording, self._stats = engine, recording, stats
-        self._clock = clock
+        self._clock, self._tell, self._saving = clock, tell, list[Later[str]]()
         known = [style.path.resolve() for style in styles]
         self._styles = styles if engine.style.path.resolve() in known else [engine.style, *styles]
         self._index = [s.path.resolve() for s in self._styles].index(engine.style.path.resolve())
@@ -63,18 +70,20 @@ class Controls:
         try:
             self._say(self._wishes[name](frame))
         except StylecamError as error:
-            self._say(error.message)
+            self._complain(error)
 
     def lines(self) -> list[str]:
         """What to write over the picture: state, what is wrong, what was just done."""
         try:
             self._engine.poll()
+            if self._saving and self._saving[0].done:
+                self._say(self._saving.pop().result())
         except StylecamError as error:
-            self._say(error.message)
+            self._complain(error)
         recording = self._recording
-        if recording.problem:
-            self._say(recording.problem)
-            recording.problem = ""
+        if recording.problem is not None:
+            self._complain(recording.problem)
+            recording.problem = None
         now = self._clock()
         if now >= self._renew_s:  # ranking thousands of durations takes longer than a look
             stats, self._renew_s = self._stats, now + _FIGURES_EVERY_S
@@ -83,11 +92,23 @@ class Controls:
         said = self._message if now < self._until_s else ""
         loading = f"loading {self._engine.loading}" if self._engine.loading else ""
         taping = f"recording {recording.path.name}" if recording.path else ""
-        rest = (self._engine.description, taping, loading, self._stats.trouble, said)
+        trouble = self._stats.trouble
+        rest = (self._engine.description, taping, loading, trouble, *said.splitlines())
         return [state, *(line for line in rest if line)]
+
+    def finish(self) -> None:
+        """Wait for the snapshot that is being written. Raises SinkError when that fails."""
+        while self._saving:
+            self._saving.pop().result()
 
     def _say(self, message: str) -> None:
         self._message, self._until_s = message, self._clock() + _MESSAGE_S
+
+    def _complain(self, error: StylecamError) -> None:
+        parts = [error.message, *([f"try: {error.hint}"] if error.hint else ())]
+        self._message = "\n".join(textwrap.fill(part, _WIDTH) for part in parts)
+        self._until_s = math.inf
+        self._tell("; ".join(parts))
 
     def _turn(self, step: int) -> str:
         self._index = (self._index + step) % len(self._styles)
@@ -99,25 +120,30 @@ class Controls:
         return f"strength {100 * self._strength:.0f}%"
 
     def _snapshot(self, frame: Frame) -> str:
+        if self._saving:
+            return "the last snapshot is being written"
         path = self._name(".png")
-        sink = ImageSink(path)
-        try:
-            sink.write(frame)
-            sink.close()
-        except BaseException:
-            sink.abort()
-            raise
-        return f"saved {path}"
+        self._saving.append(Later(lambda: _save(path, frame)))
+        return ""
 
     def _record(self) -> str:
-        path = self._recording.path
-        if path is not None:
-            self._recording.stop()
-            return f"saved {path}"
-        self._recording.start(self._name(".mp4"))
+        if self._recording.path is not None:
+            return self._recording.stop()
+        self._recording.start(self._name(self._recording.suffix))
         return ""
 
     def _name(self, suffix: str) -> Path:
         stem = time.strftime("stylecam-%Y%m%d-%H%M%S")
         names = (f"{stem}{'' if n == 0 else f'-{n}'}{suffix}" for n in range(1000))
         return next(p for p in (self._folder / name for name in names) if not p.exists())
+
+
+def _save(path: Path, frame: Frame) -> str:
+    sink = ImageSink(path)
+    try:
+        sink.write(frame)
+        sink.close()
+    except BaseException:
+        sink.abort()
+        raise
+    return f"saved {path}"

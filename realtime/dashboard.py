@@ -84,7 +84,7 @@ class LiveSink:
         self._shown_s, self._trouble = time.monotonic(), ""
         # Not refreshed by a thread of its own: frames, or their absence, are beat enough.
         self._live = Live(console=console, auto_refresh=False, transient=True)
-        self._console.print(f"{title()} | {engine()}", highlight=False, soft_wrap=True)
+        self._say(f"{title()} | {engine()}")
         if console.is_terminal:
             self._live.start()
 
@@ -96,7 +96,7 @@ class LiveSink:
         """Tell when it is time to, frame or no frame."""
         trouble = self._stats.trouble
         if trouble != self._trouble:
-            self._console.print(trouble or "the camera is back", highlight=False)
+            self._say(trouble or "the camera is back")
             self._trouble = trouble
         now = time.monotonic()
         if now - self._shown_s < self._every_s:
@@ -105,11 +105,15 @@ class LiveSink:
         if self._live.is_started:
             self._live.update(self._table(), refresh=True)
         else:
-            self._console.print(describe(self._stats), highlight=False)
+            self._say(describe(self._stats))
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, highlight=False, soft_wrap=True)  # a log has lines of any length
 
     def _table(self) -> RenderableType:
         from rich.console import Group
         from rich.table import Table
+        from rich.text import Text
 
         stats = self._stats
         table = Table(box=None, pad_edge=False, header_style="bold")
@@ -119,7 +123,8 @@ class LiveSink:
             part = percentiles(list(kept))
             table.add_row(name, f"{part.p50:.1f}", f"{part.p99:.1f}")
         below = stats.trouble or self._advice() or "Ctrl-C stops"
-        return Group(self._title(), self._engine(), _counts(stats), table, below)
+        above = (Text(line) for line in (self._title(), self._engine(), _counts(stats)))
+        return Group(*above, table, Text(below))
 
     def close(self) -> None:
         """Take the table away."""

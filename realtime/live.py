@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import time
 from contextlib import ExitStack, closing
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,12 +15,11 @@ from .controls import Controls
 from .dashboard import LiveSink, describe
 from .engines import Engine, open_engine
 from .engines.report import Report
-from .errors import SourceError
+from .errors import SourceError, WindowClosed
 from .fit import SMALLEST, Fit, fit
-from .outputs import open_recording
 from .pipeline import run
+from .recordings import Recordings
 from .sinks import Sink
-from .sinks.recording import RecordingSink
 from .sources import Source, Wish, open_live
 from .sources.camera import device_path, prepare_opencv
 from .stats import Stats
@@ -79,12 +80,12 @@ def stylize_live(
 
     prepare_opencv()
     stats, threads, notes = Stats(), Threads(), list[str]()
+    say = partial(console.print, highlight=False, soft_wrap=True)
     window = outputs.window
     if window and (outputs.file or outputs.virtual_camera) and display_problem():
         notes.append(f"no window: {display_problem()}; {_without_window(outputs)}")
         window = False
     with opened([]) as sinks, ExitStack() as stack:
-        stack.enter_context(stop_on_signals(threads))
         # First of all: once PyAV is loaded, its libxcb beside Qt's, opening a window hangs.
         shown = WindowSink() if window else None
         if shown is not None:
@@ -96,11 +97,11 @@ def stylize_live(
         stack.enter_context(closing(source))
         source = _changed(source, mirror=mirror, denoise=denoise)
 
-        def record(path: Path, *, force: bool = False) -> Sink:
-            return open_recording(path, source.info, force=force, coding=outputs.coding)
-
-        if outputs.file is not None:
-            sinks.append(record(outputs.file, force=outputs.force))
+        recordings = Recordings(
+            outputs.file, source.info, coding=outputs.coding, force=outputs.force
+        )
+        if recordings.whole is not None:
+            sinks.append(recordings.whole)
         into = fit(source.info.height, source.info.width, size=look.size)
         height, width = into.padded
 
@@ -112,11 +113,13 @@ def stylize_live(
             )
 
         engine = stack.enter_context(closing(SwitchingEngine(look.style, load)))
-        recording = RecordingSink(record)
-        controls = Controls(engine, built_in(), recording, stats, strength=look.strength)
+        controls = Controls(
+            engine, built_in(), recordings.parts, stats, strength=look.strength, tell=say
+        )
+        stack.callback(controls.finish)
         if shown is not None:
             shown.attach(controls.lines, controls.wish)
-            sinks.append(recording)
+            sinks.append(recordings.parts)
         status = LiveSink(
             console,
             stats,
@@ -126,11 +129,17 @@ def stylize_live(
         )
         sinks.append(status)
 
+        begun_s = time.monotonic()
+
         def waiting() -> None:
+            if seconds and time.monotonic() - (stats.first_s or begun_s) >= seconds:
+                raise WindowClosed  # no frame comes that could tell
             if shown is not None:
                 shown.idle()
             status.idle()
 
+        stack.enter_context(recordings.named(say))
+        stack.enter_context(stop_on_signals(threads))
         stack.enter_context(threads)
         run(
             source,
@@ -143,9 +152,11 @@ def stylize_live(
             seconds=seconds,
             waiting=waiting,
         )
-        notes += [advice] if (advice := faster(stats, into)) else []
+        notes += [*recordings.notes(), *filter(None, [faster(stats, into)])]
+        for path in recordings.parts.saved:
+            say(f"saved {path}")
         outcome = Outcome(outputs.file, stats, engine.description, threads.stopping, notes)
-    console.print(f"{source.info.description}: {describe(stats)}", highlight=False)
+    say(f"{source.info.description}: {describe(stats)}")
     return outcome
 
 

@@ -79,6 +79,11 @@ class Stats:
         return percentiles(list(self.stages.get("latency", ())))
 
     @property
+    def first_s(self) -> float | None:
+        """When the first frame was shown, of time.monotonic()."""
+        return self._first_s if self.frames else None
+
+    @property
     def fps(self) -> float:
         """Frames a second over the whole run."""
         seconds = self._last_s - self._first_s

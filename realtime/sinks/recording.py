@@ -2,51 +2,76 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from ..errors import StylecamError
 from ..frame import Frame
 from . import Sink
 
 
-class RecordingSink:
-    """Passes frames on to a file while one is open; `open_file` opens the next one.
+class Recording(Sink, Protocol):
+    """A sink that counts, and says what it could not keep."""
 
-    A file that fails is given up without ending the picture; `problem` says why.
+    frames: int
+
+    @property
+    def notes(self) -> list[str]:
+        """A line each."""
+        ...
+
+
+class RecordingSink:
+    """Passes frames on to a file while one is open; `open_file` opens the next one, whose names
+    end in `suffix`.
+
+    A file that fails is given up without ending the picture; `problem` says why. `saved` are the
+    files that were finished, `notes` what they could not keep.
     """
 
-    def __init__(self, open_file: Callable[[Path], Sink]) -> None:
+    def __init__(self, open_file: Callable[[Path], Recording], *, suffix: str = ".mp4") -> None:
         self._open_file = open_file
-        self._sink: Sink | None = None
-        self._origin: int | None = None
+        self._sink: Recording | None = None
+        self.suffix = suffix
         self.path: Path | None = None
-        self.problem = ""
+        self.problem: StylecamError | None = None
+        self.saved: list[Path] = []
+        self.notes: list[str] = []
 
     def start(self, path: Path) -> None:
         """Record into `path` from the next frame on. Raises SinkError when it cannot be made."""
-        self._sink, self.path = self._open_file(path), path
-        self._origin, self.problem = None, ""
+        self._sink, self.path, self.problem = self._open_file(path), path, None
 
-    def stop(self) -> None:
-        """Finish the file; nothing when none is open. Raises SinkError when that fails."""
-        sink, self._sink, self.path = self._sink, None, None
-        if sink is not None:
+    def stop(self) -> str:
+        """Finish the file, and say what came of it; "" when none is open. Raises SinkError when
+        that fails.
+        """
+        sink, path = self._sink, self.path
+        if sink is None or path is None:
+            return ""
+        try:
             sink.close()
+        except StylecamError:
+            self._sink = self.path = None
+            raise
+        self._sink = self.path = None  # now, as an interrupt may have broken `close` off
+        self.notes += [note for note in sink.notes if note not in self.notes]
+        if not sink.frames:
+            return f"nothing was recorded: there is no {path}"
+        self.saved.append(path)
+        return f"saved {path}"
 
     def write(self, frame: Frame) -> None:
-        """Record the frame, if a file is open. Its first frame is at time 0."""
+        """Record the frame, if a file is open."""
         if self._sink is None:
             return
-        if self._origin is None:
-            self._origin = frame.pts
         try:
-            self._sink.write(dataclasses.replace(frame, pts=frame.pts - self._origin))
+            self._sink.write(frame)
         except StylecamError as error:
-            self._sink.abort()
-            self._sink = self.path = None
-            self.problem = error.message
+            sink, self._sink, self.path = self._sink, None, None
+            self.problem = error
+            sink.abort()
 
     def close(self) -> None:
         """Finish the file."""

@@ -25,6 +25,7 @@ KEYS: Final = {
     "s": "snapshot",
     "r": "record",
     "f": "full screen",
+    "o": "overlay",
     "h": "help",
 }
 ARROWS: Final = {  # codes of X11, Windows and macOS
@@ -39,11 +40,14 @@ HELP: Final = (
     "s\tsave a snapshot",
     "r\tstart, stop recording",
     "f\tfull screen",
+    "o\tpicture alone, for a program that films the window",
     "h\tthis help",
     "q or Esc\tquit",
 )
 HOLD_S: Final = 0.75
 """No event tells that a key was let go: held, it repeats, at first after up to 0.66 s."""
+_ONCE: Final = frozenset({"snapshot", "record", "split", "help", "full screen", "overlay"})
+"""What a key that is held down asks for only once."""
 _LEFT, _TAB, _LINE, _SCALE = 12, 150, 22, 0.5
 
 
@@ -81,7 +85,8 @@ class WindowSink:
         self._frame: Frame | None = None
         self._compared_s = -HOLD_S
         self._open, self._sized = True, False
-        self._split = self._help = self._full = False
+        self._split = self._help = self._full = self._bare = False
+        self._pressed_s: dict[str, float] = {}
         try:
             cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
@@ -116,16 +121,16 @@ class WindowSink:
         comparing = self._clock() - self._compared_s < HOLD_S
         picture = compose(frame, photo_only=comparing, split=self._split)
         bgr: Image = self._cv2.cvtColor(picture, self._cv2.COLOR_RGB2BGR)  # type: ignore[assignment]
-        write_on(bgr, [*self._lines(), *(HELP if self._help else ())])
+        lines = self._lines()  # asked for in any case: what it tells of goes on by it
+        write_on(bgr, [*([] if self._bare else lines), *(HELP if self._help else ())])
         self._cv2.imshow(TITLE, bgr)
 
     def _listen(self) -> None:
         code = self._cv2.waitKeyEx(1)
         if not self._visible():
             raise WindowClosed
-        while code != -1:
+        if code != -1:  # one a picture: a key that is held must not hold the picture up
             self._press(meaning(code))
-            code = self._cv2.waitKeyEx(1)
 
     def _visible(self) -> bool:
         try:
@@ -136,12 +141,19 @@ class WindowSink:
     def _press(self, wish: str) -> None:
         if wish == "quit":
             raise WindowClosed
+        now_s = self._clock()
+        repeated = now_s - self._pressed_s.get(wish, -HOLD_S) < HOLD_S
+        self._pressed_s[wish] = now_s
+        if repeated and wish in _ONCE:
+            return
         if wish == "compare":
-            self._compared_s = self._clock()
+            self._compared_s = now_s
         elif wish == "split":
             self._split = not self._split
         elif wish == "help":
             self._help = not self._help
+        elif wish == "overlay":
+            self._bare = not self._bare
         elif wish == "full screen":
             self._full = not self._full
             self._cv2.setWindowProperty(TITLE, self._cv2.WND_PROP_FULLSCREEN, float(self._full))
