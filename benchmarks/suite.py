@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import Final, NamedTuple
 
+from stylecam.realtime.engines.openvino_library import load as load_openvino
+
 from .benchmark import Benchmark
 
 
@@ -31,6 +33,7 @@ SUITE: Final = {
 
 def load(name: str) -> Benchmark:
     """Return the benchmark of that name; only its own module and imports are loaded."""
+    load_openvino()  # before a module does so plainly, with the converter and its telemetry
     module = importlib.import_module(f"{__package__}.{SUITE[name].module}")
     found: Benchmark = module.BENCHMARK
     return found

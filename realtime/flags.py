@@ -6,6 +6,7 @@ Argparse alone: help must not wait for anything else.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -163,8 +164,44 @@ def check_mode(options: argparse.Namespace, defaults: argparse.ArgumentParser) -
         what = "for files only, not with --webcam" if live else "for --webcam only"
         remedy = "--seconds 10 ends a live run" if live else "--duration 10 takes a part of a file"
         raise UsageError(f"{', '.join(idle)}: {what}", hint=f"leave it out; {remedy}")
+    if live:
+        _check_live(options, defaults)
+    _check_output(options.output, live=live)
     if options.seconds is not None and not 0 < options.seconds < float("inf"):
         raise UsageError("--seconds must be above 0", hint="for example --seconds 10")
+
+
+def _check_live(options: argparse.Namespace, defaults: argparse.ArgumentParser) -> None:
+    """Refuse what a source that is no camera, or a run without a virtual one, would ignore."""
+
+    def given(*names: str) -> str:
+        changed = (name for name in names if getattr(options, name) != defaults.get_default(name))
+        return ", ".join(f"--{name.replace('_', '-')}" for name in changed)
+
+    name = options.webcam
+    flags = given("camera_size", "camera_fps")
+    if flags and ("://" in name or Path(name).is_file()):
+        raise UsageError(
+            f"{flags}: for cameras, not for {name}", hint="leave it out; --size scales the work"
+        )
+    flags = given("virtual_camera_size", "virtual_camera_fps")
+    if flags and options.virtual_camera is None:
+        raise UsageError(f"{flags}: there is no virtual camera", hint="add --virtual-camera")
+
+
+def _check_output(output: str | None, *, live: bool) -> None:
+    if output == "-" and sys.stdout is not None and sys.stdout.isatty():
+        raise UsageError(
+            "-o - would write a video to the terminal",
+            hint="name a file, or let a program read it: ... -o - | ffplay -",
+        )
+    if output is not None and "://" in output:
+        form = "flv" if output.startswith("rtmp") else "mpegts"
+        pace = "" if live else "-re "
+        raise UsageError(
+            f"{output}: stylecam writes files, it does not stream",
+            hint=f"let FFmpeg: stylecam ... -o - | ffmpeg {pace}-i - -c copy -f {form} {output}",
+        )
 
 
 def size(flag: str, text: str) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from .engines import Engine, Pending
 from .errors import EngineError, StylecamError
 from .frame import Picture
 from .styles import Style
-from .threads import Later
+from .threads import JOIN_TIMEOUT_S, Later
 
 if TYPE_CHECKING:
     from .engines.statistics import SmoothedStatistics
@@ -75,7 +75,8 @@ class SwitchingEngine:
                     self._next, self.style = engine, style
                 else:
                     engine.close()
-        if self._loading is None and self._next is None and self._wanted is not self.style:
+        changed = self._wanted.path.resolve() != self.style.path.resolve()
+        if self._loading is None and self._next is None and changed:
             wanted = self._wanted
             self._loading = wanted, Later(lambda: self._warm(wanted))
 
@@ -98,12 +99,15 @@ class SwitchingEngine:
         return engine
 
     def close(self) -> None:
-        """Close what is open, also what is still being loaded."""
+        """Close what is open, and what is still being loaded if that ends soon: an engine for a
+        GPU may take minutes.
+        """
         engines = [self._current, self._next, self._old]
         if self._loading is not None:
             later, self._loading = self._loading[1], None
-            with contextlib.suppress(StylecamError):  # nobody waits for that style any more
-                engines.append(later.result())
+            if later.wait(JOIN_TIMEOUT_S):
+                with contextlib.suppress(StylecamError):  # nobody waits for that style any more
+                    engines.append(later.result())
         for engine in engines:
             if engine is not None:
                 engine.close()

@@ -144,6 +144,11 @@ class Later(Generic[T]):
         """Whether it has ended."""
         return not self._thread.is_alive()
 
+    def wait(self, timeout_s: float) -> bool:
+        """Wait so long at most; whether it has ended. One that has not is left as a daemon."""
+        self._thread.join(timeout_s)
+        return self.done
+
     def result(self) -> T:
         """Wait for it; return its value or raise its error."""
         self._thread.join()

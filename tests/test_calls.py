@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from fractions import Fraction
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from media import ClipMaker
 from stylecam.realtime import v4l2
-from stylecam.realtime.errors import (
-    SinkError,
-)
+from stylecam.realtime.errors import SinkError, SourceError
 from stylecam.realtime.frame import Frame
 from stylecam.realtime.pacing import next_due_s
 from stylecam.realtime.sinks.loopback import LOAD, install
@@ -24,8 +28,8 @@ from stylecam.realtime.sinks.virtual_camera import (
     letterbox,
     open_camera,
 )
-from stylecam.realtime.sources import Wish
-from stylecam.realtime.sources.camera import choose_format
+from stylecam.realtime.sources import Wish, open_live
+from stylecam.realtime.sources.camera import _named, _unknown, choose_format
 from stylecam.realtime.sources.listing import Camera
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
@@ -232,3 +236,91 @@ def test_without_pyvirtualcam_the_pip_line_is_named(tmp_path: Path) -> None:
 def test_each_distribution_has_its_own_command(release: str, command: str, tmp_path: Path) -> None:
     (tmp_path / "os-release").write_text(release)
     assert install(tmp_path / "os-release").startswith(command)
+
+
+def device(number: int, name: str, capabilities: int = v4l2.CAPTURE) -> v4l2.Device:
+    return v4l2.Device(f"/dev/video{number}", name, "uvcvideo", capabilities)
+
+
+CAMERAS = [device(0, "HD Pro Webcam C920"), device(2, "Integrated Camera"), device(4, "out", 2)]
+
+
+def test_a_camera_is_known_by_a_part_of_its_name() -> None:
+    assert _named("Integrated Camera", CAMERAS) == "/dev/video2"
+    assert _named("c920", CAMERAS) == "/dev/video0"
+    assert _named("cam", CAMERAS) == _named("out ", CAMERAS) == _named("Logi", CAMERAS) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "says", "hint"),
+    [
+        ("clip.mp4", "clip.mp4: no such file", "check the name"),
+        ("patern", "no camera patern", "did you mean 'pattern'?"),
+        ("integrated cam", "no camera", "did you mean 'Integrated Camera'?"),
+        ("/dev/video7", "no camera /dev/video7", "/dev/video0 (HD Pro Webcam C920)"),
+    ],
+)
+def test_an_unknown_camera(name: str, says: str, hint: str) -> None:
+    error = _unknown(name, CAMERAS[:2])
+    assert says in error.message
+    assert hint in error.hint
+
+
+class Unsteady(BaseHTTPRequestHandler):
+    """Sends eight pictures, and hangs up, whoever calls."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        self.end_headers()
+        for index in range(8):
+            jpeg = cv2.imencode(".jpg", PatternSource(64, 96).image(index))[1].tobytes()
+            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+            self.wfile.write(head.encode() + jpeg + b"\r\n")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_stream_that_breaks_off_is_opened_again() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Unsteady)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    stats, troubles, pauses = Stats(), list[str](), list[float]()
+
+    def pause(seconds: float) -> None:
+        troubles.append(stats.trouble)
+        pauses.append(seconds)
+
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/"
+        with closing(open_live(url, stats=stats, sleep=pause)) as source:
+            stamps = [frame.pts for frame in itertools.islice(source, 20)]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert len(stamps) == 20
+    assert stamps == sorted(stamps)
+    assert set(troubles) == {f"{url} sends no pictures; trying again"}
+    assert set(pauses) == {0.5}
+    assert not stats.trouble
+
+
+def test_a_stream_with_an_end_is_played_at_its_rate_and_ends(make_clip: ClipMaker) -> None:
+    waits: list[float] = []
+    with closing(
+        open_live(f"file://{make_clip(frames=9)}", stats=Stats(), sleep=waits.append)
+    ) as s:
+        frames = list(s)
+    assert len(frames) == 9
+    assert [float(f.pts * f.time_base) for f in frames] == pytest.approx(
+        [index / 30 for index in range(9)], abs=0.002
+    )
+    assert len(waits) >= 7
+
+
+def test_a_stream_that_is_not_there_says_so() -> None:
+    with pytest.raises(SourceError, match="cannot be opened") as caught:
+        open_live("http://127.0.0.1:9/x.mjpg", stats=Stats(), sleep=lambda _: None)
+    assert "the address and the network" in caught.value.hint

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import io
 import itertools
 import os
@@ -19,15 +18,13 @@ from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
-import av
 import numpy as np
 import pytest
 from media import decode, times
 from rich.console import Console
 from stylecam.realtime.controls import Controls
 from stylecam.realtime.dashboard import LiveSink
-from stylecam.realtime.doctor import unfinished as _unfinished
-from stylecam.realtime.engines import Engine, EngineOptions, Pending, open_engine
+from stylecam.realtime.engines import Engine, EngineOptions, open_engine
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.errors import (
     EngineError,
@@ -42,7 +39,6 @@ from stylecam.realtime.live import faster
 from stylecam.realtime.pipeline import run
 from stylecam.realtime.sinks import NullSink
 from stylecam.realtime.sinks.file import FileSink
-from stylecam.realtime.sinks.formats import Coding
 from stylecam.realtime.sinks.recording import RecordingSink
 from stylecam.realtime.sinks.window import compose, meaning, write_on
 from stylecam.realtime.sources.mirror import MirrorSource
@@ -215,46 +211,6 @@ def test_a_recording_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
-def test_a_recording_says_what_came_of_it(tmp_path: Path) -> None:
-    info = PatternSource(64, 96, live=True).info
-    coding = Coding(codec="prores")
-    recording = RecordingSink(lambda path: FileSink(path, info, coding=coding), suffix=".mov")
-    with closing(SwitchingEngine(find("great-wave"), lambda _: EchoEngine())) as engine:
-        controls = Controls(engine, built_in(), recording, Stats(), folder=tmp_path)
-        frames = list(itertools.islice(PatternSource(64, 96), 12))
-        controls.wish("record", frames[0])
-        controls.wish("record", frames[0])
-        assert "nothing was recorded" in controls.lines()[-1]
-        assert not list(tmp_path.iterdir())
-        controls.wish("record", frames[0])
-        for frame in frames:
-            recording.write(frame)
-        controls.wish("record", frames[0])
-        assert controls.lines()[-1] == f"saved {recording.saved[0]}"
-    assert recording.saved == list(tmp_path.glob("*.mov"))
-
-
-def test_a_recording_that_was_interrupted_while_it_closed_is_closed_again(tmp_path: Path) -> None:
-    class Interrupted(FileSink):
-        closings = 0
-
-        def close(self) -> None:
-            self.closings += 1
-            if self.closings == 1:
-                raise KeyboardInterrupt
-            super().close()
-
-    info = PatternSource(64, 96, live=True).info
-    recording = RecordingSink(lambda path: Interrupted(path, info))
-    recording.start(tmp_path / "r.mp4")
-    for frame in itertools.islice(PatternSource(64, 96), 12):
-        recording.write(frame)
-    with pytest.raises(KeyboardInterrupt):
-        recording.stop()
-    recording.abort()
-    assert len(times(tmp_path / "r.mp4")) == 12
-
-
 def test_plain_lines_where_there_is_no_terminal() -> None:
     text, stats = io.StringIO(), Stats()
     sink = LiveSink(Console(file=text), stats, title=lambda: "camera", engine=lambda: "echo")
@@ -375,132 +331,6 @@ def test_every_way_out_takes_less_than_two_seconds(what: str) -> None:
     with raises, threads:
         run(source, engine, [sink], fit=fit(64, 64), threads=threads, stats=stats)
     assert time.monotonic() - begun < 0.3 + 2.0
-
-
-def test_a_recording_on_standard_output_is_the_video_alone(tmp_path: Path) -> None:
-    words = ["--webcam", "pattern", "--no-window", "-o", "-", "--seconds", "0.4", "--codec", "ffv1"]
-    command = [sys.executable, "-m", "stylecam.realtime.cli", *words, "--engine", "echo"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
-    assert b"-: " in done.stderr
-    assert b" frames" not in done.stdout
-    (tmp_path / "out.mkv").write_bytes(done.stdout)
-    assert decode(tmp_path / "out.mkv")
-    with av.open(tmp_path / "out.mkv") as container:
-        assert container.streams.video[0].codec_context.name == "ffv1"
-
-
-class Full(FileSink):
-    """On a disk that is full after the tenth picture."""
-
-    def write(self, frame: Frame) -> None:
-        if self.frames == 10:
-            self._muxer.add = _full  # type: ignore[method-assign]
-        super().write(frame)
-
-
-def _full(_: object) -> None:
-    raise OSError(errno.ENOSPC, "No space left on device")
-
-
-@pytest.mark.parametrize("what", ["engine", "another sink", "interrupt", "disk"])
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_what_a_camera_gave_is_kept_whatever_fails(what: str, suffix: str, tmp_path: Path) -> None:
-    class Late(NullSink):
-        count = 0
-
-        def write(self, frame: Frame) -> None:
-            self.count += 1
-            if self.count == 12 and what != "engine":
-                raise KeyboardInterrupt if what == "interrupt" else SinkError("broken")
-
-        def close(self) -> None:
-            raise SinkError("broken, too")
-
-    class LateEngine(EchoEngine):
-        count = 0
-
-        def submit(self, image: Image, strength: float = 1.0) -> Pending:
-            self.count += 1
-            if self.count == 40 and what == "engine":
-                raise EngineError("broken")
-            return super().submit(image)
-
-    stats, threads = Stats(), Threads()
-    source = PatternSource(64, 96, live=True, sleep=threads.sleep)
-    taped = (Full if what == "disk" else FileSink)(tmp_path / f"o{suffix}", source.info)
-    sinks = [taped, *([] if what == "disk" else [Late()])]
-    error = KeyboardInterrupt if what == "interrupt" else StylecamError
-    with pytest.raises(error) as caught, threads:
-        run(source, LateEngine(), sinks, fit=fit(64, 96), threads=threads, stats=stats)
-    made = times(tmp_path / f"o{suffix}") if what != "disk" else []
-    assert what == "disk" or len(made) == taped.frames >= 10
-    if what == "disk":
-        assert isinstance(caught.value, SinkError)
-        assert "No space left" in caught.value.message
-        assert not list(tmp_path.glob(".*"))
-    elif what != "interrupt":
-        assert str(caught.value) == "broken"
-
-
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
-def test_a_recording_that_was_killed_plays(suffix: str, tmp_path: Path) -> None:
-    script = f"""
-import itertools, os, signal
-from pathlib import Path
-from stylecam.realtime.sinks.file import FileSink
-from stylecam.realtime.sinks.formats import Coding
-from stylecam.realtime.sources.pattern import PatternSource
-sink = FileSink(Path("o{suffix}"), PatternSource(96, 128, live=True).info)
-for frame in itertools.islice(PatternSource(96, 128), 40, 190):
-    sink.write(frame)
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=False)
-    (left,) = tmp_path.iterdir()
-    assert len(times(left)) >= 60
-    assert times(left)[0] == 0
-    found = _unfinished(tmp_path)
-    assert found.remedy == f"mv {left} {tmp_path / f'o{suffix}'}"
-    left.rename(tmp_path / f"o{suffix}")  # what doctor says; and no partial file is left
-
-
-def test_a_status_line_never_ends_a_recording(tmp_path: Path) -> None:
-    """As in `stylecam ... 2>&1 | head -1`."""
-    words = ["--webcam", "pattern", "--no-window", "-o", "o.mkv", "--seconds", "1"]
-    command = [sys.executable, "-m", "stylecam.realtime.cli", *words, "--engine", "echo"]
-    read, write = os.pipe()
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=write, stdout=write)
-    os.close(read)
-    os.close(write)
-    process.wait(30)
-    assert len(times(tmp_path / "o.mkv")) > 10
-
-
-def test_nothing_recorded_is_an_error(tmp_path: Path) -> None:
-    words = ["--webcam", "silent", "--no-window", "-o", "o.mp4", "--seconds", "0.3"]
-    script = f"""
-import sys
-from stylecam.realtime import cli, live
-from stylecam.realtime.sources.pattern import PatternSource
-class Silent(PatternSource):
-    def __iter__(self):
-        while not self.stopped():
-            self.sleep(0.1)
-        yield from ()
-def silent(name, *, stats, sleep, stopped, wish):
-    source = Silent(64, 64, live=True)
-    source.sleep, source.stopped = sleep, stopped
-    return source
-live.open_live = silent
-sys.exit(cli.main({[*words, "--engine", "echo"]!r}))
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False,
-        timeout=30,
-    )  # fmt: skip
-    assert "error: o.mp4: nothing was recorded" in done.stderr
-    assert done.returncode == 1
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")

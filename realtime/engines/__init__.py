@@ -78,7 +78,7 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """Give back the device. Pictures under way are lost."""
+        """Give back the device. Pictures under way are lost. Idempotent."""
         ...
 
 

@@ -127,8 +127,7 @@ class OpenVINOEngine:
         self._free.clear()
         if self.statistics is not None:
             self.statistics.settle()
-        self.statistics = None
-        del self._compiled
+        self.statistics = self._compiled = None
 
 
 def _device(options: EngineOptions) -> str:

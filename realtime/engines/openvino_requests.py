@@ -45,15 +45,17 @@ class Request:
 
     def result(self) -> Image:
         """Wait, free the slot and return the painting (H, W, 3)."""
+        painting = self._painting
+        assert painting is not None
         try:
             self._request.wait()
         except RuntimeError as error:
             raise EngineError(f"the network failed: {error}") from error
-        assert self._painting is not None
-        painting: Image = self._painting[0]
-        self._picture = self._painting = None
-        self._slots.append(self)
-        return painting
+        finally:
+            self._picture = self._painting = None
+            self._slots.append(self)
+        first: Image = painting[0]
+        return first
 
 
 class Measuring:

@@ -142,7 +142,8 @@ class TorchEngine:
 
     def close(self) -> None:
         """Drop the weights."""
-        del self._module
+        self.statistics = None
+        self.__dict__.pop("_module", None)
 
 
 def _best_device() -> str:

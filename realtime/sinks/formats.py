@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import os
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -186,6 +187,8 @@ def _options(kind: Codec, encoder: str, quality: int | None) -> dict[str, str]:
 
 def configure(codec: VideoCodecContext, settings: Settings, info: VideoInfo) -> None:
     """Set everything about an encoder that has to be known before it is opened."""
+    if settings.encoder == "libsvtav1":
+        os.environ.setdefault("SVT_LOG", "1")  # errors only: it has a banner of its own
     colour = info.colour
     codec.width, codec.height = info.width, info.height
     codec.pix_fmt = settings.pix_fmt

@@ -4,7 +4,8 @@
 | --- | --- |
 | file | a video file, every frame, as fast as it is read |
 | playback | the same, live: at its own rate |
-| camera | a webcam or network stream through OpenCV |
+| camera | a webcam through OpenCV |
+| network | a network stream through OpenCV |
 | image | one photo |
 | pattern | a moving test pattern, from a clock or as fast as it is read |
 | mirror | another source, left and right exchanged |
@@ -135,6 +136,12 @@ def open_live(
         from .playback import PlaybackSource
 
         return PlaybackSource(open_file(path, stats=stats, allow_truncated=True), sleep=sleep)
+    if "://" in name:
+        from .network import NetworkSource
+        from .playback import PlaybackSource
+
+        stream = NetworkSource(name, stats=stats, sleep=sleep, stopped=stopped)
+        return PlaybackSource(stream, sleep=sleep) if stream.finite else stream
     from .camera import CameraSource
 
     return CameraSource(name, wish, stats=stats, sleep=sleep, stopped=stopped)

@@ -1,7 +1,8 @@
-"""A webcam or network stream through OpenCV, which may be unplugged and come back."""
+"""A webcam through OpenCV, which may be unplugged and come back."""
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 import time
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import cv2
 
 READ_TIMEOUT_S: Final = 1
-_OPEN_TIMEOUT_S: Final = 10
 _ABSURD_FPS: Final = 240
 _PATIENCE_S: Final = 3.0
 """A device that is there but silent for so long is opened anew."""
@@ -39,7 +39,6 @@ class CameraSource:
 
     A device that goes away is looked for, by its name too, until it is back or `stopped()`;
     meanwhile `stats.trouble` says so and no frame comes. Pictures keep the size of the first.
-    A network stream that ends raises SourceError.
     """
 
     planar = False
@@ -56,10 +55,8 @@ class CameraSource:
         prepare_opencv()
         self._wish, self._stats = wish, stats or Stats()
         self._sleep, self._stopped = sleep, stopped
-        self._network = "://" in name
-        if not self._network:
-            name = device_path(name)
-        if sys.platform == "linux" and not self._network:
+        name = device_path(name)
+        if sys.platform == "linux":
             _check_device(name)
         self._name, self._label = name, v4l2.name_of(name)
         capture = _open(name, wish)
@@ -73,19 +70,19 @@ class CameraSource:
 
         height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
         width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
-        fps = _fps(capture)
+        fps = rate_of(capture)
         label = f" ({self._label})" if self._label else ""
-        asked = self._wish.size
-        other = (
-            f" (asked for {asked[1]}x{asked[0]})" if asked not in (None, (height, width)) else ""
-        )
+        size, rate = self._wish.size, self._wish.fps
+        other = f" (asked for {size[1]}x{size[0]})" if size not in (None, (height, width)) else ""
+        slower = f" (asked for {rate:.4g})" if rate is not None and abs(fps - rate) > 0.5 else ""
         return VideoInfo(
             height=height,
             width=width,
             fps=Fraction(fps).limit_denominator(1001),
             time_base=MICROSECONDS,
             live=True,
-            description=f"camera {self._name}{label}: {width}x{height}{other}, {fps:.4g} fps",
+            description=f"camera {self._name}{label}: {width}x{height}{other}, "
+            f"{fps:.4g} fps{slower}",
         )
 
     def __iter__(self) -> Iterator[Frame]:
@@ -95,14 +92,8 @@ class CameraSource:
             born = time.monotonic()
             if ok:
                 self._stats.trouble, heard = "", born
-                yield Frame(
-                    self._upright(bgr), round((born - origin) * 1_000_000), MICROSECONDS, born
-                )
-            elif self._network:
-                raise SourceError(
-                    f"camera {self._name} sends no more pictures",
-                    hint="check the address and the network, then start again",
-                )
+                stamp = round((born - origin) * 1_000_000)
+                yield Frame(upright(bgr, self.info), stamp, MICROSECONDS, born)
             elif not self._there():
                 self._stats.trouble = f"{self._title()} was unplugged; waiting for it"
                 self._reopen()
@@ -113,17 +104,6 @@ class CameraSource:
                 heard = time.monotonic()
             else:
                 self._sleep(0.02)  # a read that fails at once must not spin
-
-    def _upright(self, bgr: object) -> Image:
-        """RGB, at the size that was promised."""
-        import cv2
-
-        rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[call-overload]
-        size = (self.info.width, self.info.height)
-        if rgb.shape[1::-1] != size:  # it came back as another model, or in another mode
-            rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-        image: Image = rgb
-        return image
 
     def _title(self) -> str:
         return f"camera {self._label or self._name}"
@@ -154,18 +134,9 @@ class CameraSource:
 
 
 def _open(name: str, wish: Wish) -> cv2.VideoCapture | None:
-    """Open a device or stream as wished, as far as it can; None when it cannot be opened."""
+    """Open a device as wished, as far as it can; None when it cannot be opened."""
     import cv2
 
-    if "://" in name:
-        timeouts = [
-            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
-            1000 * _OPEN_TIMEOUT_S,
-            cv2.CAP_PROP_READ_TIMEOUT_MSEC,
-            1000 * READ_TIMEOUT_S,
-        ]
-        capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG, timeouts)
-        return capture if capture.isOpened() else None
     linux = sys.platform == "linux"
     device: int | str = int(name) if name.isdigit() else name
     capture = cv2.VideoCapture(device, cv2.CAP_V4L2) if linux else cv2.VideoCapture(device)
@@ -174,7 +145,7 @@ def _open(name: str, wish: Wish) -> cv2.VideoCapture | None:
         return None
     fourcc = choose_format(v4l2.modes(name), wish) if linux else ""
     _ask(capture, wish, fourcc)
-    if not linux and wish.fps and _fps(capture) < wish.fps - 0.5:
+    if not linux and wish.fps and rate_of(capture) < wish.fps - 0.5:
         _ask(capture, wish, "MJPG")  # these systems list no modes: see what comes of it
     capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
     return capture
@@ -193,7 +164,20 @@ def _ask(capture: cv2.VideoCapture, wish: Wish, fourcc: str) -> None:
         capture.set(cv2.CAP_PROP_FPS, wish.fps)
 
 
-def _fps(capture: cv2.VideoCapture) -> float:
+def upright(bgr: object, info: VideoInfo) -> Image:
+    """Return a picture of OpenCV's as RGB, at the size that was promised."""
+    import cv2
+
+    rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[call-overload]
+    size = (info.width, info.height)
+    if rgb.shape[1::-1] != size:  # it came back as another model, or in another mode
+        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    image: Image = rgb
+    return image
+
+
+def rate_of(capture: cv2.VideoCapture) -> float:
+    """Return the rate that it promises, 30 when that cannot be."""
     import cv2
 
     fps = capture.get(cv2.CAP_PROP_FPS)
@@ -216,8 +200,8 @@ def choose_format(modes: list[v4l2.Mode], wish: Wish) -> str:
 
 
 def device_path(name: str) -> str:
-    """Return what to open for an index, a name or a path; "auto" is the first camera that is not a
-    virtual one. Only on Linux are there paths and names.
+    """Return what to open for an index, a path, a name or a part of one; "auto" is the first camera
+    that is not a virtual one. Only on Linux are there paths and names.
     """
     if sys.platform != "linux":
         return "0" if name == "auto" else name
@@ -225,16 +209,28 @@ def device_path(name: str) -> str:
         return f"/dev/video{name}"
     found = v4l2.devices()
     if name == "auto":
-        cameras = [d.path for d in found if d.capabilities & v4l2.CAPTURE and not d.loopback]
-        return cameras[0] if cameras else "/dev/video0"
-    named = [device.path for device in found if device.name == name]
-    return named[0] if named else name
+        real = [d.path for d in found if d.capabilities & v4l2.CAPTURE and not d.loopback]
+        return real[0] if real else "/dev/video0"
+    return _named(name, found) or name
+
+
+def _named(name: str, devices: list[v4l2.Device]) -> str:
+    """Return the path of the device of that name, or of the only one whose name has it for a part;
+    "" when there is none.
+    """
+    exact = [device.path for device in devices if device.name == name]
+    part = [
+        device.path
+        for device in devices
+        if device.capabilities & v4l2.CAPTURE and name.casefold() in device.name.casefold()
+    ]
+    return exact[0] if exact else part[0] if len(part) == 1 else ""
 
 
 def _check_device(path: str) -> None:
     """Say what is wrong before OpenCV fails without a reason."""
     if not Path(path).exists():
-        raise SourceError(f"there is no camera {path}", hint=_remedy(path))
+        raise _unknown(path, [d for d in v4l2.devices() if d.capabilities & v4l2.CAPTURE])
     if not os.access(path, os.R_OK | os.W_OK):
         raise SourceError(
             f"no permission to use {path}",
@@ -248,14 +244,27 @@ def _check_device(path: str) -> None:
         )
 
 
-def _remedy(name: str) -> str:
-    found = [device.path for device in v4l2.devices()]
-    if found:
+def _unknown(name: str, cameras: list[v4l2.Device]) -> SourceError:
+    """What to say of a name that is none of the cameras there are."""
+    if not name.startswith("/dev/") and (Path(name).suffix or "/" in name):
+        return SourceError(f"{name}: no such file", hint="check the name and the folder")
+    known = {known.casefold(): known for known in ("pattern", *(c.name for c in cameras))}
+    near = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.5)
+    guess = f"did you mean {known[near[0]]!r}? " if near else ""
+    return SourceError(f"there is no camera {name}", hint=guess + _there_are(cameras))
+
+
+def _there_are(cameras: list[v4l2.Device]) -> str:
+    if not cameras:
         return (
-            f"cameras here: {', '.join(found)}; is another program using {name}? "
-            "stylecam cameras tells more"
+            "no camera was found: plug one in, or try without one: "
+            "stylecam --webcam clip.mp4 or stylecam --webcam pattern"
         )
-    return (
-        "no camera was found: plug one in, or try without one: "
-        "stylecam --webcam clip.mp4 or stylecam --webcam pattern"
+    names = ", ".join(f"{camera.path} ({camera.name})" for camera in cameras)
+    return f"cameras here: {names}; stylecam cameras tells more"
+
+
+def _remedy(name: str) -> str:
+    return f"is another program using {name}? " + _there_are(
+        [device for device in v4l2.devices() if device.capabilities & v4l2.CAPTURE]
     )

@@ -49,6 +49,11 @@ def find(name: str) -> Style:
     if "," in name:
         from .blend import blend
 
+        if not all(part.strip() for part in name.split(",")):
+            raise StyleError(
+                f"a part of --style {name!r} is empty",
+                hint="as in great-wave:0.6,starry-night:0.4",
+            )
         return read(blend([_share(part) for part in name.split(",")]))
     if name.endswith(".onnx"):
         path = Path(name)

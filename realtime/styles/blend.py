@@ -30,6 +30,12 @@ def blend(shares: list[tuple[Style, float]]) -> Path:
     total = sum(share for _, share in shares)
     if total <= 0:
         raise StyleError("the weights of the blend add up to nothing", hint="as in a:0.6,b:0.4")
+    foreign = next((style for style, _ in shares if not style.native), None)
+    if foreign is not None:
+        raise StyleError(
+            f"{foreign.path} cannot be blended: it is no style of stylecam's own",
+            hint="blend built-in styles, or those that stylecam train makes",
+        )
     shares = [(style, share / total) for style, share in shares]
     first = shares[0][0]
     data = bytearray(first.path.read_bytes())
@@ -39,7 +45,7 @@ def blend(shares: list[tuple[Style, float]]) -> Path:
         other = style.path.read_bytes()
         theirs = weights(other)
         sizes = {name: place.end - place.start for name, place in theirs.items()}
-        if not style.native or sizes != {n: p.end - p.start for n, p in places.items()}:
+        if sizes != {n: p.end - p.start for n, p in places.items()}:
             raise StyleError(
                 f"{first.name} and {style.name} cannot be blended: their networks differ",
                 hint="blend styles of one size, made by stylecam from one base",

@@ -1,0 +1,125 @@
+"""A network stream through OpenCV's FFmpeg, which may break off and come back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+from ..errors import SourceError
+from ..frame import MICROSECONDS, Frame, VideoInfo
+from ..stats import Stats
+from .camera import READ_TIMEOUT_S, prepare_opencv, rate_of, upright
+
+if TYPE_CHECKING:
+    import cv2
+
+_OPEN_TIMEOUT_S: Final = 10
+_FIRST_RETRY_S: Final = 0.5
+_LAST_RETRY_S: Final = 8.0
+_WHOLE: Final = 0.9
+"""A finite stream of which so much came is whole: how long it is, is often a guess."""
+
+
+class NetworkSource:
+    """The pictures of a URL, at the size of the first.
+
+    A stream without an end is timed by the clock, and opened again, after longer and longer pauses,
+    until it is back or `stopped()`; meanwhile `stats.trouble` says so. One with an end is `finite`:
+    it is timed by its own stamps and read as fast as it comes.
+    """
+
+    planar = False
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        stats: Stats | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        import cv2
+
+        prepare_opencv()
+        self._url, self._stats = url, stats or Stats()
+        self._sleep, self._stopped = sleep, stopped
+        capture = _open(url)
+        if capture is None:
+            raise SourceError(
+                f"{url} cannot be opened",
+                hint="check the address and the network: does a player show it, as in "
+                f"ffplay {url}?",
+            )
+        self._capture: cv2.VideoCapture = capture
+        self._frames = round(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        self.finite = self._frames > 0
+        width, height = (
+            int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        )
+        fps = rate_of(capture)
+        self.info = VideoInfo(
+            height=height,
+            width=width,
+            fps=Fraction(fps).limit_denominator(1001),
+            time_base=MICROSECONDS,
+            live=True,
+            description=f"{url}: {width}x{height}, {fps:.4g} fps",
+        )
+
+    def __iter__(self) -> Iterator[Frame]:
+        yield from self._once() if self.finite else self._again_and_again()
+
+    def _once(self) -> Iterator[Frame]:
+        import cv2
+
+        count, last = 0, -1
+        while not self._stopped():
+            ok, bgr = self._capture.read()
+            if not ok:
+                break
+            stamp = round(1000 * self._capture.get(cv2.CAP_PROP_POS_MSEC))
+            last, count = max(last + 1, stamp), count + 1
+            yield Frame(upright(bgr, self.info), last, MICROSECONDS, time.monotonic())
+        else:
+            return
+        if count < _WHOLE * self._frames:
+            raise SourceError(
+                f"{self._url} broke off after {count} of {self._frames} pictures",
+                hint="check the network and start again, or download it first",
+            )
+
+    def _again_and_again(self) -> Iterator[Frame]:
+        origin, pause_s = time.monotonic(), _FIRST_RETRY_S
+        while not self._stopped():
+            ok, bgr = self._capture.read()
+            born = time.monotonic()
+            if ok:
+                self._stats.trouble, pause_s = "", _FIRST_RETRY_S
+                stamp = round((born - origin) * 1_000_000)
+                yield Frame(upright(bgr, self.info), stamp, MICROSECONDS, born)
+                continue
+            self._stats.trouble = f"{self._url} sends no pictures; trying again"
+            self._capture.release()
+            self._sleep(pause_s)
+            pause_s = min(2 * pause_s, _LAST_RETRY_S)
+            if not self._stopped() and (capture := _open(self._url)) is not None:
+                self._capture = capture
+
+    def close(self) -> None:
+        """Hang up."""
+        self._capture.release()
+
+
+def _open(url: str) -> cv2.VideoCapture | None:
+    import cv2
+
+    timeouts = [
+        cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
+        1000 * _OPEN_TIMEOUT_S,
+        cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+        1000 * READ_TIMEOUT_S,
+    ]
+    capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, timeouts)
+    return capture if capture.isOpened() else None
