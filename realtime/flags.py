@@ -74,7 +74,8 @@ def parser() -> argparse.ArgumentParser:
         nargs="?",
         const="auto",
         metavar="CAMERA",
-        help="live from an index or name [the first], /dev/videoN, URL, a video file, or 'pattern'",
+        help="live from an index, a name or part of one [the first], /dev/videoN, URL, a video "
+        "file, or 'pattern'",
     )
     live = made.add_argument_group("live")
     live.add_argument(

@@ -80,6 +80,7 @@ def test_blending_needs_no_onnx() -> None:
         ("{a}:-1,{b}", "'-1' in --style is no weight"),
         ("{a}:0,{b}:0", "add up to nothing"),
         ("{a},nowhere", "there is no style 'nowhere'"),
+        ("{a}:0.6,", "a part of --style"),
     ],
 )
 def test_what_is_wrong_is_said(name: str, said: str) -> None:
@@ -94,7 +95,7 @@ def test_networks_that_differ_are_refused(tmp_path: Path) -> None:
     model = onnx.load(a.path)
     del model.metadata_props[:]
     onnx.save(model, tmp_path / "foreign.onnx")
-    with pytest.raises(StyleError, match="cannot be blended"):
+    with pytest.raises(StyleError, match=r"foreign\.onnx cannot be blended"):
         find(f"{a.name},{tmp_path / 'foreign.onnx'}")
 
 

@@ -75,7 +75,7 @@ def test_openvino_loads_without_its_converter_and_hides_it_from_nobody() -> None
     code = (
         "import sys; from stylecam.realtime.engines.openvino_library import load; load().Core();"
         "assert 'openvino.tools.ovc' not in sys.modules; import openvino.tools.ovc as made;"
-        "made.convert_model"
+        "made.convert_model; import openvino; assert openvino.convert_model is made.convert_model"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -214,14 +214,17 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file size limits as Linux has them")
-def test_a_full_disk_ends_a_live_run(tmp_path: Path) -> None:
+def test_a_full_disk_ends_a_live_run_and_keeps_what_fits(tmp_path: Path) -> None:
     def limit() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 
     arguments = ("--webcam", SIGNING, "-o", "out.mkv", "--engine", "echo", "--no-window")
-    refused(stylecam(*arguments, cwd=tmp_path, preexec_fn=limit), "out.mkv cannot be written")
-    assert not list(tmp_path.iterdir())
+    done = stylecam(*arguments, cwd=tmp_path, preexec_fn=limit)
+    refused(done, "out.mkv cannot be written")
+    assert "what was recorded is kept in out.mkv" in done.stderr
+    assert list(tmp_path.iterdir()) == [tmp_path / "out.mkv"]
+    assert decode(tmp_path / "out.mkv")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux device names")
@@ -386,7 +389,15 @@ def test_the_cpu_path_loads_neither_torch_nor_tensorrt(tmp_path: Path) -> None:
     code = f"main([{str(SIGNING)!r}, '-o', 'out.mp4', '--size', '90'])"
     loaded = _modules("stylecam.realtime.cli", code, tmp_path)
     assert "openvino" in loaded
-    assert not loaded & {"torch", "tensorrt", "torch_tensorrt", "onnx"}
+    assert not loaded & {"torch", "tensorrt", "torch_tensorrt", "onnx", "openvino_telemetry"}
+
+
+@pytest.mark.parametrize("words", [["doctor"], ["bench", "floor", "-h"]])
+def test_no_command_loads_telemetry(words: list[str], tmp_path: Path) -> None:
+    code = f"try: main({words})\nexcept SystemExit: pass"
+    loaded = _modules("stylecam.realtime.cli", code, tmp_path)
+    assert "openvino" in loaded
+    assert not [name for name in loaded if "telemetry" in name]
 
 
 def _modules(module: str, code: str, cwd: Path) -> set[str]:

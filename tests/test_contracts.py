@@ -22,7 +22,8 @@ from stylecam.realtime.sources import Source, open_file, open_live
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.sources.playback import PlaybackSource
 from stylecam.realtime.stats import Stats
-from stylecam.realtime.styles import DEFAULT, find
+from stylecam.realtime.styles import DEFAULT, Style, find
+from stylecam.realtime.switch import SwitchingEngine
 
 
 @pytest.fixture(params=["video", "photo", "pattern", "playback", "live pattern", "camera file"])
@@ -118,6 +119,40 @@ def test_engine_keeps_slots_apart(
         assert np.array_equal(a, b)
         assert np.array_equal(picture, before)
     assert not np.array_equal(alone[0], alone[1])
+
+
+@pytest.mark.parametrize("name", [*ENGINES, "switching"])
+def test_engine_is_closed_twice(name: str) -> None:
+    def opened(_: Style) -> Engine:
+        chosen = EngineOptions("openvino" if name == "switching" else name)
+        return open_engine(chosen, find(DEFAULT), height=64, width=96, live=True)
+
+    style = find(DEFAULT)
+    engine = SwitchingEngine(style, opened) if name == "switching" else opened(style)
+    engine.submit(PatternSource(64, 96).image(0)).result()
+    engine.close()
+    engine.close()
+
+
+def test_a_slot_is_free_again_after_the_network_failed() -> None:
+    engine = open_engine(EngineOptions("openvino"), find(DEFAULT), height=64, width=96, live=True)
+    picture = PatternSource(64, 96).image(0)
+    under_way = [engine.submit(picture) for _ in range(engine.depth)]
+
+    class Failing:
+        def wait(self) -> None:
+            request.wait()
+            raise RuntimeError("out of memory")
+
+    request = under_way[0]._request
+    under_way[0]._request = Failing()
+    with pytest.raises(EngineError, match="out of memory"):
+        under_way[0].result()
+    under_way[0]._request = request
+    engine.submit(picture).result()
+    for pending in under_way[1:]:
+        pending.result()
+    engine.close()
 
 
 @pytest.mark.parametrize("style", ["great-wave", "starry-night"])

@@ -6,7 +6,6 @@ import contextlib
 import io
 import itertools
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -22,6 +21,7 @@ import numpy as np
 import pytest
 from media import decode, times
 from rich.console import Console
+from stylecam.realtime import switch
 from stylecam.realtime.controls import Controls
 from stylecam.realtime.dashboard import LiveSink
 from stylecam.realtime.engines import Engine, EngineOptions, open_engine
@@ -45,7 +45,6 @@ from stylecam.realtime.sources.mirror import MirrorSource
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import Style, built_in, find
-from stylecam.realtime.stylize import stop_on_signals
 from stylecam.realtime.switch import SwitchingEngine
 from stylecam.realtime.threads import Beat, Later, Threads
 
@@ -117,6 +116,39 @@ def test_a_style_switch_loses_no_picture_and_changes_them() -> None:
         assert np.abs(after[0].astype(int) - before).mean() > 10
         assert all(np.array_equal(after[0], picture) for picture in after)
         engine.switch(first)  # and left while it loads
+
+
+def test_back_to_the_style_that_is_on_loads_nothing() -> None:
+    """Though it is another object, as those of the list of styles are."""
+    loads: list[str] = []
+
+    def load(style: Style) -> Engine:
+        loads.append(style.name)
+        return EchoEngine()
+
+    with closing(SwitchingEngine(find("great-wave"), load)) as engine:
+        engine.switch(find("great-wave"))
+        assert not engine.loading
+    assert loads == ["great-wave"]
+
+
+def test_closing_does_not_wait_for_a_style_that_loads_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(switch, "JOIN_TIMEOUT_S", 0.1)
+    release = threading.Event()
+
+    def load(style: Style) -> Engine:
+        if style.name != "great-wave":
+            release.wait(20)
+        return EchoEngine()
+
+    engine = SwitchingEngine(find("great-wave"), load)
+    engine.switch(find("starry-night"))
+    begun = time.monotonic()
+    engine.close()
+    assert time.monotonic() - begun < 5
+    release.set()
 
 
 def test_a_style_that_cannot_be_loaded_changes_nothing(tmp_path: Path) -> None:
@@ -333,40 +365,6 @@ def test_every_way_out_takes_less_than_two_seconds(what: str) -> None:
     assert time.monotonic() - begun < 0.3 + 2.0
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
-def test_two_signals_at_once_do_not_deadlock() -> None:
-    """More come while the first one's handler runs, at every line of it."""
-    script = """
-import os, signal, sys, threading
-from stylecam.realtime.stylize import stop_on_signals
-from stylecam.realtime.threads import Threads
-sent = []
-def trace(frame, event, arg):
-    if event == "line" and len(sent) < 40:
-        sent.append(1)
-        os.kill(os.getpid(), signal.SIGHUP)
-    return trace
-threads = Threads()
-with stop_on_signals(threads), threads:
-    sys.settrace(trace)
-    os.kill(os.getpid(), signal.SIGHUP)
-    threads.stopping
-    sys.settrace(None)
-    os.kill(os.getpid(), signal.SIGTERM)
-    assert threads.stopping
-    threads.finishing = True
-    os.kill(os.getpid(), signal.SIGINT)
-    threads.finishing = False
-    items = threads.ahead(iter(int, 1))
-    list(items)
-print("well", len(sent))
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=20
-    )
-    assert re.fullmatch(r"well ([3-9]|\d\d)\n", done.stdout), done.stderr
-
-
 @pytest.mark.parametrize(
     ("reached", "frames", "advice"),
     [(29.0, 200, ""), (19.4, 200, "19 of 30 fps: --size 544 would keep up"), (19.4, 9, "")],
@@ -374,16 +372,6 @@ print("well", len(sent))
 def test_a_size_that_would_keep_up_is_named(reached: float, frames: int, advice: str) -> None:
     stats = SimpleNamespace(fps_in=30.0, fps_now=reached, frames=frames)
     assert faster(stats, fit(720, 1280)) == advice  # type: ignore[arg-type]
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
-def test_what_nohup_ignores_stays_ignored() -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with stop_on_signals(Threads()):
-            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, before)
 
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]

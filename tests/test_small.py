@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from stylecam.realtime.errors import UsageError
 from stylecam.realtime.fit import fit
+from stylecam.realtime.flags import check_mode, parser
 from stylecam.realtime.pacing import wait_s
 from stylecam.realtime.pipeline import mix
 from stylecam.realtime.stats import Stats, percentiles
@@ -56,6 +59,37 @@ def test_sizes_that_are_none(size: str) -> None:
     with pytest.raises(UsageError) as caught:
         fit(360, 640, size=size)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("words", "says", "hint"),
+    [
+        (f"--webcam {__file__} --camera-size 640x480", "--camera-size: for cameras", "leave it"),
+        ("--webcam rtsp://host/x --camera-fps 9", "--camera-fps: for cameras, not for rtsp", ""),
+        ("--webcam --virtual-camera-fps 9", "there is no virtual camera", "--virtual-camera"),
+        ("--webcam -o rtmp://host/x", "does not stream", "-o - | ffmpeg -i - -c copy -f flv rtmp:"),
+        ("clip.mp4 -o srt://host/x", "does not stream", "ffmpeg -re -i - -c copy -f mpegts srt:"),
+    ],
+)
+def test_options_that_would_do_nothing(words: str, says: str, hint: str) -> None:
+    flags = parser()
+    with pytest.raises(UsageError) as caught:
+        check_mode(flags.parse_args(words.split()), flags)
+    assert says in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_a_pattern_has_the_size_that_is_asked_for() -> None:
+    flags = parser()
+    words = "--webcam pattern --camera-size 640x480 --virtual-camera --virtual-camera-fps 9"
+    check_mode(flags.parse_args(words.split()), flags)
+
+
+def test_a_video_is_not_written_to_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    flags = parser()
+    with pytest.raises(UsageError, match="to the terminal"):
+        check_mode(flags.parse_args(["clip.mp4", "-o", "-"]), flags)
 
 
 def test_mix_is_a_weighted_mean() -> None:

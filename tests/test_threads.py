@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
+from stylecam.realtime.stylize import stop_on_signals
 from stylecam.realtime.threads import Threads
 
 
@@ -134,3 +139,48 @@ def test_two_hundred_stops_leave_nobody(newest: bool) -> None:
             items = threads.ahead(threads.ahead(iter(int, 1), newest=newest), capacity=1 + turn % 3)
             for _ in range(turn % 5):
                 next(items)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+def test_two_signals_at_once_do_not_deadlock() -> None:
+    """More come while the first one's handler runs, at every line of it."""
+    script = """
+import os, signal, sys, threading
+from stylecam.realtime.stylize import stop_on_signals
+from stylecam.realtime.stylize import stop_on_signals
+from stylecam.realtime.threads import Threads
+sent = []
+def trace(frame, event, arg):
+    if event == "line" and len(sent) < 40:
+        sent.append(1)
+        os.kill(os.getpid(), signal.SIGHUP)
+    return trace
+threads = Threads()
+with stop_on_signals(threads), threads:
+    sys.settrace(trace)
+    os.kill(os.getpid(), signal.SIGHUP)
+    threads.stopping
+    sys.settrace(None)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert threads.stopping
+    threads.finishing = True
+    os.kill(os.getpid(), signal.SIGINT)
+    threads.finishing = False
+    items = threads.ahead(iter(int, 1))
+    list(items)
+print("well", len(sent))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=20
+    )
+    assert re.fullmatch(r"well ([3-9]|\d\d)\n", done.stdout), done.stderr
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+def test_what_nohup_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_on_signals(Threads()):
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -1,0 +1,82 @@
+"""Where no window can be shown: said before Qt would end the process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from stylecam.realtime.sinks import window
+from stylecam.realtime.sinks.window import WindowSink, display_problem
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="X and Wayland")
+
+
+@pytest.mark.parametrize(
+    ("display", "wayland", "says"),
+    [
+        (":77", "", "the display :77 cannot be opened"),
+        (":77", "wayland-0", "the display :77 cannot be opened"),
+        ("", "wayland-0", "OpenCV's windows need X"),
+        ("", "", "there is no display"),
+    ],
+)
+def test_a_display_is_really_tried(
+    display: str, wayland: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISPLAY", display)
+    monkeypatch.setenv("WAYLAND_DISPLAY", wayland)
+    assert says in display_problem()
+
+
+def test_a_display_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window, "_CONNECT", "import time; time.sleep(60)")
+    monkeypatch.setattr(window, "_ANSWER_S", 0.2)
+    monkeypatch.setenv("DISPLAY", ":78")
+    assert display_problem() == "the display :78 does not answer"
+
+
+def test_a_run_without_a_window_goes_on_where_it_has_other_outputs(tmp_path: Path) -> None:
+    words = ["--webcam", "pattern", "--engine", "echo", "-o", "o.mkv", "--seconds", "0.5"]
+    command = [sys.executable, "-m", "stylecam.realtime.cli", *words]
+    env = {**os.environ, "DISPLAY": ":77"}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True
+    )
+    assert "note: no window: the display :77 cannot be opened; recording only" in done.stdout
+    assert (tmp_path / "o.mkv").exists()
+
+
+class Windowless(WindowSink):
+    """The window's keys, without a window."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+        self._clock = lambda: self.now_s
+        self._pressed_s: dict[str, float] = {}
+        self._frame = object()  # type: ignore[assignment]
+        self._bare = self._help = False
+        self.wishes: list[str] = []
+        self._wish = lambda name, _: self.wishes.append(name)
+
+    def hold(self, wish: str, seconds: float) -> None:
+        self._press(wish)
+        self.now_s += 0.5
+        for _ in range(round((seconds - 0.5) * 30)):
+            self._press(wish)
+            self.now_s += 1 / 30
+
+
+def test_a_key_that_is_held_asks_once() -> None:
+    keys = Windowless()
+    for wish in ("snapshot", "record", "overlay"):
+        keys.hold(wish, 3)
+    assert keys.wishes == ["snapshot", "record"]
+    assert keys._bare
+    keys.hold("stronger", 1)
+    assert keys.wishes.count("stronger") > 10
+    keys.now_s += 1
+    keys._press("record")
+    assert keys.wishes.count("record") == 2
