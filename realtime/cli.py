@@ -6,6 +6,7 @@ Imports are late: `stylecam --help` must not wait for OpenCV.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import io
 import signal
@@ -71,9 +72,10 @@ def _prepare_process() -> None:
 
 
 def _fail(error: StylecamError, code: int) -> int:
-    print(f"error: {error.message}", file=sys.stderr)
-    if error.hint:
-        print(f"  try: {error.hint}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody may be reading any more
+        print(f"error: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"  try: {error.hint}", file=sys.stderr)
     return code
 
 

@@ -156,6 +156,9 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert times(left)[0] == 0
     found = unfinished(tmp_path)
     assert found.remedy == f"mv {left} {tmp_path / f'o{suffix}'}"
+    (tmp_path / f".p.{os.getpid()}.part{suffix}").touch()
+    assert unfinished(tmp_path) == found  # not what this process is writing
+    (tmp_path / f".p.{os.getpid()}.part{suffix}").unlink()
     left.rename(tmp_path / f"o{suffix}")  # what doctor says; and no partial file is left
 
 
@@ -209,3 +212,22 @@ def test_a_recording_begins_at_zero_and_its_notes_are_said(tmp_path: Path) -> No
     command = [sys.executable, "-m", "stylecam.realtime.cli", *words, "--engine", "echo"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
     assert b"note: frames numbered at 30 fps: y4m holds no time stamps" in done.stderr
+
+
+def test_the_first_interrupt_ends_the_loading_of_an_engine(tmp_path: Path) -> None:
+    words = ["--webcam", "pattern", "--no-window", "-o", "o.mp4"]
+    script = f"""
+import os, signal, sys, time
+from stylecam.realtime import cli, live
+def slow(*_, **__):
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(20)
+live.open_engine = slow
+sys.exit(cli.main({words!r}))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False,
+        timeout=15,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+    assert not list(tmp_path.iterdir())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import sys
 from pathlib import Path
 
 from ..errors import SinkError
@@ -44,12 +45,27 @@ class PartialFile:
 
 
 def left_behind(folder: Path) -> dict[Path, Path]:
-    """Return the files in `folder` that never got their names, and those names."""
+    """Return the files in `folder` that never got their names, and those names. Not those that a
+    process is writing, where that can be told.
+    """
     found = {}
     for path in sorted(folder.glob(".*.part.*")):
-        if name := re.fullmatch(r"\.(.+)\.\d+\.part(\.\w+)", path.name):
-            found[path] = path.with_name(name[1] + name[2])
+        name = re.fullmatch(r"\.(.+)\.(\d+)\.part(\.\w+)", path.name)
+        if name is not None and not _lives(int(name[2])):
+            found[path] = path.with_name(name[1] + name[3])
     return found
+
+
+def _lives(process: int) -> bool:
+    if sys.platform == "win32":  # where signal 0 is Ctrl-C
+        return False
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
 
 
 def write_error(final: Path, error: Exception) -> SinkError:
