@@ -10,55 +10,18 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, cast
 
-from ..sources.section import JUMP_S
 from .original import PICTURES_ONLY, Original, holds, stream_metadata, wanted_metadata
+from .times import PacketTimes
+from .ways import Copied, Reencoded, takes_opus
 
 if TYPE_CHECKING:
-    from av import AudioFrame, AudioResampler, Packet
+    from av import Packet
     from av.audio.stream import AudioStream
     from av.container import OutputContainer
     from av.stream import Stream
 
-_OPUS_RATE: Final = 48_000
 _MAX_ERRORS_IN_A_ROW: Final = 500
 _QUICKTIME: Final = frozenset({"mp4", "mov"})
-
-
-class _Copied:
-    """A stream whose packets go over as they are."""
-
-    def __init__(self, out: Stream) -> None:
-        self._out = out
-
-    def convert(self, packet: Packet[Stream]) -> Iterator[Packet[Stream]]:
-        packet.stream = self._out
-        yield packet
-
-    def flush(self) -> Iterator[Packet[Stream]]:
-        return iter(())
-
-
-class _Reencoded:
-    """An audio stream decoded and encoded anew."""
-
-    def __init__(self, out: AudioStream, resampler: AudioResampler) -> None:
-        self._out, self._resampler = out, resampler
-
-    def convert(self, packet: Packet[Stream]) -> Iterator[Packet[Stream]]:
-        import av
-
-        try:
-            frames = packet.decode()
-        except av.FFmpegError:
-            return
-        for frame in frames:
-            for resampled in self._resampler.resample(cast("AudioFrame", frame)):
-                yield from self._out.encode(resampled)
-
-    def flush(self) -> Iterator[Packet[Stream]]:
-        for resampled in self._resampler.resample(None):
-            yield from self._out.encode(resampled)
-        yield from self._out.encode(None)
 
 
 class Carried:
@@ -71,22 +34,19 @@ class Carried:
     def __init__(self, container: OutputContainer, original: Original) -> None:
         self._container, self._original, self.notes = container, original, list[str]()
         self._input = original.container or original.open()
-        self._ways: dict[int, _Copied | _Reencoded] = {}
+        self._ways: dict[int, Copied | Reencoded] = {}
         for stream in self._input.streams:
             if stream.index != original.picture:
                 self._add(stream)
         self._chapters()
         container.metadata.update(wanted_metadata(self._input))
         self._errors = self._refused = 0
-        self._last: dict[int, tuple[int, int]] = {}
-        """Of each stream the last time stamp, and how often it went back."""
-        self._ends: dict[int, int] = {}
+        self._times = PacketTimes(original)
         self._hidden: dict[int, Packet[Stream]] = {}
         self._packets = self._read()
         self._next: Packet[Stream] | None = None
 
     def _add(self, stream: Stream) -> None:
-        import av
         from av.stream import Discard, Disposition
 
         kind, muxer = stream.type, self._container.format.name
@@ -109,18 +69,16 @@ class Carried:
             out = self._container.add_stream_from_template(stream)
             out.metadata.update(stream_metadata(stream))
             out.disposition = stream.disposition
-            self._ways[stream.index] = _Copied(out)
+            self._ways[stream.index] = Copied(out)
         elif (
             kind == "audio"
             and stream.codec_context is not None
             and muxer not in PICTURES_ONLY
-            and _takes_opus(self._container)
+            and takes_opus(self._container)
         ):
-            resampler = av.AudioResampler("flt", _layout(stream), _OPUS_RATE)
-            opus = self._container.add_stream("libopus", rate=_OPUS_RATE)
-            opus.codec_context.layout = _layout(stream)
-            opus.metadata.update(stream_metadata(stream))
-            self._ways[stream.index] = _Reencoded(opus, resampler)
+            anew = Reencoded(self._container, cast("AudioStream", stream))
+            anew.out.metadata.update(stream_metadata(stream))
+            self._ways[stream.index] = anew
             self.notes.append(f"sound re-encoded as Opus: {muxer} cannot hold {name}")
         else:
             what = {"audio": "sound", "video": "cover", "subtitle": "subtitles"}.get(kind, kind)
@@ -158,28 +116,11 @@ class Carried:
 
     def _read(self) -> Iterator[Packet[Stream]]:
         """Yield the packets of the part asked for, moved in time as the picture is."""
-        ended: set[int] = set()
         for packet in self._shown():
-            index = packet.stream.index
-            stamp = packet.pts if packet.pts is not None else packet.dts
-            if stamp is not None and packet.stream.type != "video":
-                if (moved := self._going_on(packet, stamp)) is None:
-                    continue
-                stamp = moved
-                now_s, cut = stamp * packet.time_base, self._original.cut
-                if cut.begin_s is not None and now_s < cut.begin_s:
-                    continue
-                if cut.end_s is not None and now_s >= cut.end_s:
-                    ended.add(index)
-                    if len(ended) == len(self._ways):
-                        return
-                    continue
-                self._trim(packet, stamp)
-                shift = round(cut.shift_s / packet.time_base)
-                if shift:
-                    packet.pts = None if packet.pts is None else packet.pts - shift
-                    packet.dts = None if packet.dts is None else packet.dts - shift
-            yield packet
+            if self._times.move(packet):
+                yield packet
+            elif len(self._times.ended) == len(self._ways):
+                return
 
     def _shown(self) -> Iterator[Packet[Stream]]:
         """Yield the packets of the streams that are carried, less those that an edit list hides and
@@ -190,39 +131,12 @@ class Carried:
             index = packet.stream.index
             if index not in self._ways or (packet.size == 0 and packet.dts is None):
                 continue
-            if packet.is_discard and not hides and isinstance(self._ways[index], _Copied):
+            if packet.is_discard and not hides and isinstance(self._ways[index], Copied):
                 self._hidden[index] = packet
                 continue
             if (before := self._hidden.pop(index, None)) is not None:
                 yield before
             yield packet
-
-    def _going_on(self, packet: Packet[Stream], stamp: int) -> int | None:
-        """Move a packet by what the picture was moved by, where the input's clock went back, and
-        return its time; None for what would then overlap.
-        """
-        index, base, jumps = packet.stream.index, packet.time_base, self._original.jumps
-        last, count = self._last.get(index, (stamp, 0))
-        if (last - stamp) * base > JUMP_S and count < len(jumps):
-            count += 1
-        self._last[index] = stamp, count
-        offset = round(jumps[count - 1] / base) if count else 0
-        if count and stamp + offset <= self._ends.get(index, stamp + offset - 1):
-            return None
-        self._ends[index] = stamp + offset
-        packet.pts = None if packet.pts is None else packet.pts + offset
-        packet.dts = None if packet.dts is None else packet.dts + offset
-        return stamp + offset
-
-    def _trim(self, packet: Packet[Stream], stamp: int) -> None:
-        """End the last packet where the edit list ends the stream: packets are whole, and the
-        last of them may sound longer than the track does.
-        """
-        stream = packet.stream
-        if stream.type == "audio" and stream.duration and "mov" in self._input.format.name:
-            left = (stream.start_time or 0) + stream.duration - stamp
-            if 0 < left < (packet.duration or 0):
-                packet.duration = left
 
     def _demux(self) -> Iterator[Packet[Stream]]:
         import av
@@ -290,11 +204,3 @@ class Carried:
         """Close the input, where it is not the picture's."""
         if self._original.container is None:
             self._input.close()
-
-
-def _takes_opus(container: OutputContainer) -> bool:
-    return "libopus" in container.supported_codecs
-
-
-def _layout(stream: Stream) -> str:
-    return "mono" if cast("AudioStream", stream).codec_context.channels == 1 else "stereo"

@@ -1,0 +1,72 @@
+"""When the packets of a carried stream are in the output: moved as the picture is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..sources.section import JUMP_S
+from .original import Original
+
+if TYPE_CHECKING:
+    from av import Packet
+    from av.stream import Stream
+
+
+class PacketTimes:
+    """Moves packets in time, each stream's in order; `ended` has the streams that have met the
+    end of the part asked for.
+    """
+
+    def __init__(self, original: Original) -> None:
+        self._original = original
+        self.ended: set[int] = set()
+        self._last: dict[int, tuple[int, int]] = {}
+        """Of each stream the last time stamp, and how often it went back."""
+        self._reached: dict[int, int] = {}
+
+    def move(self, packet: Packet[Stream]) -> bool:
+        """Move a packet, or return False: it is not in the part asked for."""
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        if stamp is None or packet.stream.type == "video":  # a cover has no time
+            return True
+        offset = self._go_on(packet, stamp)
+        if offset is None:
+            return False
+        now_s, cut = (stamp + offset) * packet.time_base, self._original.cut
+        if cut.begin_s is not None and now_s < cut.begin_s:
+            return False
+        if cut.end_s is not None and now_s >= cut.end_s:
+            self.ended.add(packet.stream.index)
+            return False
+        _trim(packet, stamp)
+        offset -= round(cut.shift_s / packet.time_base)
+        packet.pts = None if packet.pts is None else packet.pts + offset
+        packet.dts = None if packet.dts is None else packet.dts + offset
+        return True
+
+    def _go_on(self, packet: Packet[Stream], stamp: int) -> int | None:
+        """Return by how much a packet is moved where the input's clock went back, as the picture
+        was; None when it would then overlap the one before.
+        """
+        index, base, jumps = packet.stream.index, packet.time_base, self._original.jumps
+        last, count = self._last.get(index, (stamp, 0))
+        if (last - stamp) * base > JUMP_S and count < len(jumps):
+            count += 1
+        self._last[index] = stamp, count
+        offset = round(jumps[count - 1] / base) if count else 0
+        reached = self._reached.get(index)
+        if count and reached is not None and stamp + offset <= reached:
+            return None
+        self._reached[index] = stamp + offset
+        return offset
+
+
+def _trim(packet: Packet[Stream], stamp: int) -> None:
+    """End the last packet where the edit list ends the stream: packets are whole, and the last of
+    them may sound longer than the track does.
+    """
+    stream = packet.stream
+    if stream.type == "audio" and stream.duration and "mov" in stream.container.format.name:
+        left = (stream.start_time or 0) + stream.duration - stamp
+        if 0 < left < (packet.duration or 0):
+            packet.duration = left
