@@ -10,8 +10,9 @@ from .errors import SinkError, StylecamError
 from .frame import VideoInfo
 from .outputs import open_recording
 from .sinks.file import FileSink
-from .sinks.formats import PIPE, Coding
+from .sinks.formats import Coding
 from .sinks.recording import RecordingSink
+from .sources import PIPE
 
 
 class Recordings:
