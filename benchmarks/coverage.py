@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from stylecam.realtime.frame import Image
 from stylecam.training import losses
-from stylecam.training.data import read_image
+from stylecam.training.pictures import read_painting
 from stylecam.training.recipe import Recipe
 from stylecam.training.vgg import VGG19, load_vgg19
 from torch import Tensor
@@ -45,7 +45,7 @@ class Judge:
 
     def __init__(self, painting: Path, *, long_side: int, cache: Path | None = None) -> None:
         self._vgg: VGG19 = load_vgg19(None)
-        self._painting = read_image(painting, long_side)
+        self._painting = read_painting(painting, long_side)
         self._key = f"{painting.name}:{long_side}:{ITERATIONS}:{_WEIGHTS.content}:{_WEIGHTS.style}"
         self._cache = cache
         with torch.no_grad():

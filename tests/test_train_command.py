@@ -18,7 +18,7 @@ from stylecam.realtime.cli import main as stylecam
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import find
 from stylecam.training.command import main
-from stylecam.training.data import Pairs, read_moments
+from stylecam.training.data import Pairs
 from stylecam.training.export import read_generator
 from stylecam.training.loop import Row, train
 from stylecam.training.motion import Pair
@@ -26,6 +26,7 @@ from stylecam.training.network import SIZES
 from stylecam.training.recipe import Recipe, read_recipe
 from stylecam.training.trainer import Trainer
 from stylecam.training.vgg import VGG19, load_vgg19
+from stylecam.training.videos import read_moments
 
 TRAINING = Path(__file__).parent.parent / "training"
 RECIPES = sorted((TRAINING / "recipes").glob("*.toml"))

@@ -5,55 +5,34 @@ Pictures are float (3, H, W) tensors, RGB in 0..1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from .motion import Pair, frame_pair, still_pair
+from .pictures import LOG, read_photo, to_tensor
+from .videos import VIDEO_PAIRS, Moment, read_moments
 
 PHOTO_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 VIDEO_SUFFIXES: Final = frozenset({".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v"})
 SHORT_SIDE_PX: Final = (270, 480)
 """Photos are shrunk to a random short side in this range before they are cropped."""
-VIDEO_PAIRS: Final = 60
-"""Pairs of neighbouring frames taken from each video."""
-
-
-def read_image(path: Path, long_side: int | None = None) -> Tensor:
-    """Read RGB (3, H, W) float 0..1, scaled so that its long side is `long_side` pixels.
-
-    Raises ValueError when the file is no picture.
-    """
-    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if bgr is None:
-        raise ValueError(f"{path} cannot be read as a picture")
-    if long_side is not None:
-        scale = long_side / max(bgr.shape[:2])
-        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        bgr = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=how)
-    return _tensor(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8))
-
-
-class _Moment(NamedTuple):
-    """Two frames of a video, uint8 RGB (H, W, 3)."""
-
-    first: npt.NDArray[np.uint8]
-    second: npt.NDArray[np.uint8]
+HELD_PAIRS: Final = 300
+"""Pairs of frames of all videos together: 2.5 MB each."""
 
 
 class Pairs(Dataset[Pair]):
     """One batch of pairs for each step of training: `pairs[step]` is always the same.
 
     `sources` are folders, photos and videos; `noise` is how many times a camera's own the second
-    exposure of a photo gets. Raises ValueError when there is nothing to train on.
+    exposure of a photo gets. What cannot be read is passed over with a warning, and the next photo
+    takes its turn. Raises ValueError when there is nothing to train on.
     """
 
     def __init__(
@@ -66,18 +45,18 @@ class Pairs(Dataset[Pair]):
         steps: int,
         noise: float = 1.0,
     ) -> None:
-        files = sorted(
-            path
-            for source in sources
-            for path in (source.rglob("*") if source.is_dir() else [source])
-        )
+        self._needed_px = max(crop, SHORT_SIDE_PX[1])
+        files = sorted(path for source in sources for path in _files(source))
         self.photos = [path for path in files if path.suffix.lower() in PHOTO_SUFFIXES]
-        videos = [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES]
-        self.moments = [moment for path in videos for moment in read_moments(path)]
+        self.moments = self._moments(
+            [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES]
+        )
         if not self.photos and not self.moments:
             known = ", ".join(sorted(PHOTO_SUFFIXES | VIDEO_SUFFIXES))
             named = ", ".join(str(source) for source in sources)
             raise ValueError(f"{named}: no photos or videos there (looked for {known})")
+        self._unreadable: set[int] = set()
+        self._view(0)
         self.batch, self.crop, self.seed, self.steps = batch, crop, seed, steps
         self.noise = noise
 
@@ -92,12 +71,37 @@ class Pairs(Dataset[Pair]):
         epoch, place = divmod(index, total)
         chosen = int(np.random.default_rng((self.seed, epoch)).permutation(total)[place])
         random = np.random.default_rng((self.seed, epoch, place, 1))
-        if chosen < len(self.photos):
-            photo = self._crop([read_image(self.photos[chosen])], random)[0]
-            generator = torch.Generator().manual_seed(int(random.integers(2**62)))
-            return still_pair(photo, generator=generator, noise=self.noise)
-        moment = self.moments[chosen - len(self.photos)]
-        return frame_pair(*self._crop([_tensor(frame) for frame in moment], random))
+        views = self._crop(self._view(chosen), random)
+        if len(views) == 2:
+            return frame_pair(*views)
+        generator = torch.Generator().manual_seed(int(random.integers(2**62)))
+        return still_pair(views[0], generator=generator, noise=self.noise)
+
+    def _view(self, chosen: int) -> list[Tensor]:
+        """Read a photo, or two frames; instead of what cannot be read what comes after it."""
+        total = len(self.photos) + len(self.moments)
+        for turn in range(total):
+            number = (chosen + turn) % total
+            if number >= len(self.photos):
+                return [to_tensor(frame) for frame in self.moments[number - len(self.photos)]]
+            if number in self._unreadable:
+                continue
+            try:
+                return [read_photo(self.photos[number], self._needed_px)]
+            except ValueError as error:
+                self._unreadable.add(number)
+                LOG.warning("%s; it is left out", error)
+        raise ValueError(f"none of the {total} photos can be read, {self.photos[0]} to begin with")
+
+    def _moments(self, videos: list[Path]) -> list[Moment]:
+        moments: list[Moment] = []
+        for path in videos:
+            count = max(2, min(VIDEO_PAIRS, HELD_PAIRS // len(videos)))
+            try:
+                moments += read_moments(path, self._needed_px, count=count)
+            except ValueError as error:
+                LOG.warning("%s; it is left out", error)
+        return moments
 
     def _crop(self, views: list[Tensor], random: np.random.Generator) -> list[Tensor]:
         """Give all views the same random scale, place and mirroring: (1, 3, crop, crop) each."""
@@ -113,29 +117,6 @@ class Pairs(Dataset[Pair]):
             image = image[..., top : top + crop, left : left + crop].clamp(0, 1)
             cropped.append(image.flip(-1) if mirrored else image)
         return cropped
-
-
-def read_moments(path: Path, *, count: int = VIDEO_PAIRS) -> list[_Moment]:
-    """Take `count` pairs of neighbouring frames, spread over a video.
-
-    Raises ValueError when the file is no video.
-    """
-    import av
-
-    try:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            every = max(2, (stream.frames or 2 * count) // count)
-            moments: list[_Moment] = []
-            for index, frame in enumerate(container.decode(stream)):
-                if index % every == 0:
-                    before = frame.to_ndarray(format="rgb24").astype(np.uint8)
-                elif index % every == 1 and len(moments) < count:
-                    after = frame.to_ndarray(format="rgb24").astype(np.uint8)
-                    moments.append(_Moment(before, after))
-            return moments
-    except (av.FFmpegError, IndexError) as error:
-        raise ValueError(f"{path} cannot be read as a video ({error})") from error
 
 
 def painting_patches(painting: Tensor, n: int, crop: int, generator: torch.Generator) -> Tensor:
@@ -155,5 +136,12 @@ def painting_patches(painting: Tensor, n: int, crop: int, generator: torch.Gener
     return torch.stack(patches)
 
 
-def _tensor(rgb: npt.NDArray[np.uint8]) -> Tensor:
-    return torch.from_numpy(rgb.astype(np.float32) / 255).permute(2, 0, 1).contiguous()
+def _files(source: Path) -> Iterator[Path]:
+    """Give the files of a folder, without what a system hides there, or the one file."""
+    if not source.is_dir():
+        yield source
+        return
+    for path in source.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(source).parts)
+        if not hidden and path.is_file():
+            yield path

@@ -27,10 +27,11 @@ import torch
 from torch.utils.data import DataLoader, Subset
 
 from . import ranks
-from .data import Pairs, read_image
+from .data import Pairs
 from .export import export_style
 from .motion import Pair
 from .network import MULTIPLE, Generator
+from .pictures import read_photo
 from .trainer import Trainer
 
 CHECKPOINT_EVERY_S: Final = 120.0
@@ -189,7 +190,7 @@ def preview(generator: Generator, paths: list[Path], *, count: int = 4) -> np.nd
     device = next(generator.parameters()).device
     columns = []
     for path in paths[:: max(1, len(paths) // count)][:count]:
-        photo = read_image(path, 384)
+        photo = read_photo(path, 384)
         height, width = (side // MULTIPLE * MULTIPLE for side in photo.shape[1:])
         photo = photo[:, :height, :width]
         painted = generator(photo[None].to(device))[0].cpu()

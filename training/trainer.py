@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import losses, ranks
-from .data import painting_patches, read_image
+from .data import painting_patches
 from .discriminator import (
     Discriminator,
     adversarial_loss,
@@ -21,6 +21,7 @@ from .discriminator import (
 )
 from .motion import Pair
 from .network import Generator
+from .pictures import read_painting
 from .recipe import Recipe
 from .vgg import VGG19
 
@@ -68,7 +69,7 @@ class Trainer:
         self.step = 0
         self.seconds = 0.0
         self.autocast = torch.device(device).type if _has_bfloat16(device) else None
-        self.paintings = [read_image(path, recipe.painting_long_side) for path in paintings]
+        self.paintings = [read_painting(path, recipe.painting_long_side) for path in paintings]
         with torch.no_grad():
             self.targets = [self._targets(painting[None].to(device)) for painting in self.paintings]
 

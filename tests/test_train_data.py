@@ -1,0 +1,155 @@
+"""What training reads: photos and videos as people have them, not as they should be."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+import torch
+from media import psnr
+from media.clips import Film
+from stylecam.realtime.sources.pattern import PatternSource
+from stylecam.training.data import Pairs
+from stylecam.training.pictures import read_painting, read_photo
+from stylecam.training.videos import read_moments
+
+
+def save_photos(folder: Path, names: list[str]) -> None:
+    folder.mkdir(exist_ok=True)
+    for index, name in enumerate(names):
+        assert cv2.imwrite(str(folder / name), PatternSource(120, 160).image(30 * index))
+
+
+def pairs(folder: Path, *, batch: int = 1) -> Pairs:
+    return Pairs([folder], batch=batch, crop=64, seed=0, steps=20)
+
+
+def test_what_is_no_photo_is_left_out_and_the_next_takes_its_turn(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    save_photos(tmp_path, ["a.png", "c.png", "d.png"])
+    (tmp_path / "b.jpg").write_bytes(b"no picture")
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
+    (tmp_path / "._c.png").write_bytes(b"what another system keeps")
+    (tmp_path / ".thumbnails").mkdir()
+    save_photos(tmp_path / ".thumbnails", ["x.png"])
+    (tmp_path / "album.jpg").mkdir()
+    stream = pairs(tmp_path, batch=2)
+    assert [path.name for path in stream.photos] == [
+        "a.png",
+        "b.jpg",
+        "c.png",
+        "d.png",
+        "empty.jpg",
+    ]
+    whole = [stream[step].first for step in range(6)]
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 3  # each once
+    assert all(any(name in text for text in said) for name in ("b.jpg", "empty.jpg", "bad.mp4"))
+    late = pairs(tmp_path, batch=2)  # one that has not met them yet gives the same
+    assert torch.equal(late[5].first, whole[5])
+
+
+def test_it_ends_only_when_nothing_is_left(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"no picture")
+    (tmp_path / "b.mp4").write_bytes(b"no video")
+    with pytest.raises(ValueError, match=r"a\.jpg"):
+        pairs(tmp_path)
+
+
+def test_a_photo_of_a_camera_is_shrunk_while_it_is_read(tmp_path: Path) -> None:
+    scene = cv2.resize(PatternSource(400, 600).image(3), (6000, 4000))
+    for name in ("large.jpg", "large.png"):
+        cv2.imwrite(str(tmp_path / name), scene)
+        read = read_photo(tmp_path / name, 480)
+        assert read.shape == (3, 1000, 1500)
+        again = cv2.resize(scene, (1500, 1000), interpolation=cv2.INTER_AREA)[..., ::-1]
+        off = read - torch.from_numpy(again.astype(np.float32) / 255).permute(2, 0, 1)
+        assert off.abs().mean() < 0.01, name
+
+
+def test_a_small_photo_is_read_as_it_is(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "small.jpg"), PatternSource(533, 800).image(3))
+    plain = cv2.imread(str(tmp_path / "small.jpg"))[..., ::-1].astype(np.float32) / 255
+    assert torch.equal(
+        read_photo(tmp_path / "small.jpg", 480), torch.from_numpy(plain).permute(2, 0, 1)
+    )
+
+
+def test_a_panorama_gives_its_middle(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "wide.png"), PatternSource(20, 12000).image(0))
+    assert read_photo(tmp_path / "wide.png", 480).shape == (3, 20, 80)
+
+
+def test_what_is_transparent_lies_on_white(tmp_path: Path) -> None:
+    cut = np.zeros((80, 100, 4), np.uint8)
+    cut[:, :50] = (10, 20, 30, 255)
+    cut[:40, 50:] = (0, 0, 0, 128)
+    for name, dtype in (("a.png", np.uint8), ("b.png", np.uint16)):
+        cv2.imwrite(str(tmp_path / name), cut.astype(dtype) * (257 if dtype == np.uint16 else 1))
+        for read in (read_photo(tmp_path / name, 480), read_painting(tmp_path / name, 100)):
+            rgb = (read * 255).round()
+            assert rgb[:, 60, 80].tolist() == [255, 255, 255]
+            assert rgb[:, 20, 80].tolist() == [127, 127, 127]
+            assert rgb[:, 20, 20].tolist() == [30, 20, 10]
+
+
+@pytest.mark.parametrize(
+    ("picture", "said"),
+    [
+        (np.full((300, 300, 3), 90, np.uint8), "of one colour"),
+        (PatternSource(8, 2000).image(0), "too narrow"),
+    ],
+)
+def test_paintings_without_anything_to_learn_are_refused(
+    tmp_path: Path, picture: np.ndarray, said: str
+) -> None:
+    cv2.imwrite(str(tmp_path / "painting.png"), picture)
+    with pytest.raises(ValueError, match=said):
+        read_painting(tmp_path / "painting.png", 768)
+
+
+def long_clip(path: Path, *, frames: int, size: tuple[int, int] = (96, 64), gop: int = 50) -> Path:
+    """Write a clip whose brightness tells the time, at 10 frames a second."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10, options={"g": str(gop), "crf": "20"})
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
+        for index in range(frames):
+            grey = np.full((size[1], size[0], 3), 20 + 200 * index // frames, np.uint8)
+            frame = av.VideoFrame.from_ndarray(grey, format="rgb24")
+            frame.pts, frame.time_base = index, Fraction(1, 10)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+@pytest.mark.parametrize(("frames", "gop"), [(300, 50), (1200, 50), (1200, 2000)])
+def test_pairs_are_spread_over_the_whole_video(
+    tmp_path: Path, suffix: str, frames: int, gop: int
+) -> None:
+    path = long_clip(tmp_path / f"long.{suffix}", frames=frames, gop=gop)
+    moments = read_moments(path, count=12)
+    times = np.array([(moment.first.mean() - 20) / 200 for moment in moments])
+    assert len(times) == 12
+    assert (np.diff(times) > 0.04).all()  # of 0.083, a key frame early at most
+    assert times[-1] > 0.85
+
+
+def test_frames_are_held_as_small_as_they_are_used(tmp_path: Path) -> None:
+    path = long_clip(tmp_path / "large.mp4", frames=12, size=(1920, 1080))
+    moments = read_moments(path, 480, count=4)
+    assert {frame.shape for moment in moments for frame in moment} == {(480, 853, 3)}
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, -90])
+def test_a_video_of_a_phone_stands_upright(tmp_path: Path, degrees: int) -> None:
+    clip = Film(rotation=(degrees, False, False), audio=()).build(tmp_path / "phone.mp4")
+    upright = np.rot90(PatternSource(96, 128).image(0), degrees // 90)
+    assert psnr(read_moments(clip, count=2)[0].first, np.ascontiguousarray(upright)) > 28

@@ -1,0 +1,142 @@
+"""Pictures as training reads them: float (3, H, W) tensors, RGB in 0..1, whatever lies in the file.
+
+What is transparent lies on white.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+Bytes3 = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.integer[Any] | np.floating[Any]]
+LOG: Final = logging.getLogger("stylecam.training")
+NARROWEST_PX: Final = 32
+SMALL_PX: Final = 200
+WIDEST: Final = 4.0
+"""Of a photo; what a panorama has beside it would be read for nothing."""
+LEAST_DEVIATION: Final = 1.5
+"""Of 255: less is one colour, and what a JPEG makes of it."""
+_JPEG: Final = b"\xff\xd8\xff"
+_REDUCED: Final = {
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+}
+
+
+def read_painting(path: Path, long_side: int) -> Tensor:
+    """Read a picture whole, scaled so that its long side is `long_side` pixels.
+
+    Raises ValueError when the file is no picture, or one with nothing to learn from.
+    """
+    try:
+        bgr = _decode(path, path.read_bytes(), cv2.IMREAD_COLOR)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read as a picture ({error.strerror})") from error
+    scale = long_side / max(bgr.shape[:2])
+    if min(bgr.shape[:2]) * scale < NARROWEST_PX:
+        raise ValueError(
+            f"{path} is too narrow for a painting: {bgr.shape[1]}x{bgr.shape[0]} pixels"
+        )
+    if bgr.std((0, 1)).max() < LEAST_DEVIATION:
+        raise ValueError(f"{path} is of one colour: there is nothing to learn from it")
+    if max(bgr.shape[:2]) < SMALL_PX:
+        LOG.warning(
+            "%s has %dx%d pixels only: strokes will be blurred; 700 or more are better",
+            path, bgr.shape[1], bgr.shape[0],
+        )  # fmt: skip
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return to_tensor(_rgb(cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=how)))
+
+
+def read_photo(path: Path, short_side: int) -> Tensor:
+    """Read a picture that will be shrunk to a short side of `short_side` pixels or less.
+
+    A picture from a camera has thirty times as many: what is four times as large as needed is
+    shrunk before it becomes floats, a JPEG while it is decoded. Others are read as they are.
+
+    Raises ValueError when the file is no picture.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read as a picture ({error.strerror})") from error
+    size = _jpeg_size(data)
+    factor = _factor(min(size), short_side) if size else 1
+    bgr = _decode(path, data, _REDUCED.get(factor, cv2.IMREAD_COLOR))
+    bgr = bgr[middle(*bgr.shape[:2], at_most=WIDEST)]
+    factor = _factor(min(bgr.shape[:2]), short_side)
+    if factor > 1:
+        less = (max(1, bgr.shape[1] // factor), max(1, bgr.shape[0] // factor))
+        bgr = _bytes(cv2.resize(bgr, less, interpolation=cv2.INTER_AREA))
+    return to_tensor(_rgb(bgr))
+
+
+def middle(height: int, width: int, *, at_most: float) -> tuple[slice, slice]:
+    """Return the rows and columns in the middle, one side `at_most` times the other."""
+    tall, wide = min(height, round(width * at_most)), min(width, round(height * at_most))
+    top, left = (height - tall) // 2, (width - wide) // 2
+    return slice(top, top + tall), slice(left, left + wide)
+
+
+def to_tensor(rgb: Bytes3) -> Tensor:
+    """Return uint8 (H, W, 3) as float (3, H, W) in 0..1."""
+    return torch.from_numpy(rgb.astype(np.float32) / 255).permute(2, 0, 1).contiguous()
+
+
+def _factor(side: int, wanted: int) -> int:
+    """Return how many times a side may be shrunk and still be twice what is wanted."""
+    return next((factor for factor in _REDUCED if side // factor >= 2 * wanted), 1)
+
+
+def _decode(path: Path, data: bytes, how: int) -> Bytes3:
+    try:
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), how) if data else None
+        if bgr is not None and not data.startswith(_JPEG):
+            whole = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+            if whole is not None and whole.ndim == 3 and whole.shape[2] == 4:
+                bgr = _on_white(whole)
+    except cv2.error as error:
+        raise ValueError(f"{path} cannot be read as a picture ({error.err})") from error
+    if bgr is None:
+        raise ValueError(f"{path} cannot be read as a picture")
+    return _bytes(bgr)
+
+
+def _on_white(bgra: Pixels) -> Bytes3:
+    most = 65535 if bgra.dtype == np.uint16 else 255
+    values = bgra.astype(np.float32) / most
+    alpha = values[..., 3:]
+    return ((values[..., :3] * alpha + 1 - alpha) * 255).round().astype(np.uint8)
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Return the sides of a JPEG from its header (ITU-T T.81, B.2.2); None when there is none."""
+    if not data.startswith(_JPEG):
+        return None
+    place = 2
+    while place + 9 < len(data) and data[place] == 0xFF:
+        marker = data[place + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a frame header
+            height, width = (
+                int.from_bytes(data[place + at : place + at + 2], "big") for at in (5, 7)
+            )
+            return height, width
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return None
+
+
+def _rgb(bgr: Pixels) -> Bytes3:
+    return _bytes(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+
+
+def _bytes(pixels: Pixels) -> Bytes3:
+    return pixels.astype(np.uint8, copy=False)
