@@ -21,7 +21,6 @@ from stylecam.training.command import main
 from stylecam.training.data import Pairs
 from stylecam.training.export import read_generator
 from stylecam.training.loop import Row, train
-from stylecam.training.motion import Pair
 from stylecam.training.network import SIZES
 from stylecam.training.recipe import Recipe, read_recipe
 from stylecam.training.trainer import Trainer
@@ -96,23 +95,21 @@ def test_a_run_stops_resumes_and_ends_where_an_uninterrupted_one_does(
     train(trainer(folder, vgg), pairs(folder), folder / "whole", card=card, report=rows.append)
 
     first = trainer(folder, vgg)
-    step = first.train_step
-
-    def interrupted(pair: Pair, *, progress: float) -> dict[str, float]:
-        if first.step == 2:
-            raise KeyboardInterrupt
-        return step(pair, progress=progress)
-
-    first.train_step = interrupted  # type: ignore[method-assign]
-    half = train(first, pairs(folder), folder / "run", card=card).path
-    assert find(str(half)).card == {"name": "tiny", "steps": 2, "losses": {}}
-    assert json.loads(half.with_name("config.json").read_text())["steps"] == 4
+    half = train(first, pairs(folder), folder / "run", card=card, stop=lambda: first.step == 2)
+    assert half is not None
+    assert not half.whole
+    found = find(str(half.path)).card
+    assert (found["name"], found["steps"]) == ("tiny", 2)
+    assert found["losses"]["style"] > 0
+    assert json.loads(half.path.with_name("config.json").read_text())["steps"] == 4
 
     second = trainer(folder, vgg)
     second.load(torch.load(folder / "run" / "checkpoint.pt", weights_only=True))
     assert second.step == 2
-    done = train(second, pairs(folder), folder / "run", card=card).path
-    assert find(str(done)).card["steps"] == 4
+    done = train(second, pairs(folder), folder / "run", card=card)
+    assert done is not None
+    assert done.whole
+    assert find(str(done.path)).card["steps"] == 4
     states = [
         torch.load(folder / run / "checkpoint.pt", weights_only=True)["average"]
         for run in ("whole", "run")
@@ -125,6 +122,7 @@ def test_a_run_stops_resumes_and_ends_where_an_uninterrupted_one_does(
     assert (rows[-1].step, rows[-1].steps) == (4, 4)
     last = (folder / "run" / "stats.jsonl").read_text().splitlines()[-1]
     assert json.loads(last)["step"] == 4
+    assert {"seconds", "learning_rate", "style"} <= json.loads(last).keys()
     assert cv2.imread(str(folder / "run" / "preview.jpg")).shape[0] == 512
 
 
@@ -158,9 +156,20 @@ def test_the_command_makes_a_style_and_goes_on_with_it(
     assert (card["name"], card["artist"], card["size"]) == ("mine", "Nobody", "small")
     assert stylecam(words) == 1
     assert "--resume" in capsys.readouterr().err
-    assert stylecam([*words, "--minutes", "0.04", "--resume"]) == 0
-    assert "goes on from step" in capsys.readouterr().err
-    assert find("out/mine.onnx").card["steps"] > card["steps"]
+    assert stylecam([*words, "--resume"]) == 1
+    assert "already done" in capsys.readouterr().err
+    spent = torch.load("runs/mine/checkpoint.pt", weights_only=True)["seconds"] / 60
+    words = ["train", "painting.png", "--photos", "photos", "--run-folder", "runs/mine"]
+    assert stylecam([*words, "--minutes", str(spent + 0.01), "--resume", "--device", "cpu"]) == 0
+    said = capsys.readouterr()
+    assert "goes on from step" in said.err
+    assert "minutes 0.02, now" in said.err
+    assert said.out.strip() == "out/mine.onnx"  # it remembers name, output and --set
+    later = find("out/mine.onnx").card
+    assert later["steps"] > card["steps"]
+    assert (later["name"], later["artist"]) == ("mine", "Nobody")
+    assert {"seed", "minutes", "painting_sha256", "version"} <= later.keys()
+    assert json.loads((folder / "runs/mine/config.json").read_text())["crop"] == 96
     assert stylecam(["photos/0.png", "-o", "painted.png", "--style", "out/mine.onnx"]) == 0
 
 

@@ -66,6 +66,11 @@ class Pairs(Dataset[Pair]):
     def __getitem__(self, step: int) -> Pair:
         return Pair.cat([self._one(step * self.batch + index) for index in range(self.batch)])
 
+    def samples(self, count: int = 4) -> list[Tensor]:
+        """Return photos or frames from all over, (3, H, W) each."""
+        total = len(self.photos) + len(self.moments)
+        return [self._view(n)[0] for n in range(0, total, max(1, total // count))][:count]
+
     def _one(self, index: int) -> Pair:
         total = len(self.photos) + len(self.moments)
         epoch, place = divmod(index, total)

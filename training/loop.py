@@ -5,47 +5,49 @@ A run folder holds
 | file | what |
 | --- | --- |
 | config.json | the recipe |
-| stats.jsonl | a row of loss figures every 25 steps |
-| checkpoint.pt | everything needed to go on, written every two minutes |
-| preview.jpg | four photos over their paintings, as often |
+| stats.jsonl | loss figures, learning rate and time every 25 steps |
+| checkpoint.pt | everything needed to go on, every two minutes |
+| preview.jpg | the painting, and photos over theirs, as often |
 | events.out.tfevents… | the same for TensorBoard, if that is installed |
 | NAME.onnx | the style |
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import cv2
-import numpy as np
-import torch
 from torch.utils.data import DataLoader, Subset
 
-from . import ranks
+from . import checkpoint, ranks
 from .data import Pairs
+from .errors import Diverged
 from .export import export_style
+from .journal import Journal
 from .motion import Pair
-from .network import MULTIPLE, Generator
-from .pictures import read_photo
+from .network import Generator
 from .trainer import Trainer
 
 CHECKPOINT_EVERY_S: Final = 120.0
+REPORT_EVERY_S: Final = 2.0
 ROW_EVERY_STEPS: Final = 25
+FORECAST_AFTER_STEPS: Final = 10
 
 
 class Row(NamedTuple):
-    """Where a run stands. Loss figures are means since the last row."""
+    """Where a run stands. Loss figures are means since the last row in stats.jsonl."""
 
     step: int
     steps: int
     losses: dict[str, float]
     seconds_a_step: float
     seconds_left: float
+    taken: int
+    """Steps since the run was begun or gone on with."""
+    written: bool
+    """Whether this one is in stats.jsonl."""
 
 
 class Trained(NamedTuple):
@@ -56,60 +58,135 @@ class Trained(NamedTuple):
     whole: bool
 
 
+class Clock:
+    """How far a run is: by its steps, or by `minutes`."""
+
+    def __init__(self, trainer: Trainer, steps: int, minutes: float | None) -> None:
+        self._trainer, self._steps, self.minutes = trainer, steps, minutes
+        self._first, self._started_s = trainer.step, time.monotonic()
+        self._before_s = trainer.seconds
+
+    def tick(self) -> None:
+        """Note that a step was taken."""
+        self._trainer.seconds = self._before_s + time.monotonic() - self._started_s
+
+    def progress(self) -> float:
+        """Return how much is done, 0 to 1 and above."""
+        if self.minutes is None:
+            return self._trainer.step / self._steps
+        return self._trainer.seconds / (60 * self.minutes)
+
+    def row(self, losses: dict[str, float], *, written: bool) -> Row:
+        """Return where the run stands; there must have been a step."""
+        step, taken = self._trainer.step, self._trainer.step - self._first
+        pace = (time.monotonic() - self._started_s) / taken
+        if self.minutes is None:
+            left, steps = pace * (self._steps - step), self._steps
+        else:
+            left = max(0.0, 60 * self.minutes - self._trainer.seconds)
+            steps = step + round(left / pace)
+        return Row(step, steps, losses, pace, left, taken, written)
+
+
 def train(
     trainer: Trainer,
     pairs: Pairs,
     run: Path,
     *,
     card: dict[str, Any],
+    about: dict[str, Any] | None = None,
     minutes: float | None = None,
+    before: Generator | None = None,
     report: Callable[[Row], None] = lambda row: None,
-) -> Trained:
-    """Train to the recipe's last step, or for `minutes`.
+    stop: Callable[[], bool] = lambda: False,
+) -> Trained | None:
+    """Train to the recipe's last step, or for `minutes`, or until `stop` says so between two steps.
 
-    A run folder with a checkpoint is gone on with. Ctrl-C ends the run early: its style is written
-    all the same.
+    Whatever ends a run, an error too, its checkpoint and its style are written; None when it was
+    stopped before the first step, and nothing was. `about` is kept in the checkpoint; `before` is
+    the stage before, for a recipe that asks for a mean with it.
+
+    Raises Diverged when a loss is no longer finite; the last checkpoint is kept then.
     """
-    recipe = trainer.recipe
-    run.mkdir(parents=True, exist_ok=True)
-    checkpoint, result = run / "checkpoint.pt", run / f"{recipe.name}.onnx"
-    journal = _Journal(run, trainer, pairs)
-    steps = recipe.steps if minutes is None else len(pairs)
-    begun_s, first, saved_s = time.monotonic() - trainer.seconds, trainer.step, time.monotonic()
-    started_s, whole = time.monotonic(), False
+    recipe, result = trainer.recipe, run / f"{trainer.recipe.name}.onnx"
+    journal = Journal(run, trainer, pairs)
+    clock = Clock(trainer, recipe.steps if minutes is None else len(pairs), minutes)
+    saved, style = trainer.step, trainer.average
 
-    def progress() -> float:
-        return trainer.step / steps if minutes is None else trainer.seconds / (60 * minutes)
+    def save() -> None:
+        nonlocal saved
+        checkpoint.save(trainer, run / "checkpoint.pt", about or {})
+        saved = trainer.step
+
+    def finish() -> None:
+        nonlocal style
+        journal.row()
+        if ranks.rank() == 0:
+            save()
+            style = trainer.average.to("cpu")
+            if before is not None and recipe.mean < 1:
+                style = style.mean_with(before, recipe.mean)
+            figures = {key: round(value, 4) for key, value in journal.means().items()}
+            spent = {"steps": trainer.step, "minutes": round(trainer.seconds / 60, 1)}
+            export_style(style, card | spent | {"losses": figures}, result)
+            journal.picture()
+        journal.close()
 
     try:
-        for pair in _loader(pairs, trainer):
-            done = ranks.agree(progress())
-            if done >= 1:
-                whole = True  # in every process: each clock tells something else
-                break
-            journal.add(trainer.train_step(pair, progress=done))
-            trainer.seconds = time.monotonic() - begun_s
-            if trainer.step % ROW_EVERY_STEPS == 0 or progress() >= 1:
-                pace = (time.monotonic() - started_s) / (trainer.step - first)
-                left = pace * (steps - trainer.step)
-                if minutes is not None:
-                    left = 60 * minutes - trainer.seconds
-                report(journal.row(round(trainer.step + left / pace), pace, max(0.0, left)))
-            if time.monotonic() - saved_s > CHECKPOINT_EVERY_S:
-                saved_s = time.monotonic()
-                _save(trainer, checkpoint)
-                journal.picture()
-        else:
-            whole = True
-    except KeyboardInterrupt:
-        pass
-    if ranks.rank() == 0:
-        _save(trainer, checkpoint)
-        journal.picture()
-        figures = {key: round(value, 4) for key, value in journal.last.items()}
-        card = card | {"steps": trainer.step, "losses": figures}
-        export_style(trainer.average.to("cpu"), card, result)
-    return Trained(result, trainer.average, whole)
+        whole = _steps(trainer, pairs, run, clock, journal, save=save, report=report, stop=stop)
+    except Diverged as error:
+        kept = f"{run / 'checkpoint.pt'} of step {saved} is kept" if saved else "nothing is kept"
+        raise Diverged(
+            f"{error}; {kept}\n  try: {'--resume ' if saved else ''}--set "
+            f"learning_rate={recipe.learning_rate / 3:.1g}, or less weight for that term"
+        ) from error
+    except BaseException:
+        if trainer.step:
+            finish()
+        raise
+    if not trainer.step:
+        return None
+    finish()
+    return Trained(result, style, whole)
+
+
+def _steps(
+    trainer: Trainer,
+    pairs: Pairs,
+    run: Path,
+    clock: Clock,
+    journal: Journal,
+    *,
+    save: Callable[[], None],
+    report: Callable[[Row], None],
+    stop: Callable[[], bool],
+) -> bool:
+    """Take step after step; returns whether the end was reached."""
+    first = trainer.step
+    saved_s = told_s = time.monotonic()
+    for pair in _loader(pairs, trainer):
+        # One answer in all processes: each clock tells something else.
+        done = ranks.agree(-1.0 if stop() else clock.progress())
+        if done < 0 or done >= 1:
+            return done >= 1
+        figures = trainer.train_step(pair, progress=done)
+        if trainer.step == first + 1:
+            run.mkdir(parents=True, exist_ok=True)
+            journal.begin()
+        journal.add(figures)
+        clock.tick()
+        now_s, written = time.monotonic(), trainer.step % ROW_EVERY_STEPS == 0
+        forecast = clock.minutes is not None and trainer.step == first + FORECAST_AFTER_STEPS
+        if written or forecast or now_s - told_s > REPORT_EVERY_S or clock.progress() >= 1:
+            told_s = now_s
+            report(clock.row(journal.means(), written=written or clock.progress() >= 1))
+        if written:
+            journal.row()
+        if now_s - saved_s > CHECKPOINT_EVERY_S:
+            saved_s = now_s
+            save()
+            journal.picture()
+    return True
 
 
 def _loader(pairs: Pairs, trainer: Trainer) -> DataLoader[Pair]:
@@ -124,77 +201,3 @@ def _loader(pairs: Pairs, trainer: Trainer) -> DataLoader[Pair]:
         pin_memory=trainer.device.startswith("cuda"),
         persistent_workers=workers > 0,
     )
-
-
-def _save(trainer: Trainer, path: Path) -> None:
-    if ranks.rank() == 0:
-        temporary = path.with_suffix(".part")
-        torch.save(trainer.state(), temporary)
-        temporary.replace(path)
-
-
-class _Journal:
-    """What a run writes for people to look at."""
-
-    def __init__(self, run: Path, trainer: Trainer, pairs: Pairs) -> None:
-        self._run, self._trainer, self._photos = run, trainer, pairs.photos
-        self._recent: list[dict[str, float]] = []
-        self.last: dict[str, float] = {}
-        self._board = _tensorboard(run) if ranks.rank() == 0 else None
-        if ranks.rank() == 0:
-            config = dataclasses.asdict(trainer.recipe)
-            (run / "config.json").write_text(json.dumps(config, indent=1, ensure_ascii=False))
-
-    def add(self, figures: dict[str, float]) -> None:
-        self._recent.append(figures)
-
-    def row(self, steps: int, pace: float, left: float) -> Row:
-        """Write and return the means since the last row."""
-        latest = self._recent[-1]
-        self.last |= {
-            key: float(np.mean([row[key] for row in self._recent if key in row])) for key in latest
-        }
-        self._recent = []
-        step = self._trainer.step
-        if ranks.rank() == 0:
-            with (self._run / "stats.jsonl").open("a") as file:
-                file.write(json.dumps({"step": step} | self.last) + "\n")
-        if self._board is not None:
-            for key, value in self.last.items():
-                self._board.add_scalar(key, value, step)
-        return Row(step, steps, dict(self.last), pace, left)
-
-    def picture(self) -> None:
-        """Write the preview."""
-        if ranks.rank() != 0 or not self._photos:
-            return
-        sheet = preview(self._trainer.average, self._photos)
-        cv2.imwrite(str(self._run / "preview.jpg"), sheet)
-        if self._board is not None:
-            self._board.add_image(
-                "preview", sheet[..., ::-1].copy(), self._trainer.step, dataformats="HWC"
-            )
-
-
-def _tensorboard(run: Path) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    return SummaryWriter(str(run))
-
-
-@torch.no_grad()
-def preview(generator: Generator, paths: list[Path], *, count: int = 4) -> np.ndarray[Any, Any]:
-    """Return a contact sheet, uint8 BGR: `count` photos over their paintings, 256 pixels high."""
-    device = next(generator.parameters()).device
-    columns = []
-    for path in paths[:: max(1, len(paths) // count)][:count]:
-        photo = read_photo(path, 384)
-        height, width = (side // MULTIPLE * MULTIPLE for side in photo.shape[1:])
-        photo = photo[:, :height, :width]
-        painted = generator(photo[None].to(device))[0].cpu()
-        pair = torch.cat([photo, painted], dim=1).permute(1, 2, 0).numpy()
-        bgr = (pair[..., ::-1] * 255).round().astype(np.uint8)
-        columns.append(cv2.resize(bgr, (bgr.shape[1] * 512 // bgr.shape[0], 512)))
-    return cv2.hconcat(columns)

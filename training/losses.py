@@ -10,6 +10,9 @@ from .vgg import TAPS
 
 CONTENT_LAYER = "3_1"
 BORDER_PX = 16
+LEAST_VARIANCE = 1e-5
+LEAST_FEATURE_VARIANCE = 1.0
+"""Far below those of any picture with something on it: with nothing, quotients stay finite."""
 
 
 def gram(features_NCHW: Tensor) -> Tensor:
@@ -35,7 +38,8 @@ def style_loss(features: dict[str, Tensor], targets: dict[str, Tensor]) -> Tenso
 def content_loss(features: dict[str, Tensor], photo: dict[str, Tensor]) -> Tensor:
     """Mean square distance of relu3_1 features to the photo's, relative to their variance."""
     target = photo[CONTENT_LAYER]
-    return (features[CONTENT_LAYER] - target).square().mean() / target.var()
+    distance = (features[CONTENT_LAYER] - target).square().mean()
+    return distance / target.var().clamp_min(LEAST_FEATURE_VARIANCE)
 
 
 def palette_loss(painted: Tensor, painting: Tensor) -> Tensor:
@@ -52,10 +56,10 @@ def palette_loss(painted: Tensor, painting: Tensor) -> Tensor:
 
     mean, covariance = moments(painted)
     target_mean, target_covariance = moments(painting)
-    spread = target_covariance.diagonal(dim1=1, dim2=2).sum()
+    spread = target_covariance.diagonal(dim1=1, dim2=2).sum().clamp_min(LEAST_VARIANCE)
     off_mean = (mean - target_mean).square().sum((1, 2)).mean() / spread
     off_covariance = (covariance - target_covariance).square().sum((1, 2)).mean()
-    return off_mean + off_covariance / target_covariance.square().sum()
+    return off_mean + off_covariance / target_covariance.square().sum().clamp_min(LEAST_VARIANCE**2)
 
 
 def colours_loss(
@@ -75,7 +79,9 @@ def colours_loss(
         return F.interpolate(ordered, levels, mode="linear", align_corners=True)
 
     target = quantiles(painting)
-    return (quantiles(painted) - target).square().mean() / target.var(2).mean()
+    return (quantiles(painted) - target).square().mean() / target.var(2).mean().clamp_min(
+        LEAST_VARIANCE
+    )
 
 
 def tone_loss(painted: Tensor, photo: Tensor, *, cell: int = 8) -> Tensor:

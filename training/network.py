@@ -111,6 +111,7 @@ class Generator(nn.Module):
 
     def __init__(self, size: str = "small") -> None:
         super().__init__()
+        self.size = size
         half, quarter, eighth, quarter_blocks, eighth_blocks = SIZES[size]
         self.stem = ConvNorm(3, half, 4, stride=2)
         self.down_quarter = ConvNorm(half, quarter, 3, stride=2)
@@ -128,6 +129,17 @@ class Generator(nn.Module):
         quarter = self.quarter(_double(self.up_quarter(eighth)) + quarter)
         half = _double(self.up_half(quarter)) + half
         return torch.sigmoid(self.head(half))
+
+    @torch.no_grad()
+    def mean_with(self, other: Generator, share: float) -> Generator:
+        """Return the network of the mean of both's weights, `share` of it this one's."""
+        mixed = Generator(self.size).requires_grad_(False)
+        theirs = other.state_dict()
+        mixed.load_state_dict({
+            name: torch.lerp(theirs[name].to(value), value, share)
+            for name, value in self.state_dict().items()
+        })  # fmt: skip
+        return mixed
 
 
 class StyleGraph(nn.Module):

@@ -3,9 +3,46 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import math
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
+
+SIZES: Final = ("small", "large")
+
+
+class Range(NamedTuple):
+    """What a number may be, ends included."""
+
+    least: float
+    most: float
+    multiple_of: int = 1
+
+
+_WEIGHT: Final = Range(0, 1e6)
+_SHARE: Final = Range(0, 1)
+_STEPS: Final = Range(0, 1_000_000)
+_RATE: Final = Range(1e-7, 0.1)
+RANGES: Final = {
+    "painting_long_side": Range(64, 4096),
+    **dict.fromkeys(("content", "style", "palette", "colours", "tone", "temporal"), _WEIGHT),
+    **dict.fromkeys(("adversarial", "total_variation", "gradient_penalty"), _WEIGHT),
+    **dict.fromkeys(("coarse", "temporal_from", "mean"), _SHARE),
+    "noise": Range(0, 20),
+    "border": Range(0, 1000),
+    "batch": Range(1, 256),
+    "crop": Range(64, 1024, multiple_of=8),
+    "steps": Range(1, 1_000_000),
+    "warmup_steps": Range(1, 1_000_000),
+    "adversarial_from": _STEPS,
+    "learning_rate": _RATE,
+    "discriminator_rate": _RATE,
+    "discriminator_dropout": Range(0, 0.9),
+    "gradient_clip": Range(1e-6, 1e6),
+    "ema": Range(0, 0.99999),
+    "seed": Range(0, 2**31 - 1),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,8 +90,25 @@ class Recipe:
     gradient_clip: float = 1.0
     ema: float = 0.99
     seed: int = 0
+    mean: float = 1.0
+    """Share of a stage's weights in the mean with the stage before, which is then its result."""
     then: tuple[Recipe, ...] = ()
     """Further stages, each with a schedule of its own, begun from the result of the one before."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            if field.name in RANGES:
+                _check_number(self, field.name, whole=field.type == "int")
+        texts = ("title", "artist", "licence", "photos", "name", "size")
+        for key in texts:
+            if not isinstance(getattr(self, key), str):
+                raise ValueError(f"{key}: {getattr(self, key)!r} is no text")
+        if self.size not in SIZES:
+            raise ValueError(f"size: {self.size!r} is none of {', '.join(SIZES)}")
+        if self.name in ("", ".", "..") or any(c in "/\\" or ord(c) < 32 for c in self.name):
+            raise ValueError(f"name: {self.name!r} cannot be the name of a file")
+        if not self.paintings or not all(isinstance(name, str) and name for name in self.paintings):
+            raise ValueError("painting: the file name of a picture, or a list of them, is needed")
 
     @property
     def paintings(self) -> list[str]:
@@ -65,16 +119,50 @@ class Recipe:
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe; a table in the array `then` is a further stage, and holds what it changes.
 
-    Raises ValueError naming the file and the wrong or missing key.
+    Raises ValueError naming the file and what is wrong in it.
     """
     try:
         values = tomllib.loads(path.read_text())
-        stages = [Recipe(**values | {"then": ()})]
-        for changes in values.get("then", []):
-            stages.append(dataclasses.replace(stages[-1], **changes))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
+        return from_values(values)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def from_values(values: dict[str, Any]) -> Recipe:
+    """Return the recipe of what a file holds. Raises ValueError naming the wrong or missing key."""
+    values = dict(values)
+    then = values.pop("then", [])
+    if not isinstance(then, list) or not all(isinstance(changes, dict) for changes in then):
+        raise ValueError("then: each further stage begins with [[then]], in double brackets")
+    if missing := [key for key in ("name", "painting") if key not in values]:
+        raise ValueError(f"{' and '.join(missing)} is missing")
+    _check_keys(values)
+    if "mean" in values:
+        raise ValueError("mean: the first stage has none before it to be averaged with")
+    stages = [Recipe(**values)]
+    for number, changes in enumerate(then, start=2):
+        try:
+            _check_keys(changes)
+            if "size" in changes and changes["size"] != stages[0].size:
+                raise ValueError("size: all stages train one network")
+            stages.append(dataclasses.replace(stages[-1], **{"mean": 1.0} | changes))
+        except ValueError as error:
+            raise ValueError(f"stage {number}: {error}") from error
     return dataclasses.replace(stages[0], then=tuple(stages[1:]))
+
+
+def to_values(recipe: Recipe) -> dict[str, Any]:
+    """Return what `from_values` makes the same recipe of."""
+    stages = [dataclasses.asdict(dataclasses.replace(s, then=())) for s in stages_of(recipe)]
+    for stage in stages:
+        del stage["then"]
+    del stages[0]["mean"]
+    return stages[0] | {"then": stages[1:]}
+
+
+def stages_of(recipe: Recipe) -> list[Recipe]:
+    """Return the recipe and what comes after it, one by one."""
+    return [dataclasses.replace(recipe, then=()), *recipe.then]
 
 
 def changed(recipe: Recipe, texts: list[str]) -> Recipe:
@@ -82,16 +170,48 @@ def changed(recipe: Recipe, texts: list[str]) -> Recipe:
 
     Raises ValueError naming the text that is none.
     """
-    kinds = {field.name: type(getattr(recipe, field.name)) for field in dataclasses.fields(Recipe)}
+    kinds = {
+        field.name: type(getattr(recipe, field.name))
+        for field in dataclasses.fields(Recipe)
+        if field.name in RANGES or field.name in ("name", "title", "artist", "licence", "size")
+    }
+    del kinds["mean"]
     changes: dict[str, Any] = {}
     for text in texts:
         key, _, value = text.partition("=")
-        if kinds.get(key) not in (int, float, str):
-            numbers = [name for name, kind in kinds.items() if kind in (int, float)]
-            raise ValueError(f"--set {text}: no such value; there are {', '.join(numbers)}")
+        if key not in kinds:
+            numbers = ", ".join(name for name in kinds if name in RANGES)
+            raise ValueError(f"--set {text}: no such value{_near(key, kinds)}; there are {numbers}")
         try:
             changes[key] = kinds[key](value)
         except ValueError as error:
-            raise ValueError(f"--set {text}: {value!r} is no number") from error
-    then = tuple(dataclasses.replace(stage, **changes) for stage in recipe.then)
-    return dataclasses.replace(recipe, **changes, then=then)
+            whole = "whole number" if kinds[key] is int else "number"
+            raise ValueError(f"--set {text}: {value!r} is no {whole}") from error
+    try:
+        then = tuple(dataclasses.replace(stage, **changes) for stage in recipe.then)
+        return dataclasses.replace(recipe, **changes, then=then)
+    except ValueError as error:
+        raise ValueError(f"--set {error}") from error
+
+
+def _check_number(recipe: Recipe, key: str, *, whole: bool) -> None:
+    value, (least, most, multiple_of) = getattr(recipe, key), RANGES[key]
+    kind = "whole number" if whole else "number"
+    right = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+    if not right or not math.isfinite(value):
+        raise ValueError(f"{key}: {value!r} is no {kind}")
+    if not least <= value <= most or (value % multiple_of and multiple_of > 1):
+        step = f", a multiple of {multiple_of}" if multiple_of > 1 else ""
+        raise ValueError(f"{key}: {value} is not within {least:g} to {most:g}{step}")
+
+
+def _check_keys(values: dict[str, Any]) -> None:
+    known = [field.name for field in dataclasses.fields(Recipe)]
+    for key in values:
+        if key not in known or key == "then":
+            raise ValueError(f"there is no value {key!r}{_near(key, known)}")
+
+
+def _near(key: str, known: Any) -> str:
+    near = difflib.get_close_matches(key, known, n=1)
+    return f", did you mean {near[0]}?" if near else ""

@@ -19,6 +19,7 @@ from .discriminator import (
     discriminator_loss,
     gradient_penalty,
 )
+from .errors import Diverged
 from .motion import Pair
 from .network import Generator
 from .pictures import read_painting
@@ -28,6 +29,8 @@ from .vgg import VGG19
 PATCHES: Final = 4
 TEMPORAL_RAMP: Final = 0.6
 """The share of a run after which the temporal loss has its full weight."""
+WARMUP_SHARE: Final = 0.05
+ADVERSARIAL_SHARE: Final = 0.15
 _PARTS: Final = (
     "generator",
     "average",
@@ -41,7 +44,8 @@ class Trainer:
     """Everything a run holds between two steps, so that it can stop and resume at any of them.
 
     `average` is the generator whose weights are the moving mean of the trained one's: what is
-    shown and shipped. `start` is a generator to begin from.
+    shown and shipped. `start` is a generator to begin from. A run that is `timed` may have few
+    steps: then warm-up and the discriminator's beginning count by progress as well.
     """
 
     def __init__(
@@ -52,9 +56,10 @@ class Trainer:
         vgg: VGG19,
         device: str = "cpu",
         start: Generator | None = None,
+        timed: bool = False,
     ) -> None:
         torch.manual_seed(recipe.seed)
-        self.recipe, self.device = recipe, device
+        self.recipe, self.device, self.timed = recipe, device, timed
         self.vgg = vgg.to(device)
         self.generator = Generator(recipe.size).to(device)
         if start is not None:
@@ -88,8 +93,15 @@ class Trainer:
         """Learning rate factor at `progress` of the run (0 to 1): linear warm-up, then a cosine to
         zero.
         """
-        warmup = min(1.0, (self.step + 1) / self.recipe.warmup_steps)
-        return warmup * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+        warmup = (self.step + 1) / self.recipe.warmup_steps
+        if self.timed:
+            warmup = max(warmup, progress / WARMUP_SHARE)
+        return min(1.0, warmup) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+    def adversarial(self, progress: float) -> bool:
+        """Return whether the discriminator is listened to at `progress` of the run."""
+        late = self.timed and progress >= ADVERSARIAL_SHARE
+        return self.recipe.adversarial > 0 and (late or self.step >= self.recipe.adversarial_from)
 
     def ramp(self, progress: float) -> float:
         """Return the share of the temporal weight at `progress` of the run."""
@@ -97,7 +109,10 @@ class Trainer:
         return first + (1 - first) * min(1.0, progress / TEMPORAL_RAMP)
 
     def train_step(self, pair: Pair, *, progress: float) -> dict[str, float]:
-        """Let both networks take one step, `progress` of the run done; returns the loss figures."""
+        """Let both networks take one step, `progress` of the run done; returns the loss figures.
+
+        Raises Diverged when one is not finite; the generator is then what it was.
+        """
         recipe, which = self.recipe, self.step % len(self.paintings)
         pair = pair.to(self.device)
         # Each step draws its own numbers, so that a resumed run ends where a whole one does.
@@ -120,18 +135,20 @@ class Trainer:
             "palette": losses.palette_loss(painted, painting),
             "tone": losses.tone_loss(painted, pair.first),
         }
-        adversarial = recipe.adversarial > 0 and self.step >= recipe.adversarial_from
         if recipe.colours > 0:
             terms["colours"] = losses.colours_loss(painted, painting)
-        if adversarial:
+        if self.adversarial(progress):
+            self.discriminator.requires_grad_(False)  # its own gradients come later
             terms["adversarial"] = adversarial_loss(self.discriminator, painted)
         weights = {name: float(getattr(recipe, name)) for name in terms}
         weights["temporal"] *= self.ramp(progress)
         loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        self.discriminator.requires_grad_(True)
         ranks.average_gradients(self.generator.parameters())
-        nn.utils.clip_grad_norm_(self.generator.parameters(), recipe.gradient_clip)
+        norm = nn.utils.clip_grad_norm_(self.generator.parameters(), recipe.gradient_clip)
+        self._demand_finite(terms | {"gradient": norm})
         self.optimizer.step()
         self.generator.head.settle()
         self._follow()
@@ -139,6 +156,11 @@ class Trainer:
             terms["discriminator"] = self._discriminator_step(painted.detach(), which)
         self.step += 1
         return {name: float(term.detach()) for name, term in terms.items()}
+
+    def _demand_finite(self, figures: dict[str, Tensor]) -> None:
+        bad = [name for name, value in figures.items() if not math.isfinite(float(value.detach()))]
+        if bad:
+            raise Diverged(f"step {self.step + 1}: {', '.join(bad)} is no longer finite")
 
     def _targets(self, painting: Tensor) -> list[dict[str, Tensor]]:
         """Return the painting's Gram matrices at full and at half size."""
@@ -189,6 +211,9 @@ class Trainer:
         self.discriminator_optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         ranks.average_gradients(self.discriminator.parameters())
+        gradients = [p.grad for p in self.discriminator.parameters() if p.grad is not None]
+        norm = nn.utils.get_total_norm(gradients)
+        self._demand_finite({"discriminator": loss, "discriminator's gradient": norm})
         self.discriminator_optimizer.step()
         return loss
 

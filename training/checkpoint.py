@@ -1,0 +1,47 @@
+"""The file that a run goes on from: what the trainer holds, and what was asked for."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from . import ranks
+from .errors import TrainingError
+from .trainer import Trainer
+
+
+def save(trainer: Trainer, path: Path, about: dict[str, Any]) -> None:
+    """Write the checkpoint, whole or not at all; `about` is what `read` gives back."""
+    if ranks.rank() == 0:
+        temporary = path.with_suffix(".part")
+        torch.save(trainer.state() | {"about": about}, temporary)
+        temporary.replace(path)
+
+
+def read(path: Path, device: str = "cpu") -> dict[str, Any]:
+    """Return what `save` wrote. Raises TrainingError when the file is none, or cut short."""
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        if not {"step", "seconds", "about"} <= state.keys():
+            raise KeyError("it is of another version")
+    except (OSError, EOFError, KeyError, RuntimeError, AttributeError, pickle.UnpicklingError) as e:
+        raise TrainingError(
+            f"{path} cannot be gone on with: {str(e).splitlines()[0] if str(e) else 'it is empty'}"
+            "\n  try: --run-folder with another folder, to begin anew"
+        ) from e
+    return state
+
+
+def restore(trainer: Trainer, path: Path) -> None:
+    """Let a trainer go on from a checkpoint. Raises TrainingError when it is of another network."""
+    state = read(path, trainer.device)
+    try:
+        trainer.load(state)
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise TrainingError(
+            f"{path} is of another network than this recipe's\n"
+            "  try: without what was changed, or --run-folder with another folder"
+        ) from error

@@ -1,0 +1,124 @@
+"""What a run writes for people to look at: rows of figures, previews, TensorBoard's events."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from . import ranks
+from .data import Pairs
+from .network import MULTIPLE, Generator
+from .pictures import LOG, middle
+from .trainer import Trainer
+
+HEIGHT_PX: Final = 256
+WIDEST: Final = 2.0
+
+
+class Journal:
+    """Written by one process only, from the first step on."""
+
+    def __init__(self, run: Path, trainer: Trainer, pairs: Pairs) -> None:
+        self._run, self._trainer, self._pairs = run, trainer, pairs
+        self._recent: list[dict[str, float]] = []
+        self._means: dict[str, float] = {}
+        self._board: Any = None
+        self._shown: list[Tensor] = []
+
+    def begin(self) -> None:
+        """Write what is trained."""
+        if ranks.rank() == 0:
+            self._board = _tensorboard(self._run)
+            config = dataclasses.asdict(self._trainer.recipe)
+            (self._run / "config.json").write_text(json.dumps(config, indent=1, ensure_ascii=False))
+
+    def add(self, figures: dict[str, float]) -> None:
+        """Take the figures of a step."""
+        self._recent.append(figures)
+
+    def means(self) -> dict[str, float]:
+        """Return the mean figures since the last row."""
+        if self._recent:
+            self._means |= {
+                key: float(np.mean([row[key] for row in self._recent if key in row]))
+                for key in self._recent[-1]
+            }
+        return dict(self._means)
+
+    def row(self) -> None:
+        """Write them down, if there are any, and begin anew."""
+        if not self._recent:
+            return
+        means, step = self.means(), self._trainer.step
+        self._recent = []
+        if ranks.rank() == 0:
+            row = {
+                "step": step,
+                "seconds": round(self._trainer.seconds, 2),
+                "learning_rate": self._trainer.optimizer.param_groups[0]["lr"],
+            }
+            with (self._run / "stats.jsonl").open("a") as file:
+                file.write(json.dumps(row | means) + "\n")
+        if self._board is not None:
+            for key, value in means.items():
+                self._board.add_scalar(key, value, step)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        if self._board is not None:
+            self._board.close()
+
+    def picture(self) -> None:
+        """Write the preview; where that fails the run goes on without."""
+        if ranks.rank() != 0:
+            return
+        try:
+            self._shown = self._shown or self._pairs.samples()
+            sheet = preview(self._trainer.average, self._trainer.paintings[0], self._shown)
+            cv2.imwrite(str(self._run / "preview.jpg"), sheet)
+        except (ValueError, OSError, cv2.error) as error:
+            LOG.warning("no preview: %s", error)
+            return
+        if self._board is not None:
+            self._board.add_image(
+                "preview", sheet[..., ::-1].copy(), self._trainer.step, dataformats="HWC"
+            )
+
+
+def _tensorboard(run: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(run))
+
+
+@torch.no_grad()
+def preview(
+    generator: Generator, painting: Tensor, photos: list[Tensor]
+) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Return a contact sheet, uint8 BGR: the painting, then photos (3, H, W) over theirs."""
+    device = next(generator.parameters()).device
+    columns = [_high(painting, 2 * HEIGHT_PX)]
+    for photo in photos:
+        view = _high(photo, HEIGHT_PX)
+        painted = generator(view[None].to(device))[0].cpu()
+        columns.append(torch.cat([view, painted], dim=1))
+    sheet = torch.cat(columns, dim=2).permute(1, 2, 0).numpy()
+    return np.ascontiguousarray((sheet[..., ::-1] * 255).round()).astype(np.uint8)
+
+
+def _high(x_CHW: Tensor, height: int) -> Tensor:
+    """Scale the middle of a picture to `height`, as wide as suits the network."""
+    x_CHW = x_CHW[:, *middle(*x_CHW.shape[1:], at_most=WIDEST)]
+    width = round(x_CHW.shape[2] * height / x_CHW.shape[1] / MULTIPLE) * MULTIPLE
+    scaled = F.interpolate(x_CHW[None], size=(height, width), mode="bilinear", antialias=True)
+    return scaled[0].clamp(0, 1)
