@@ -56,6 +56,17 @@ def test_all_of_one_style_is_that_style() -> None:
     assert psnr(painted(f"{a},{b}"), painted(f"{a}:0.5,{b}:0.5")) == float("inf")
 
 
+def test_huge_weights_are_weights() -> None:
+    a, b = (style.name for style in built_in()[:2])
+    assert find(f"{a}:1e308,{b}:1e308").card["blend"] == {a: 0.5, b: 0.5}
+
+
+def test_a_file_may_have_a_comma_in_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "wave,blue.onnx"
+    path.write_bytes(built_in()[0].path.read_bytes())
+    assert find(str(path)).path == path
+
+
 def test_a_blend_is_made_once() -> None:
     a, b = (style.name for style in built_in()[:2])
     path = find(f"{a},{b}").path
@@ -80,14 +91,17 @@ def test_blending_needs_no_onnx() -> None:
         ("{a}:-1,{b}", "'-1' in --style is no weight"),
         ("{a}:0,{b}:0", "add up to nothing"),
         ("{a},nowhere", "there is no style 'nowhere'"),
-        ("{a}:0.6,", "a part of --style"),
+        ("{a}:0.5", "nothing to blend {a} with"),
+        ("{a}:0.6,", "a part of the blend in --style is empty"),
     ],
 )
 def test_what_is_wrong_is_said(name: str, said: str) -> None:
     a, b = (style.name for style in built_in()[:2])
     with pytest.raises(StyleError) as caught:
         find(name.format(a=a, b=b))
-    assert said in caught.value.message
+    assert said.format(a=a) in caught.value.message
+    if "add up" not in said and "nowhere" not in said:
+        assert "great-wave:0.6,starry-night:0.4" in caught.value.hint
 
 
 def test_networks_that_differ_are_refused(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from .onnx_file import metadata
 
 BUILT_IN: Final = Path(__file__).parent
 DEFAULT: Final = "great-wave"
+BLEND_HINT: Final = "a blend is as in great-wave:0.6,starry-night:0.4"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,14 +47,9 @@ def find(name: str) -> Style:
 
     Raises StyleError naming the nearest styles.
     """
-    if "," in name:
+    if "," in name and not (name.endswith(".onnx") and Path(name).is_file()):
         from .blend import blend
 
-        if not all(part.strip() for part in name.split(",")):
-            raise StyleError(
-                f"a part of --style {name!r} is empty",
-                hint="as in great-wave:0.6,starry-night:0.4",
-            )
         return read(blend([_share(part) for part in name.split(",")]))
     if name.endswith(".onnx"):
         path = Path(name)
@@ -63,6 +59,12 @@ def find(name: str) -> Style:
     path = BUILT_IN / f"{name.lower().replace('_', '-')}.onnx"
     if path.is_file():
         return read(path)
+    style, _, weight = name.rpartition(":")
+    if style and _is_number(weight):
+        raise StyleError(
+            f"{name}: a weight, and nothing to blend {style} with",
+            hint=f"{BLEND_HINT}; --strength {weight} mixes {style} with the picture",
+        )
     names = [path.stem for path in sorted(BUILT_IN.glob("*.onnx"))]
     near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
     guess = f"did you mean {near[0]}? " if near else ""
@@ -74,18 +76,22 @@ def find(name: str) -> Style:
 
 def _share(text: str) -> tuple[Style, float]:
     """Read one part of a blend; without a weight it weighs 1."""
+    if not text.strip():
+        raise StyleError("a part of the blend in --style is empty", hint=BLEND_HINT)
     name, colon, weight = text.strip().rpartition(":")
     if not colon:
         return find(text.strip()), 1.0
+    if not _is_number(weight) or not 0 <= float(weight) < float("inf"):
+        raise StyleError(f"{weight!r} in --style is no weight", hint=BLEND_HINT)
+    return find(name), float(weight)
+
+
+def _is_number(text: str) -> bool:
     try:
-        share = float(weight)
+        float(text)
     except ValueError:
-        share = -1.0
-    if not 0 <= share < float("inf"):
-        raise StyleError(
-            f"{weight!r} in --style is no weight", hint="as in great-wave:0.6,starry-night:0.4"
-        )
-    return find(name), share
+        return False
+    return True
 
 
 def read(path: Path) -> Style:

@@ -27,8 +27,8 @@ def blend(shares: list[tuple[Style, float]]) -> Path:
 
     Raises StyleError when they are not of one architecture.
     """
-    total = sum(share for _, share in shares)
-    if total <= 0:
+    most = max(share for _, share in shares)
+    if most <= 0:
         raise StyleError("the weights of the blend add up to nothing", hint="as in a:0.6,b:0.4")
     foreign = next((style for style, _ in shares if not style.native), None)
     if foreign is not None:
@@ -36,7 +36,8 @@ def blend(shares: list[tuple[Style, float]]) -> Path:
             f"{foreign.path} cannot be blended: it is no style of stylecam's own",
             hint="blend built-in styles, or those that stylecam train makes",
         )
-    shares = [(style, share / total) for style, share in shares]
+    total = sum(share / most for _, share in shares)  # of shares themselves it may be infinite
+    shares = [(style, share / most / total) for style, share in shares]
     first = shares[0][0]
     data = bytearray(first.path.read_bytes())
     places = weights(bytes(data))
