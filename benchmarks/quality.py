@@ -17,14 +17,15 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
+from stylecam.realtime.cache import cache_folder
 from stylecam.realtime.cli import DEMO
 from stylecam.realtime.engines import EngineOptions, open_engine
+from stylecam.realtime.errors import UsageError
 from stylecam.realtime.frame import Image
 from stylecam.realtime.styles import Style, built_in, find
 
 from . import stability
 from .benchmark import Benchmark, Row, parse_count
-from .rows import RESULTS
 
 HERE: Final = Path(__file__).parent
 PHOTOS: Final = HERE / "photos"
@@ -64,16 +65,18 @@ class Protocol:
         options = options or EngineOptions(precision="f32")
         row: dict[str, Any] = {"style": style.name, "statistics": options.statistics}
         report(f"{style.name}: clips")
-        row["shimmer"], borders = {}, []
+        row["shimmer"], borders, contrasts = {}, [], []
         for clip in self.clips:
             with painter(style, options, clip.frames[0]) as paint:
                 painted = [paint(frame) for frame in clip.frames]
+            contrasts.append(stability.contrast(clip.frames, painted))
             for gap in GAPS:
                 moves = self._flows[clip.name, gap]
                 found = stability.shimmer(clip.frames, painted, gap, moves)
                 row["shimmer"][f"{clip.name} gap {gap}"] = round(found.ratio, 2)
                 borders.append(found.border)
         row["mean_shimmer"] = round(statistics.mean(row["shimmer"].values()), 2)
+        row["contrast"] = round(statistics.mean(contrasts), 2)
         row["border"] = round(statistics.mean(borders), 2)
         still = self.clips[0].frames[0]
         report(f"{style.name}: noise and far change")
@@ -96,7 +99,9 @@ class Protocol:
 
         judge = None
         if painting is not None:
-            judge = Judge(painting, long_side=long_side, cache=RESULTS / "style_best.json")
+            judge = Judge(
+                painting, long_side=long_side, cache=cache_folder("quality") / "best.json"
+            )
         coverages, distances = {}, {}
         for name, photo in self.photos.items():
             report(f"{style.name}: {name}")
@@ -175,7 +180,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--style", help="[all that are built in]")
     parser.add_argument("--painting", type=Path, help="what --style is to look like")
     parser.add_argument(
-        "--long-side", type=parse_count, default=768, help="of the painting [%(default)s]"
+        "--long-side", type=parse_count, help="of the painting [its card's, or 768]"
     )
     parser.add_argument("--statistics", choices=("smoothed", "frame"), default="smoothed")
     parser.add_argument("--one-of", metavar="INPUT:N:I", help="a network of N styles: take style I")
@@ -184,6 +189,16 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _measure(options: argparse.Namespace) -> list[Row]:
+    if options.painting and not options.style:
+        raise UsageError(
+            "--painting is what one style is to look like",
+            hint=f"--style my.onnx --painting {options.painting}",
+        )
+    if options.cards and options.statistics != "smoothed":
+        raise UsageError(
+            "cards hold the figures of what users run, with smoothed statistics",
+            hint="leave out --cards or --statistics",
+        )
     with tempfile.TemporaryDirectory() as folder:
         styles = [find(options.style)] if options.style else built_in()
         if options.one_of:
@@ -197,7 +212,7 @@ def _measure(options: argparse.Namespace) -> list[Row]:
                 style,
                 options=EngineOptions(precision="f32", statistics=options.statistics),
                 painting=options.painting or painting_of(style),
-                long_side=style.card.get("painting_long_side", options.long_side),
+                long_side=options.long_side or style.card.get("painting_long_side", 768),
                 report=options.report,
             )
             measured.append(row | ({"style": options.name} if options.name else {}))

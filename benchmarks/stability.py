@@ -116,6 +116,16 @@ def shimmer(
     return Shimmer(float(after.sum() / before.sum()), float(ratios[0] / ratios[1]))
 
 
+def contrast(inputs: Sequence[Image], painted: Sequence[Image]) -> float:
+    """Return the deviation of the paintings' pixels over the inputs'.
+
+    Shimmer is a ratio of squares, so a painting of half the contrast has a quarter of it for
+    nothing: read them together.
+    """
+    pairs = zip(inputs, painted, strict=True)
+    return float(np.mean([after.std() / max(before.std(), 1e-9) for before, after in pairs]))
+
+
 def noise_gain(painter: Painter, photo: Image, *, frames: int = 8) -> float:
     """Return how many times stronger sensor noise of sigma 2/255 leaves than it came."""
     random = np.random.default_rng(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 from stylecam.benchmarks import quality, stability
-from stylecam.benchmarks.coverage import Judge, square
+from stylecam.benchmarks.coverage import SHIPPED, Judge, square
 from stylecam.benchmarks.perceptual import ShiftTolerantLPIPS
+from stylecam.realtime.cli import main
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.frame import Image
 from stylecam.realtime.styles import built_in, find
@@ -123,3 +125,48 @@ def test_figures_get_into_the_card(tmp_path: Path) -> None:
     quality.write_card(find(str(path)), {"style": "x", "noise_gain": 1.5})
     assert find(str(path)).card["quality"] == {"noise_gain": 1.5}
     assert find(str(path)).name == original.name
+
+
+def test_the_optimum_belongs_to_the_pixels_not_to_a_files_name(
+    tmp_path: Path, photo: Image
+) -> None:
+    view = square(photo, 64)
+    cache = tmp_path / "best.json"
+    bests = []
+    for index, name in enumerate(("great-wave", "comic")):
+        (tmp_path / str(index)).mkdir()
+        path = tmp_path / str(index) / "painting.jpg"
+        path.write_bytes((quality.PAINTINGS / f"{name}.jpg").read_bytes())
+        bests.append(Judge(path, long_side=128, cache=cache).best(view))
+    assert bests[0] != bests[1]
+    assert len(cache.read_text().splitlines()) == 4
+
+
+def test_the_shipped_optima_are_found_whatever_the_painting_is_called(
+    tmp_path: Path, photo: Image
+) -> None:
+    path = tmp_path / "mine.jpg"
+    path.write_bytes((quality.PAINTINGS / "great-wave.jpg").read_bytes())
+    judge = Judge(path, long_side=768, cache=tmp_path / "best.json")
+    assert judge.best(square(photo)) in json.loads(SHIPPED.read_text()).values()
+    assert not (tmp_path / "best.json").exists()
+
+
+def test_contrast_tells_why_a_pale_style_shimmers_less(clip: stability.Clip) -> None:
+    assert stability.contrast(clip.frames, clip.frames) == pytest.approx(1)
+    halved = [frame // 2 for frame in clip.frames]
+    assert stability.contrast(clip.frames, halved) == pytest.approx(0.5, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--painting", "mine.jpg"], "--painting is what one style"),
+        (["--cards", "--statistics", "frame"], "cards hold"),
+    ],
+)
+def test_what_would_spoil_figures_is_refused(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "quality", "--no-save", *words]) == 2
+    assert said in capsys.readouterr().err

@@ -37,10 +37,7 @@ def read_painting(path: Path, long_side: int) -> Tensor:
 
     Raises ValueError when the file is no picture, or one with nothing to learn from.
     """
-    try:
-        bgr = _decode(path, path.read_bytes(), cv2.IMREAD_COLOR)
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read as a picture ({error.strerror})") from error
+    bgr = _decode(path, _contents(path), cv2.IMREAD_COLOR)
     scale = long_side / max(bgr.shape[:2])
     if min(bgr.shape[:2]) * scale < NARROWEST_PX:
         raise ValueError(
@@ -57,6 +54,11 @@ def read_painting(path: Path, long_side: int) -> Tensor:
     return to_tensor(_rgb(cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=how)))
 
 
+def read_pixels(path: Path) -> Bytes3:
+    """Read a picture as it is, uint8 RGB (H, W, 3). Raises ValueError when the file is none."""
+    return _rgb(_decode(path, _contents(path), cv2.IMREAD_COLOR))
+
+
 def read_photo(path: Path, short_side: int) -> Tensor:
     """Read a picture that will be shrunk to a short side of `short_side` pixels or less.
 
@@ -65,10 +67,7 @@ def read_photo(path: Path, short_side: int) -> Tensor:
 
     Raises ValueError when the file is no picture.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read as a picture ({error.strerror})") from error
+    data = _contents(path)
     size = _jpeg_size(data)
     factor = _factor(min(size), short_side) if size else 1
     bgr = _decode(path, data, _REDUCED.get(factor, cv2.IMREAD_COLOR))
@@ -95,6 +94,13 @@ def to_tensor(rgb: Bytes3) -> Tensor:
 def _factor(side: int, wanted: int) -> int:
     """Return how many times a side may be shrunk and still be twice what is wanted."""
     return next((factor for factor in _REDUCED if side // factor >= 2 * wanted), 1)
+
+
+def _contents(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read as a picture ({error.strerror})") from error
 
 
 def _decode(path: Path, data: bytes, how: int) -> Bytes3:
