@@ -17,8 +17,49 @@ from typing import Final
 from stylecam.realtime.errors import StylecamError, UsageError
 
 from .benchmark import Benchmark, Row
+from .compare import Verdict, judge, pairs_of, turns_needed
 
 ROOT: Final = Path(__file__).parent.parent
+TURNS: Final = 6
+"""Of each side, unless more are needed."""
+OPTIONS: Final = {"--against": True, "--turns": True, "--results": True, "--json": False}
+"""What is not for a single turn, and whether it takes a value."""
+
+
+def judge_in_turns(
+    revision: str,
+    name: str,
+    benchmark: Benchmark,
+    argv: list[str],
+    *,
+    turns: int | None,
+    report: Callable[[str], None],
+) -> list[Verdict]:
+    """Say what changed since `revision`, measured as `argv` says, `turns` times each or as often as
+    it takes to tell.
+
+    Raises UsageError when `turns` are too few, as soon as that is known.
+    """
+
+    def wanted(figures: int) -> int:
+        needed = turns_needed(figures)
+        if turns is not None and turns < needed:
+            raise UsageError(
+                f"{turns} turns cannot tell a change in {figures} figures from noise",
+                hint=f"--turns {needed}, or fewer cases",
+            )
+        return turns or max(TURNS, needed)
+
+    wanted(1)  # what is too few for one is refused before anything is measured
+    there, here = measure_in_turns(
+        revision,
+        name,
+        benchmark,
+        _without(argv, OPTIONS),
+        turns=lambda there, here: wanted(len(pairs_of(benchmark, there, here))),
+        report=report,
+    )
+    return judge(pairs_of(benchmark, there, here))
 
 
 def measure_in_turns(
@@ -94,6 +135,19 @@ def _measured(tree: Path, name: str, argv: list[str]) -> list[Row]:
         )
     found: list[Row] = json.loads(done.stdout)
     return found
+
+
+def _without(argv: list[str], options: dict[str, bool]) -> list[str]:
+    """Leave out options, of which it is told whether they take a value."""
+    kept: list[str] = []
+    words = iter(argv)
+    for word in words:
+        name, _, value = word.partition("=")
+        if name not in options:
+            kept.append(word)
+        elif options[name] and not value:
+            next(words, None)
+    return kept
 
 
 def _gathered(benchmark: Benchmark, turns: list[list[Row]]) -> list[Row]:

