@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .errors import SinkError
 from .frame import VideoInfo
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .sources.file import FileSource
     from .sources.image import ImageSource
     from .stylize import Look
+
+_TAGS: Final = ("EXIF", "colour profile")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +83,8 @@ def open_output(
 
             quality = options.coding.quality
             return ImageSink(path, force=force, quality=quality, tags=source.tags)
+        left = [name for name, tag in zip(_TAGS, source.tags, strict=True) if tag]
+        source.notes += [f"{name} left out: a video holds none" for name in left]
         return open_recording(path, source.info, force=force, coding=options.coding)
     if path.suffix.lower() in IMAGE_SUFFIXES and not is_sequence(path):
         raise SinkError(

@@ -90,6 +90,10 @@ def test_what_a_photo_cannot_hold_is_said(tmp_path: Path) -> None:
         "EXIF left out: .bmp cannot hold it",
         "the colour profile left out: .bmp cannot hold it",
     ]
+    assert echo(made, tmp_path / "out.mp4").notes == [
+        "EXIF left out: a video holds none",
+        "colour profile left out: a video holds none",
+    ]
     made = photo(tmp_path / "grey.jpg", {2: profile(b"GRAY")})
     assert echo(made, tmp_path / "grey_out.jpg").notes == [
         "colour profile left out: it is for GRAY"
