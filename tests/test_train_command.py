@@ -209,6 +209,7 @@ def test_two_processes_train_one_network(folder: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("What to expect") == 1  # only the first one talks
+    assert done.stdout.splitlines() == ["painting.onnx"]
     assert find(str(folder / "painting.onnx")).card["steps"] > 0
 
 
@@ -239,6 +240,21 @@ def test_recipes_can_be_read_and_have_their_painting(path: Path) -> None:
         (["painting.png", "--photos", "photos", "--device", "toaster"], "--device toaster cannot"),
         (["painting.png", "--photos", "photos", "--minutes", "0"], "--minutes must be above 0"),
         (["painting.png", "--photos", "photos", "--vgg", "photos/note.txt"], "note.txt"),
+        (["painting.png", "--photos", "photos", "--minutes", "inf"], "--minutes must be above 0"),
+        (["painting.png", "--photos", "photos", "--minutes", "1e300"], "--minutes must be above"),
+        (["painting.png", "--photos", "photos", "--set", "name=a/b"], "cannot be the name"),
+        (["painting.png", "--photos", "photos", "--set", "size=huge"], "none of small, large"),
+        (["painting.png", "--photos", "photos", "--set", "steps=many"], "no whole number"),
+        (["painting.png", "--photos", "photos", "--set", "styles=3"], "did you mean style?"),
+        (["painting.png", "--photos", "photos", "--base", "nowhere"], "nowhere"),
+        (
+            ["painting.png", "--photos", "photos", "--size", "large", "--base", "comic"],
+            "is a small",
+        ),
+        (["painting.png", "--photos", "photos", "-o", "painting.png/x"], "is no folder"),
+        (["painting.png", "--photos", "photos", "--run-folder", "painting.png"], "is no folder"),
+        (["painting.png", "--photos", "photos", "--resume"], "holds no run to go on with"),
+        (["flat.png", "--photos", "photos"], "of one colour"),
     ],
 )
 def test_the_command_says_what_is_wrong(
@@ -252,6 +268,7 @@ def test_the_command_says_what_is_wrong(
     (folder / "bad.toml").write_text('name = "x"\nstrokes = 3\n')
     (folder / "photos" / "note.txt").write_text("no picture")
     (folder / "empty").mkdir()
+    cv2.imwrite("flat.png", np.full((300, 300, 3), 60, np.uint8))
     assert main(words) == 1
     assert said in capsys.readouterr().err
     assert not (folder / "runs").exists()

@@ -146,6 +146,8 @@ def test_frames_are_held_as_small_as_they_are_used(tmp_path: Path) -> None:
     path = long_clip(tmp_path / "large.mp4", frames=12, size=(1920, 1080))
     moments = read_moments(path, 480, count=4)
     assert {frame.shape for moment in moments for frame in moment} == {(480, 853, 3)}
+    alone = Pairs([path], batch=1, crop=64, seed=0, steps=1)
+    assert [tuple(view.shape) for view in alone.samples()] == [(3, 480, 853)] * 4
 
 
 @pytest.mark.parametrize("degrees", [0, 90, 180, -90])

@@ -1,0 +1,127 @@
+"""Recipes are checked as a whole, with words of their own, before anything is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from stylecam.training import network
+from stylecam.training.command import parser
+from stylecam.training.plan import plan
+from stylecam.training.recipe import (
+    RANGES,
+    SIZES,
+    Recipe,
+    changed,
+    from_values,
+    read_recipe,
+    to_values,
+)
+
+RECIPES = Path(__file__).parent.parent / "training" / "recipes"
+
+
+def test_what_is_known_of_sizes_and_numbers_is_complete() -> None:
+    assert set(SIZES) == set(network.SIZES)
+    numbers = {field.name for field in dataclasses.fields(Recipe) if field.type in ("int", "float")}
+    assert numbers == set(RANGES)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("crop = 100", "crop: 100 is not within 64 to 1024, a multiple of 8"),
+        ("crop = 0", "crop: 0"),
+        ("batch = 0", "batch: 0 is not within 1 to 256"),
+        ("steps = 0", "steps: 0"),
+        ('steps = "many"', "steps: 'many' is no whole number"),
+        ("steps = 1.5", "steps: 1.5 is no whole number"),
+        ("painting_long_side = 8", "painting_long_side: 8 is not within 64 to 4096"),
+        ("style = -5", "style: -5 is not within 0"),
+        ("style = nan", "style: nan is no number"),
+        ("style = true", "style: True is no number"),
+        ("coarse = 7", "coarse: 7 is not within 0 to 1"),
+        ("ema = 2", "ema: 2"),
+        ("noise = -1", "noise: -1 is not within 0 to 20"),
+        ('size = "huge"', "size: 'huge' is none of small, large"),
+        ("title = 3", "title: 3 is no text"),
+        ("styles = 3", "there is no value 'styles', did you mean style?"),
+        ("mean = 0.5", "the first stage has none before it"),
+        ("[then]", "begins with [[then]]"),
+        ("[[then]]\ncrop = 100", "stage 2: crop"),
+        ("[[then]]\nstyles = 3", "stage 2: there is no value"),
+        ('[[then]]\nsize = "large"', "stage 2: size"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_it_may_be(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f'name = "mine"\npainting = "own.jpg"\n{text}\n')
+    with pytest.raises(ValueError, match=r"mine\.toml") as caught:
+        read_recipe(path)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ['name = "a/b"', 'name = ""', 'name = ".."', "name = 3"])
+def test_names_are_names_of_files(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f'painting = "own.jpg"\n{text}\n')
+    with pytest.raises(ValueError, match="name"):
+        read_recipe(path)
+
+
+@pytest.mark.parametrize("painting", ["[]", '""', "[3]"])
+def test_a_painting_is_needed(tmp_path: Path, painting: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f'name = "mine"\npainting = {painting}\n')
+    with pytest.raises(ValueError, match="painting"):
+        read_recipe(path)
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+def test_recipes_come_back_from_a_checkpoint(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert from_values(to_values(recipe)) == recipe
+
+
+def test_means_are_of_their_stage_only() -> None:
+    stages = [read_recipe(RECIPES / f"{name}.toml").then for name in ("engraving", "stained-glass")]
+    assert [[stage.mean for stage in then] for then in stages] == [[1, 0.65], [1, 1, 1, 0.55]]
+    values = {"name": "x", "painting": "x.png", "then": [{"mean": 0.5}, {"style": 3}]}
+    assert [stage.mean for stage in from_values(values).then] == [0.5, 1]
+    with pytest.raises(ValueError, match="no such value"):
+        changed(Recipe("x", "x.png"), ["mean=0.5"])
+
+
+def test_a_recipe_finds_the_painting_beside_it_first(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    path = tmp_path / "mine" / "mine.toml"
+    path.write_text('name = "mine"\npainting = ["own.jpg", "comic.jpg"]\n')
+    (tmp_path / "mine" / "own.jpg").write_bytes(b"")
+    made = plan(parser().parse_args([str(path), "--photos", str(tmp_path), "--artist", "Me"]))
+    assert made.paintings[0][0] == tmp_path / "mine" / "own.jpg"
+    assert made.paintings[0][1].name == "comic.jpg"
+    assert made.recipe.artist == "Me"
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "name"),
+    [
+        (None, "painting.onnx", "painting"),
+        ("mine", "mine.onnx", "mine"),
+        ("out/mine.v2", "out/mine.v2.onnx", "mine.v2"),
+        ("mine.onnx", "mine.onnx", "mine"),
+        ("folder", "folder/painting.onnx", "painting"),
+        ("new/", "new/painting.onnx", "painting"),
+    ],
+)
+def test_an_output_may_be_a_folder_or_lack_its_ending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str | None, path: str, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "painting.jpg").write_bytes(b"")
+    words = ["painting.jpg", "--photos", "."] + (["-o", given] if given else [])
+    made = plan(parser().parse_args(words))
+    assert (made.output, made.recipe.name) == (Path(path), name)
+    assert {entry.name for entry in tmp_path.iterdir()} == {"folder", "painting.jpg"}
