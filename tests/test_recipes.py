@@ -9,8 +9,8 @@ import pytest
 from stylecam.training import network
 from stylecam.training.command import parser
 from stylecam.training.plan import plan
+from stylecam.training.ranges import RANGES
 from stylecam.training.recipe import (
-    RANGES,
     SIZES,
     Recipe,
     changed,
@@ -34,6 +34,7 @@ def test_what_is_known_of_sizes_and_numbers_is_complete() -> None:
         ("crop = 100", "crop: 100 is not within 64 to 1024, a multiple of 8"),
         ("crop = 0", "crop: 0"),
         ("batch = 0", "batch: 0 is not within 1 to 256"),
+        (f"seed = {10**400}", "seed: 1000"),
         ("steps = 0", "steps: 0"),
         ('steps = "many"', "steps: 'many' is no whole number"),
         ("steps = 1.5", "steps: 1.5 is no whole number"),

@@ -40,8 +40,8 @@ examples:
 Photos teach the network what it will be shown: a few hundred of anything (people, rooms,
 landscapes), 300 pixels or more; any folder of yours, or a video. Free ones to start with: the
 Debian packages plasma-workspace-wallpapers, mate-backgrounds and kphotoalbum.
-Watch runs/NAME/preview.jpg. Ctrl-C ends early and still writes the style. --resume goes on with what
-a run was begun with; what is given again replaces it.
+Watch runs/NAME/preview.jpg. Ctrl-C ends early and still writes the style. --resume goes on with
+what a run was begun with; what is given again replaces it.
 """
 
 

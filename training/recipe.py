@@ -4,45 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
 import tomllib
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from .ranges import RANGES, check
 
 SIZES: Final = ("small", "large")
-
-
-class Range(NamedTuple):
-    """What a number may be, ends included."""
-
-    least: float
-    most: float
-    multiple_of: int = 1
-
-
-_WEIGHT: Final = Range(0, 1e6)
-_SHARE: Final = Range(0, 1)
-_STEPS: Final = Range(0, 1_000_000)
-_RATE: Final = Range(1e-7, 0.1)
-RANGES: Final = {
-    "painting_long_side": Range(64, 4096),
-    **dict.fromkeys(("content", "style", "palette", "colours", "tone", "temporal"), _WEIGHT),
-    **dict.fromkeys(("adversarial", "total_variation", "gradient_penalty"), _WEIGHT),
-    **dict.fromkeys(("coarse", "temporal_from", "mean"), _SHARE),
-    "noise": Range(0, 20),
-    "border": Range(0, 1000),
-    "batch": Range(1, 256),
-    "crop": Range(64, 1024, multiple_of=8),
-    "steps": Range(1, 1_000_000),
-    "warmup_steps": Range(1, 1_000_000),
-    "adversarial_from": _STEPS,
-    "learning_rate": _RATE,
-    "discriminator_rate": _RATE,
-    "discriminator_dropout": Range(0, 0.9),
-    "gradient_clip": Range(1e-6, 1e6),
-    "ema": Range(0, 0.99999),
-    "seed": Range(0, 2**31 - 1),
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +66,7 @@ class Recipe:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             if field.name in RANGES:
-                _check_number(self, field.name, whole=field.type == "int")
+                check(field.name, getattr(self, field.name), whole=field.type == "int")
         texts = ("title", "artist", "licence", "photos", "name", "size")
         for key in texts:
             if not isinstance(getattr(self, key), str):
@@ -192,17 +160,6 @@ def changed(recipe: Recipe, texts: list[str]) -> Recipe:
         return dataclasses.replace(recipe, **changes, then=then)
     except ValueError as error:
         raise ValueError(f"--set {error}") from error
-
-
-def _check_number(recipe: Recipe, key: str, *, whole: bool) -> None:
-    value, (least, most, multiple_of) = getattr(recipe, key), RANGES[key]
-    kind = "whole number" if whole else "number"
-    right = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-    if not right or not math.isfinite(value):
-        raise ValueError(f"{key}: {value!r} is no {kind}")
-    if not least <= value <= most or (value % multiple_of and multiple_of > 1):
-        step = f", a multiple of {multiple_of}" if multiple_of > 1 else ""
-        raise ValueError(f"{key}: {value} is not within {least:g} to {most:g}{step}")
 
 
 def _check_keys(values: dict[str, Any]) -> None:
