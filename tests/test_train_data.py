@@ -114,6 +114,16 @@ def test_paintings_without_anything_to_learn_are_refused(
         read_painting(tmp_path / "painting.png", 768)
 
 
+def test_a_painting_of_few_pixels_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for side in (240, 120):
+        cv2.imwrite(str(tmp_path / "painting.png"), PatternSource(side, side).image(0))
+        read_painting(tmp_path / "painting.png", 256)
+    (said,) = (record.getMessage() for record in caplog.records)
+    assert "has 120x120 pixels only" in said
+
+
 def long_clip(path: Path, *, frames: int, size: tuple[int, int] = (96, 64), gop: int = 50) -> Path:
     """Write a clip whose brightness tells the time, at 10 frames a second."""
     with av.open(str(path), "w") as container:

@@ -80,6 +80,14 @@ def test_losses_are_zero_where_they_should_be(vgg: VGG19) -> None:
     assert losses.style_loss(vgg(torch.rand_like(x)), targets) > 0.1
 
 
+def test_losses_are_finite_where_there_is_nothing(vgg: VGG19) -> None:
+    flat = torch.full((1, 3, 96, 96), 0.4)
+    assert losses.palette_loss(picture(), flat).isfinite()
+    assert losses.colours_loss(picture(), flat).isfinite()
+    nothing = {name: torch.zeros_like(value) for name, value in vgg(flat).items()}
+    assert losses.content_loss(vgg(picture()), nothing).isfinite()
+
+
 def test_flat_features_give_flat_colour() -> None:
     torch.manual_seed(2)
     head = Head(5)
