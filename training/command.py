@@ -167,6 +167,7 @@ def _stage(
         seed=recipe.seed,
         steps=ENDLESS if minutes else recipe.steps,
         noise=recipe.noise,
+        shift_px=recipe.shift,
     )
     trainer = Trainer(
         recipe,

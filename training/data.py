@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from .motion import Pair, frame_pair, still_pair
+from .motion import SHIFT_PX, Pair, frame_pair, still_pair
 from .pictures import LOG, read_photo, to_tensor
 from .videos import VIDEO_PAIRS, Moment, read_moments
 
@@ -31,8 +31,9 @@ class Pairs(Dataset[Pair]):
     """One batch of pairs for each step of training: `pairs[step]` is always the same.
 
     `sources` are folders, photos and videos; `noise` is how many times a camera's own the second
-    exposure of a photo gets. What cannot be read is passed over with a warning, and the next photo
-    takes its turn. Raises ValueError when there is nothing to train on.
+    exposure of a photo gets, `shift_px` how far it is shifted at most. What cannot be read is
+    passed over with a warning, and the next photo takes its turn. Raises ValueError when there is
+    nothing to train on.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Pairs(Dataset[Pair]):
         seed: int,
         steps: int,
         noise: float = 1.0,
+        shift_px: float = SHIFT_PX,
     ) -> None:
         self._needed_px = max(crop, SHORT_SIDE_PX[1])
         files = sorted(path for source in sources for path in _files(source))
@@ -58,7 +60,7 @@ class Pairs(Dataset[Pair]):
         self._unreadable: set[int] = set()
         self._view(0)
         self.batch, self.crop, self.seed, self.steps = batch, crop, seed, steps
-        self.noise = noise
+        self.noise, self.shift_px = noise, shift_px
 
     def __len__(self) -> int:
         return self.steps
@@ -80,7 +82,7 @@ class Pairs(Dataset[Pair]):
         if len(views) == 2:
             return frame_pair(*views)
         generator = torch.Generator().manual_seed(int(random.integers(2**62)))
-        return still_pair(views[0], generator=generator, noise=self.noise)
+        return still_pair(views[0], generator=generator, noise=self.noise, shift_px=self.shift_px)
 
     def _view(self, chosen: int) -> list[Tensor]:
         """Read a photo, or two frames; instead of what cannot be read what comes after it."""

@@ -19,6 +19,7 @@ from torch import Tensor
 
 SENSOR_SIGMA: Final = 0.012
 """The most noise of a camera, of 1, at each size of grain."""
+SHIFT_PX: Final = 10.0
 
 
 class Motion(NamedTuple):
@@ -58,9 +59,15 @@ class Pair(NamedTuple):
         )
 
 
-def still_pair(photo: Tensor, *, generator: torch.Generator, noise: float = 1.0) -> Pair:
+def still_pair(
+    photo: Tensor,
+    *,
+    generator: torch.Generator,
+    noise: float = 1.0,
+    shift_px: float = SHIFT_PX,
+) -> Pair:
     """Return a photo (1, 3, H, W) and a moved exposure of it, `noise` times as noisy as usual."""
-    motion = random_motion(photo.shape, generator=generator)
+    motion = random_motion(photo.shape, generator=generator, shift_px=shift_px)
     second = camera_noise(motion.apply(photo), generator=generator, sigma=noise * SENSOR_SIGMA)
     return Pair(photo, second, motion)
 
@@ -93,7 +100,7 @@ def _follow(flow_N2HW: Tensor) -> Motion:
 
 
 def random_motion(
-    shape: torch.Size, *, generator: torch.Generator, shift_px: float = 10, flow_px: float = 8
+    shape: torch.Size, *, generator: torch.Generator, shift_px: float = SHIFT_PX, flow_px: float = 8
 ) -> Motion:
     """A motion for pictures of `shape` (N, C, H, W): local flow, shift, rotation within 2 degrees
     and zoom within 3 %.

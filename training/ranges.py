@@ -24,6 +24,7 @@ RANGES: Final = {
     **dict.fromkeys(("adversarial", "total_variation", "gradient_penalty"), _WEIGHT),
     **dict.fromkeys(("coarse", "temporal_from", "mean"), _SHARE),
     "noise": Range(0, 20),
+    "shift": Range(0, 128),
     "border": Range(0, 1000),
     "batch": Range(1, 256),
     "crop": Range(64, 1024, multiple_of=8),

@@ -42,6 +42,9 @@ class Recipe:
     while they may still shimmer, then held still."""
     noise: float = 1.0
     """Sensor noise of the second view, as a multiple of a webcam's."""
+    shift: float = 10.0
+    """Pixels, at most, by which the second view is shifted. What is at the border of one view is
+    then inside the other, and the network learns to paint it alike."""
     border: float = 1.0
     """How many times the outer pixels count in the temporal loss."""
     adversarial: float = 0.03
