@@ -26,7 +26,7 @@ def read(path: Path, device: str = "cpu") -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
         if not {"step", "seconds", "about"} <= state.keys():
-            raise KeyError("it is of another version")
+            raise RuntimeError("it is of another version")
     except (OSError, EOFError, KeyError, RuntimeError, AttributeError, pickle.UnpicklingError) as e:
         raise TrainingError(
             f"{path} cannot be gone on with: {str(e).splitlines()[0] if str(e) else 'it is empty'}"
