@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,12 +27,13 @@ class Job(NamedTuple):
 
 
 def plan(inputs: list[Path], output: str | None, style: Style) -> list[Job]:
-    """Say which input becomes which output.
+    """Say which input becomes which output; patterns like *.mp4 are inputs too.
 
     `output` is a file for a single input, else a folder, in which outputs have their inputs'
     names; None puts each beside its input. Raises UsageError when two outputs would be one, or
     one would replace another input.
     """
+    inputs = [path for given in inputs for path in _matching(given)]
     target = None if output is None else Path(output)
     folder = target is not None and (str(output).endswith(("/", "\\")) or target.is_dir())
     if target is not None and not folder and len(inputs) > 1:
@@ -64,6 +66,13 @@ def plan(inputs: list[Path], output: str | None, style: Style) -> list[Job]:
         if sources.get(job.output.resolve(), job.input) != job.input:
             raise UsageError(f"{job.output} is an input too", hint="name another folder with -o")
     return list(dict.fromkeys(jobs))
+
+
+def _matching(path: Path) -> list[Path]:
+    """Return the files that a name like *.mp4 stands for: shells on Windows leave it as it is."""
+    if path.exists() or not glob.has_magic(str(path)):
+        return [path]
+    return [Path(name) for name in sorted(glob.glob(str(path)))] or [path]  # noqa: PTH207 - absolute, too
 
 
 @dataclasses.dataclass

@@ -299,3 +299,11 @@ def test_nothing_is_left_in_the_folder(tmp_path: Path) -> None:
     Film().build(tmp_path / "a.mp4")
     stylecam("a.mp4", "-o", "out.mp4", cwd=tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"a.mp4", "out.mp4"}
+
+
+def test_a_pattern_that_no_shell_expanded_is_expanded(tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4", "c[1].mp4"):
+        Film().build(tmp_path / name)
+    assert "3 of 3 done" in stylecam("*.mp4", "-o", "out/", cwd=tmp_path).stdout.decode()
+    stylecam("c[1].mp4", "-o", "one.mp4", cwd=tmp_path)  # a name, not a pattern
+    assert b"*.avi" in stylecam("*.avi", "-o", "none/", cwd=tmp_path, code=1).stderr

@@ -44,7 +44,7 @@ class OpenVINOEngine:
         except RuntimeError as error:
             raise StyleError(
                 f"{style.path} is no ONNX model that can be read",
-                hint=f"OpenVINO says: {_first_line(error)}",
+                hint=f"OpenVINO says: {_last_line(error)}",
             ) from error
         if not style.native:
             from .foreign import adapt
@@ -79,7 +79,7 @@ class OpenVINOEngine:
             raise EngineError(
                 f"OpenVINO cannot build {style.name} for {device} at {width}x{height}",
                 hint=f"devices here: {', '.join(core.available_devices)}; "
-                f"it says: {_first_line(error)}",
+                f"it says: {_last_line(error)}",
             ) from error
         self._output_shape = tuple(self._compiled.output(0).shape)
         self._free: deque[Request] = deque()
@@ -188,6 +188,6 @@ def _is_x86() -> bool:
     return platform.machine() in ("x86_64", "AMD64")
 
 
-def _first_line(error: Exception) -> str:
+def _last_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
