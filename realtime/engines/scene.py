@@ -5,6 +5,7 @@ A glance is float32 RGB (18, 32, 3) of 255; looking at two takes a fraction of a
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Final
 
 import cv2
@@ -59,16 +60,42 @@ def is_empty(now: Glance) -> bool:
 
 
 def has_drifted(earlier: Glance, now: Glance) -> bool:
-    """Whether the picture has become another without a cut: it was faded, dissolved, exposed anew.
+    """Whether the picture has become another without a cut: it was faded in, dissolved, exposed
+    anew.
 
     Then most of the picture has changed, and the distribution of its colours too. A pan changes
-    the first and not the second, a thing that enters the second and not the first.
+    the first and not the second, a thing that enters the second and not the first. What is darker
+    all through is the same picture, faded out.
     """
-    colours = _levels(earlier)
-    spread = float(colours.std(0).mean()) + 2.0
-    if float(np.abs(_levels(now) - colours).mean()) < DRIFT * spread:
+    before, after = _levels(earlier), _levels(now)
+    spread = float(before.std(0).mean()) + 2.0
+    if float(np.abs(after - before).mean()) < DRIFT * spread or bool((after <= before + 2).all()):
         return False
     return float(np.median(np.abs(now - earlier).mean(2))) > MOST * spread
+
+
+def ordinary(like: Picture) -> Picture:
+    """Return a grey picture of the size and form of another with what pictures have on average:
+    as much of large shapes as of small ones, level 110 and contrast 60 of 255.
+    """
+    if isinstance(like, Yuv420):
+        data = np.full_like(like.data, 128)
+        data[: like.height * like.width] = _ordinary(like.height, like.width).ravel()
+        return dataclasses.replace(like, data=data)
+    return np.repeat(_ordinary(*like.shape[:2])[..., None], 3, 2)
+
+
+def _ordinary(height: int, width: int) -> npt.NDArray[np.uint8]:
+    random = np.random.default_rng(0)
+    shapes = np.zeros((height, width), np.float32)
+    across = 2
+    while across < max(height, width):
+        grid = random.normal(size=(max(2, across * height // width), across)).astype(np.float32)
+        shapes += cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC) / across
+        across *= 2
+    levels = 110 + 60 * (shapes - shapes.mean()) / max(float(shapes.std()), 1e-6)
+    grey: npt.NDArray[np.uint8] = levels.clip(0, 255).astype(np.uint8)
+    return grey
 
 
 def _levels(colours: Glance) -> npt.NDArray[np.float32]:

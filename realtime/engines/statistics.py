@@ -17,9 +17,10 @@ alike. Counted from the first frame of a scene:
 | 23 | the measurement of 15 is the new target: 4 % of the way is gone with each frame |
 | 30, 45, ... | as 15 |
 
-A cut begins a scene. A fade or a dissolve begins none, but leaves what was measured behind: then
-the frame is measured at once, and half of the way is gone with each frame. Nothing is measured in
-the dark between two fades.
+A cut begins a scene. A fade-in or a dissolve begins none, but leaves what was measured behind: then
+the frame is measured at once, and half of the way is gone with each frame. A fade-out leaves it as
+it is, and gets dark. A frame that shows nothing is never measured: it is painted as a dark place of
+the scene before, or of an ordinary one where it is the first.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ import numpy.typing as npt
 from ..errors import EngineError
 from ..frame import Picture
 from ..threads import Once
-from .scene import Glance, glance, has_drifted, is_cut, is_empty, is_still
+from .scene import Glance, glance, has_drifted, is_cut, is_empty, is_still, ordinary
 
 Statistics = npt.NDArray[np.float32]
 Affine = npt.NDArray[np.float32]
@@ -74,16 +75,16 @@ class SmoothedStatistics:
         """Return what the next frame, uint8 RGB (H, W, 3) or in planes, is to be painted with."""
         before, now = self._before, glance(picture)
         self._before = now
-        if before is None or is_cut(before, now):
+        if before is None or (is_cut(before, now) and not is_empty(now)):
             self._age, self._follow = 0, FOLLOW
-            self._measure_now(picture, now)
+            # Its own statistics would paint a black frame white, or red.
+            self._measure_now(ordinary(picture) if is_empty(now) else picture)
             self._current = self._target
             return self._current
         self._age += 1
         if self._age % DRIFT_EVERY == 0 and not is_empty(now) and has_drifted(self._measured, now):
-            self._measure_now(picture, now)
-            # Of darkness nothing is worth keeping.
-            self._follow = 1.0 if is_empty(before) else FOLLOW_DRIFT
+            self._measure_now(picture)
+            self._follow = FOLLOW_DRIFT
         elif self._age % MEASURE_EVERY == 0 and self._is_worth_measuring(now):
             self._coming, self._measured = Measurement(self._measure(picture)), now
         elif self._age % MEASURE_EVERY == ARRIVES_AFTER and self._coming is not None:
@@ -92,9 +93,9 @@ class SmoothedStatistics:
         self._current = self._current + self._follow * (self._target - self._current)
         return self._current
 
-    def _measure_now(self, picture: Picture, now: Glance) -> None:
+    def _measure_now(self, picture: Picture) -> None:
         self.settle()
-        self._coming, self._measured = None, now
+        self._coming, self._measured = None, glance(picture)
         self._target = self._measure(picture)()
 
     def _is_worth_measuring(self, now: Glance) -> bool:
