@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from media import decode, packets, times
+from media import arrive, decode, packets, times
 from media.clips import Film
 from rich.console import Console
 from stylecam.realtime import engines
@@ -274,7 +274,7 @@ def test_ctrl_c_while_a_film_is_put_together_cuts_nothing(
 ) -> None:
     class Interrupted(resumable.Muxer):
         def __init__(self, *arguments: Any) -> None:
-            os.kill(os.getpid(), signal.SIGINT)
+            arrive(signal.SIGINT)
             super().__init__(*arguments)
 
     monkeypatch.setattr(resumable, "Muxer", Interrupted)

@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import pytest
 import torch
+from media import arrive
 from rich.console import Console
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import find
@@ -111,11 +112,11 @@ def test_a_signal_is_answered_at_once_and_a_second_one_ignored(
     before = signal.getsignal(signal.SIGTERM)
     with signals.stopping("stopping: writing the style…") as stop:
         assert not stop()
-        os.kill(os.getpid(), signal.SIGTERM)
+        arrive(signal.SIGTERM)
         assert stop()
         assert "stopping: writing the style…" in capfd.readouterr().err
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGTERM)
+        arrive(signal.SIGINT)
+        arrive(signal.SIGTERM)
         assert capfd.readouterr().err == ""
     assert signal.getsignal(signal.SIGTERM) == before
 
