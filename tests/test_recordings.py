@@ -219,6 +219,7 @@ def test_the_first_interrupt_ends_the_loading_of_an_engine(tmp_path: Path) -> No
     script = f"""
 import os, signal, sys, time
 from stylecam.realtime import cli, live
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may ignore it
 def slow(*_, **__):
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(20)
