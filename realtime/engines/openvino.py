@@ -105,13 +105,14 @@ class OpenVINOEngine:
         from .openvino_requests import Measuring
         from .openvino_statistics import giving_statistics, is_normalised, taking_statistics
 
-        if is_normalised(model):
-            measure = core.compile_model(giving_statistics(model), device, _MEASURE_CONFIG)
-            self.statistics = SmoothedStatistics(Measuring(measure.create_infer_request()))
         if precision == "int8":
             from .openvino_int8 import in_8_bits
 
+            # Measured in 8 bits too: those are the features that are to be normalised.
             model = in_8_bits(model)
+        if is_normalised(model):
+            measure = core.compile_model(giving_statistics(model), device, _MEASURE_CONFIG)
+            self.statistics = SmoothedStatistics(Measuring(measure.create_infer_request()))
         return model if self.statistics is None else taking_statistics(model)
 
     def submit(self, picture: Image, strength: float = 1.0) -> Request:

@@ -5,7 +5,7 @@ picture changes all of it at once. Here they are measured now and then and follo
 measurements the network is local. They are a float32 array (2, C): the means and the variances of
 all channels of all norm layers, in the graph's order.
 
-Measuring costs as much as painting two pictures, so nobody waits for it: it goes on beside the
+Measuring costs about as much as painting a picture, so nobody waits for it: it goes on beside the
 pictures that follow, and counts from a fixed one of them on, so that a clip is always painted
 alike. Counted from the first frame of a scene:
 
