@@ -71,9 +71,9 @@ class Yuv420:
     @cached_property
     def rgb(self) -> Image:
         """The picture as RGB, converted when it is first asked for."""
-        from .planar import Converter
+        from .planar import kept_converter
 
-        return Converter().to_rgb(self)
+        return kept_converter().to_rgb(self)
 
 
 Picture: TypeAlias = Image | Yuv420

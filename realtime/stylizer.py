@@ -146,7 +146,7 @@ class Stylizer:
 
     def _end(self, begun: _Begun) -> Image:
         painting = as_rgb(begun.fit.leave(begun.pending.result()))
-        mixed = as_rgb(mix(begun.image, painting, self.strength))
+        mixed = as_rgb(mix(begun.image, painting, self.strength, self._converter))
         return np.ascontiguousarray(mixed[..., ::-1]) if self._order == "bgr" else mixed
 
     def _open(self, into: Fit, *, live: bool) -> Engine:
