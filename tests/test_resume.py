@@ -21,6 +21,7 @@ from rich.console import Console
 from stylecam.realtime import engines
 from stylecam.realtime.batch import Job, run_all
 from stylecam.realtime.doctor import examine
+from stylecam.realtime.doctor import unfinished as look_for_unfinished
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.engines.environment import Environment
@@ -232,6 +233,19 @@ def test_doctor_lists_what_is_unfinished(tmp_path: Path, monkeypatch: pytest.Mon
     assert not found.ok
     assert "out.mp4" in found.found
     assert ".out.mp4.stylecam" in found.remedy
+
+
+def test_doctor_s_remedies_can_be_pasted(tmp_path: Path) -> None:
+    other = tmp_path / "clip.mp4"
+    other.touch()
+    work = WorkFolder(tmp_path / "my clip.mp4", {})
+    work.append(CodedPicture(0, 0, 1, True, b"x"))
+    work.finish_segment(1)
+    work.leave()
+    (tmp_path / ".it's here.99999999999.part.mp4").touch()
+    for remedy in look_for_unfinished(tmp_path).remedy.partition("or: ")[2].split("; "):
+        subprocess.run(["sh", "-c", remedy], check=True)
+    assert list(tmp_path.iterdir()) == [other]
 
 
 def test_what_a_cut_file_gave_is_kept_for_the_next_run(film: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Final
 
 from ..errors import SourceError
@@ -56,6 +57,7 @@ class Decoder:
     def _open(self, hwaccel: HWAccel | None) -> InputContainer:
         import av
 
+        quoted = quote(str(self._path))
         name = "pipe:0" if self._path == PIPE else str(self._path.absolute())
         try:
             return av.open(name, metadata_errors=TAG_ERRORS, hwaccel=hwaccel)
@@ -63,7 +65,7 @@ class Decoder:
             raise SourceError(
                 f"{self._path} is not a video that can be read "
                 f"({getattr(error, 'strerror', None) or error})",
-                hint=f"play it with another player; `file {self._path}` tells what it is",
+                hint=f"play it with another player; `file {quoted}` tells what it is",
             ) from error
 
     def _choose(self) -> VideoStream:

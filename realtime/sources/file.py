@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Final
 
 from ..errors import SourceError
@@ -71,10 +72,11 @@ class FileSource:
             try:
                 self._upright.rgb(first)
             except OSError as error:
+                quoted = quote(str(path))
                 matrix = _MATRICES.get(int(first.colorspace), f"matrix {int(first.colorspace)}")
                 raise SourceError(
                     f"{path}: pixels of {first.format.name} in {matrix} cannot be turned into RGB",
-                    hint=f"ffmpeg -i {path} -vf zscale=matrix=709 -c:a copy converted.mkv",
+                    hint=f"ffmpeg -i {quoted} -vf zscale=matrix=709 -c:a copy converted.mkv",
                 ) from error
             self.info = self._describe()
         except BaseException:
