@@ -29,7 +29,6 @@ class Journal:
     def __init__(self, run: Path, trainer: Trainer, pairs: Pairs) -> None:
         self._run, self._trainer, self._pairs = run, trainer, pairs
         self._recent: list[dict[str, float]] = []
-        self._means: dict[str, float] = {}
         self._board: Any = None
         self._shown: list[Tensor] = []
 
@@ -45,13 +44,15 @@ class Journal:
         self._recent.append(figures)
 
     def means(self) -> dict[str, float]:
-        """Return the mean figures since the last row."""
+        """Return the mean figures since the last row, or those of that row; the trainer keeps
+        them, for a run that is gone on with.
+        """
         if self._recent:
-            self._means |= {
+            self._trainer.figures |= {
                 key: float(np.mean([row[key] for row in self._recent if key in row]))
                 for key in self._recent[-1]
             }
-        return dict(self._means)
+        return dict(self._trainer.figures)
 
     def row(self) -> None:
         """Write them down, if there are any, and begin anew."""
