@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 from media import arrive, decode, packets, times
 from media.clips import Film
@@ -22,7 +23,7 @@ from stylecam.realtime import engines
 from stylecam.realtime.batch import Job, run_all
 from stylecam.realtime.doctor import examine
 from stylecam.realtime.doctor import unfinished as look_for_unfinished
-from stylecam.realtime.engines import EngineOptions
+from stylecam.realtime.engines import EngineOptions, environment
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.engines.environment import Environment
 from stylecam.realtime.errors import SinkError
@@ -173,6 +174,22 @@ def test_another_engine_by_itself_is_another_job(
     there = Environment("580.65.06", packages, frozenset())
     monkeypatch.setattr(engines, "look", lambda: there)
     assert describe_job(film, look, FileOptions()) != before
+
+
+def test_other_versions_of_what_paints_are_another_job(
+    film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def job(engine: str, torch: str = "2.13.0", opencv: str = cv2.__version__) -> dict[str, Any]:
+        there = Environment("", {"torch": torch}, frozenset())
+        monkeypatch.setattr(environment, "look", lambda: there)
+        monkeypatch.setattr(cv2, "__version__", opencv)
+        look = Look(find(DEFAULT), engine=EngineOptions(engine))
+        return describe_job(film, look, FileOptions())
+
+    assert job("torch") == job("torch")
+    assert job("torch") != job("torch", torch="2.14.0")
+    assert job("openvino") == job("openvino", torch="2.14.0")
+    assert job("openvino") != job("openvino", opencv="4.10.0")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file size limits as Linux has them")
@@ -337,7 +354,7 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
 from pathlib import Path
 from rich.console import Console
 from stylecam.realtime import stylize
-from stylecam.realtime.engines import EngineOptions
+from stylecam.realtime.engines import EngineOptions, environment
 from stylecam.realtime.styles import DEFAULT, find
 
 seen = []
