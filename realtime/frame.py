@@ -91,6 +91,8 @@ class VideoInfo:
     time_base: Fraction
     live: bool = False
     """A live source goes on without us: its frames may be dropped, never delayed."""
+    still: bool = False
+    """A photo: one frame, and nothing that follows it."""
     frames: int | None = None
     """How many frames will come, if known; a hint for progress only."""
     colour: Colour = BT709

@@ -26,6 +26,7 @@ from stylecam.realtime.doctor import unfinished as look_for_unfinished
 from stylecam.realtime.engines import EngineOptions, environment
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.engines.environment import Environment
+from stylecam.realtime.engines.followed import FollowedEngine
 from stylecam.realtime.errors import SinkError
 from stylecam.realtime.outputs import FileOptions, describe_job
 from stylecam.realtime.sinks import resumable
@@ -290,7 +291,7 @@ def test_a_run_stopped_early_ends_its_sound_with_its_picture(film: Path, tmp_pat
         job={},
         stopped=lambda: True,
     )
-    engine = sink.memory.attach(EchoEngine())
+    engine = FollowedEngine(EchoEngine(), sink.memory)
     for frame in itertools.islice(source, 30):
         engine.submit(frame.image)
         sink.write(frame)

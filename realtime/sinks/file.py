@@ -10,6 +10,7 @@ from typing import Final
 
 from ..errors import SinkError
 from ..frame import Frame, VideoInfo
+from ..memory import EngineMemory
 from ..planar import Converter
 from ..sources import PIPE
 from .codecs import LIVE
@@ -32,6 +33,10 @@ class FileSink:
     What is live cannot be had again: it is recorded so that it plays whenever it breaks off, its
     first frame is at time 0, and on an error, as on `abort`, what there is gets its name.
     """
+
+    memory: EngineMemory | None = None
+    """What an engine remembers is not kept: no later run goes on here."""
+    kept = 0
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ..errors import SinkError
 from ..frame import Frame
+from ..memory import EngineMemory
 from ..sources.tags import EXIF, ICC, Tags
 from .partial import PartialFile
 
@@ -22,6 +23,10 @@ class ImageSink:
 
     `quality` is 0 to 100 for the formats that lose some.
     """
+
+    memory: EngineMemory | None = None
+    """What an engine remembers is not kept: there is one frame."""
+    kept = 0
 
     def __init__(
         self,

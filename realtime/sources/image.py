@@ -141,6 +141,7 @@ class ImageSource:
             width=width,
             fps=Fraction(1),
             time_base=Fraction(1),
+            still=True,
             frames=1,
             description=f"{path.name}: {width}x{height}, photo",
         )
