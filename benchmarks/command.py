@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from stylecam.realtime.errors import StylecamError
+from stylecam.realtime.errors import needing_packages
 
 from . import rows
 from .benchmark import Benchmark, Row, parse_count
@@ -56,17 +56,10 @@ def main(argv: list[str]) -> int:
     parser.add_argument("what", choices=lines, metavar="NAME", help="one of the above")
     parser.add_argument("rest", nargs=argparse.REMAINDER, metavar="...", help="what NAME is told")
     asked = parser.parse_args(argv)
-    try:
+    with needing_packages(f"stylecam bench {asked.what}", "pip install -e '.[quality]'"):
         if asked.what in SUITE:
             return _benchmark(asked.what, asked.rest)
         return _ACTS[asked.what](asked.rest)
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] == "stylecam":
-            raise
-        raise StylecamError(
-            f"stylecam bench {asked.what} needs {error.name}, which is not installed",
-            hint="pip install -e '.[quality]'",
-        ) from error
 
 
 def _benchmark(name: str, argv: list[str]) -> int:

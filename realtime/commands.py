@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any, Final, TextIO
 
-from .errors import StylecamError
+from .errors import needing_packages
 
 
 def _cameras(argv: list[str]) -> int:
@@ -85,15 +85,10 @@ def _bench(argv: list[str]) -> int:
 
 
 def _train(argv: list[str]) -> int:
-    try:
+    with needing_packages("training", "pip install 'stylecam[train]'"):
         from stylecam.training.command import main as train
 
         return train(argv)
-    except ModuleNotFoundError as error:
-        raise StylecamError(
-            f"training needs {error.name}, which is not installed",
-            hint="pip install 'stylecam[train]'",
-        ) from error
 
 
 def _build(argv: list[str]) -> int:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from . import ranks
 from .data import Pairs
+from .errors import TrainingError
 from .network import MULTIPLE, Generator
 from .pictures import LOG, middle
 from .trainer import Trainer
@@ -85,7 +86,7 @@ class Journal:
             self._shown = self._shown or self._pairs.samples()
             sheet = preview(self._trainer.average, self._trainer.paintings[0], self._shown)
             cv2.imwrite(str(self._run / "preview.jpg"), sheet)
-        except (ValueError, OSError, RuntimeError, cv2.error) as error:
+        except (TrainingError, ValueError, OSError, RuntimeError, cv2.error) as error:
             LOG.warning("no preview: %s", error)
             return
         if self._board is not None:

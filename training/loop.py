@@ -140,8 +140,9 @@ def train(
         journal.close()
         kept = f"{run / 'checkpoint.pt'} of step {saved} is kept" if saved else "nothing is kept"
         raise Diverged(
-            f"{error}; {kept}\n  try: {'--resume ' if saved else ''}--set "
-            f"learning_rate={recipe.learning_rate / 3:.1g}, or less weight for that term"
+            f"{error}; {kept}",
+            hint=f"{'--resume ' if saved else ''}--set "
+            f"learning_rate={recipe.learning_rate / 3:.1g}, or less weight for that term",
         ) from error
     except BaseException:
         if trainer.step:
