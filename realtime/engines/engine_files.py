@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any, Final
 
-from ..cache import cache_folder
+from ..cache import cache_folder, write_whole
 
 FORMAT: Final = 1
 """Of the file and of what is asked of an engine; one more makes all that were kept stale."""
@@ -72,12 +71,7 @@ def write(key: EngineKey, built: EngineFile) -> Path:
         "sha256": hashlib.sha256(built.engine).hexdigest(),
     }
     path = key.path
-    temporary = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        temporary.write_bytes(_MAGIC + json.dumps(header).encode() + b"\n" + built.engine)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, _MAGIC + json.dumps(header).encode() + b"\n" + built.engine)
     return path
 
 
