@@ -17,7 +17,7 @@ from .ways import Copied, Reencoded, takes_opus
 if TYPE_CHECKING:
     from av import Packet
     from av.audio.stream import AudioStream
-    from av.container import OutputContainer
+    from av.container import InputContainer, OutputContainer
     from av.stream import Stream
 
 _MAX_ERRORS_IN_A_ROW: Final = 500
@@ -25,15 +25,16 @@ _QUICKTIME: Final = frozenset({"mp4", "mov"})
 
 
 class Carried:
-    """Adds the input's other streams to `container`, before its header is written, and feeds
-    their packets as the picture goes on. `notes` says what could not be carried, a line each.
-
-    A file is opened a second time, so that picture and sound never wait for each other.
+    """Adds the other streams of `source`, the original opened, to `container`, before its header is
+    written, and feeds their packets as the picture goes on. `notes` says what could not be carried,
+    a line each. Whoever opened the two closes them.
     """
 
-    def __init__(self, container: OutputContainer, original: Original) -> None:
+    def __init__(
+        self, container: OutputContainer, original: Original, source: InputContainer
+    ) -> None:
         self._container, self._original, self.notes = container, original, list[str]()
-        self._input = original.container or original.open()
+        self._input = source
         self._ways: dict[int, Copied | Reencoded] = {}
         for stream in self._input.streams:
             if stream.index != original.picture:
@@ -199,8 +200,3 @@ class Carried:
             if error.errno != errno.EINVAL:
                 raise
             self._refused += 1  # such as time stamps that run backwards
-
-    def close(self) -> None:
-        """Close the input, where it is not the picture's."""
-        if self._original.container is None:
-            self._input.close()
