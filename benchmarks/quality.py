@@ -13,7 +13,7 @@ import statistics
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -183,9 +183,30 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--long-side", type=parse_count, help="of the painting [its card's, or 768]"
     )
     parser.add_argument("--statistics", choices=("smoothed", "frame"), default="smoothed")
-    parser.add_argument("--one-of", metavar="INPUT:N:I", help="a network of N styles: take style I")
+    parser.add_argument(
+        "--one-of",
+        type=_parse_one,
+        metavar="INPUT:N:I",
+        help="a network of N styles: take style I",
+    )
     parser.add_argument("--name", help="what to call --style in the row [its own name]")
     parser.add_argument("--cards", action="store_true", help="write the figures into the cards")
+
+
+class OneOf(NamedTuple):
+    """Which of a network's styles: the input that chooses, how many it has, and the number."""
+
+    name: str
+    many: int
+    index: int
+
+
+def _parse_one(text: str) -> OneOf:
+    """Return what "INPUT:N:I" means, I from 0."""
+    name, many, index = (text.rsplit(":", 2) + ["", ""])[:3]
+    if not (name and many.isdecimal() and index.isdecimal() and int(index) < int(many)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no INPUT:N:I, as in style:12:0")
+    return OneOf(name, int(many), int(index))
 
 
 def _measure(options: argparse.Namespace) -> list[Row]:
@@ -202,10 +223,10 @@ def _measure(options: argparse.Namespace) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         styles = [find(options.style)] if options.style else built_in()
         if options.one_of:
-            name, many, index = options.one_of.split(":")
-            chosen = [float(i == int(index)) for i in range(int(many))]
-            out = Path(folder) / f"{styles[0].path.stem}-{index}.onnx"
-            styles = [find(str(with_constant(styles[0].path, name, chosen, out)))]
+            one: OneOf = options.one_of
+            chosen = [float(number == one.index) for number in range(one.many)]
+            out = Path(folder) / f"{styles[0].path.stem}-{one.index}.onnx"
+            styles = [find(str(with_constant(styles[0].path, one.name, chosen, out)))]
         protocol, measured = Protocol(), []
         for style in styles:
             row = protocol.measure(
