@@ -42,7 +42,7 @@ class Counted(Original):
 
 def is_open(container: InputContainer) -> bool:
     try:
-        return bool(container.decode(video=0))
+        return next(container.decode(video=0)) is not None
     except AssertionError:  # what PyAV says of one that is closed
         return False
 
