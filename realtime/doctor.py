@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import os
 import platform
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from shlex import quote
 
 from .check import Check
 from .errors import EngineError
+from .machine import usable_cores
 
 
 def examine() -> list[Check]:
@@ -33,8 +33,8 @@ def examine() -> list[Check]:
 
 
 def _python() -> Check:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return Check("machine", True, f"Python {platform.python_version()}, {cores} CPU cores")
+    found = f"Python {platform.python_version()}, {usable_cores()} CPU cores"
+    return Check("machine", True, found)
 
 
 def _openvino() -> Check:
