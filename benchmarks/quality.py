@@ -95,6 +95,8 @@ class Protocol:
         long_side: int,
         report: Callable[[str], None],
     ) -> dict[str, Any]:
+        from stylecam.training.pictures import to_tensor
+
         from .coverage import Judge, StyleDistance, square
 
         judge = None
@@ -108,7 +110,7 @@ class Protocol:
             view = square(photo)
             with painter(style, options, view) as paint:
                 painted = paint(view)
-            distances[name] = self._perceptual(_tensor(view), _tensor(painted))
+            distances[name] = self._perceptual(to_tensor(view)[None], to_tensor(painted)[None])
             if judge is not None:
                 found = StyleDistance(
                     judge.distance(view), judge.distance(painted), judge.best(view)
@@ -170,12 +172,6 @@ def read_photo(path: Path) -> Image:
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8)
 
 
-def _tensor(image: Image) -> Any:
-    import torch
-
-    return torch.from_numpy(image.astype(np.float32) / 255).permute(2, 0, 1)[None]
-
-
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--style", help="[all that are built in]")
     parser.add_argument("--painting", type=Path, help="what --style is to look like")
@@ -198,7 +194,7 @@ class OneOf(NamedTuple):
 
     name: str
     many: int
-    index: int
+    number: int
 
 
 def _parse_one(text: str) -> OneOf:
@@ -224,8 +220,8 @@ def _measure(options: argparse.Namespace) -> list[Row]:
         styles = [find(options.style)] if options.style else built_in()
         if options.one_of:
             one: OneOf = options.one_of
-            chosen = [float(number == one.index) for number in range(one.many)]
-            out = Path(folder) / f"{styles[0].path.stem}-{one.index}.onnx"
+            chosen = [float(index == one.number) for index in range(one.many)]
+            out = Path(folder) / f"{styles[0].path.stem}-{one.number}.onnx"
             styles = [find(str(with_constant(styles[0].path, one.name, chosen, out)))]
         protocol, measured = Protocol(), []
         for style in styles:

@@ -242,7 +242,7 @@ class Threads:
         reader waits it calls `on_wait` ten times a second; what that raises reaches it at once.
         """
         handover: _Handover[T] = _Handover(
-            max(1, capacity),
+            capacity,
             newest=newest,
             on_drop=on_drop,
             stopping=self._tick,

@@ -58,8 +58,6 @@ class EngineFile:
     engine: bytes
     weights: str
     """Hash of the style whose weights it holds."""
-    refittable: bool
-    """Whether it can be given another style's weights."""
 
 
 def write(key: EngineKey, built: EngineFile) -> Path:
@@ -67,7 +65,6 @@ def write(key: EngineKey, built: EngineFile) -> Path:
     header: dict[str, Any] = {
         **dataclasses.asdict(key),
         "holds": built.weights,
-        "refittable": built.refittable,
         "sha256": hashlib.sha256(built.engine).hexdigest(),
     }
     path = key.path
@@ -91,4 +88,4 @@ def read(key: EngineKey) -> EngineFile | None:
         raise ValueError("its checksum is wrong")
     if {name: header.get(name) for name in dataclasses.asdict(key)} != dataclasses.asdict(key):
         raise ValueError("it was made for something else")
-    return EngineFile(engine, str(header["holds"]), bool(header["refittable"]))
+    return EngineFile(engine, str(header["holds"]))

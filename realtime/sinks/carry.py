@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, cast
 
-from .original import PICTURES_ONLY, Original, holds, stream_metadata, wanted_metadata
+from .codecs import PICTURES_ONLY, QUICKTIME
+from .original import Original, holds, stream_metadata, wanted_metadata
 from .times import PacketTimes
 from .ways import Copied, Reencoded, takes_opus
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
 _MAX_ERRORS_IN_A_ROW: Final = 500
-_QUICKTIME: Final = frozenset({"mp4", "mov"})
 
 
 class Carried:
@@ -57,7 +57,7 @@ class Carried:
             stream.discard == Discard.all  # QuickTime's track of chapter titles
         ):
             return
-        if kind == "data" and "timecode" in stream.metadata and muxer in _QUICKTIME:
+        if kind == "data" and "timecode" in stream.metadata and muxer in QUICKTIME:
             # These make the track themselves, from the picture's tag, and refuse another.
             picture = self._container.streams.video[0]
             picture.metadata.setdefault("timecode", stream.metadata["timecode"])
@@ -127,7 +127,7 @@ class Carried:
         """Yield the packets of the streams that are carried, less those that an edit list hides and
         that the output would show. The last of these is left: decoders of sound begin with it.
         """
-        hides = self._container.format.name in _QUICKTIME
+        hides = self._container.format.name in QUICKTIME
         for packet in self._demux():
             index = packet.stream.index
             if index not in self._ways or (packet.size == 0 and packet.dts is None):

@@ -56,6 +56,9 @@ PIPES: Final = {
     "matroska": Container("matroska", "h264", _MKV | {"live": "1"}),
     "y4m": Container("yuv4mpegpipe", "raw", {}),
 }
+QUICKTIME: Final = frozenset({"mp4", "mov"})
+PICTURES_ONLY: Final = frozenset({"gif", "image2", "yuv4mpegpipe"})
+"""Muxers that hold no sound, metadata or chapters."""
 _EVEN: Final = ("yuv420p", "yuv444p")
 _EVEN_8: Final = ("yuv420p", "nv12", "yuv444p")
 """Quick Sync takes no other 8 bits than NV12."""

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final, cast
 from ..frame import VideoInfo
 from ..sources.decode import TAG_ERRORS
 from .carry import Carried
+from .codecs import PICTURES_ONLY, QUICKTIME
 from .formats import Settings, configure
-from .original import PICTURES_ONLY, Original, gif_loops, stream_metadata, wanted_metadata
+from .original import Original, gif_loops, stream_metadata, wanted_metadata
 from .scheduling import unhurried
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _LARGEST_TIMESCALE: Final = 2**31 - 1
-_QUICKTIME: Final = frozenset({"mp4", "mov"})
 _APPLE: Final = "com.apple.quicktime."
 """Tags of phones, which QuickTime's older way of writing tags cannot hold."""
 
@@ -74,7 +74,7 @@ class Muxer:
             )
             configure(self.stream.codec_context, settings, info)
             self.stream.time_base = info.time_base
-            if settings.codec == "hevc" and muxer in _QUICKTIME:
+            if settings.codec == "hevc" and muxer in QUICKTIME:
                 self.stream.codec_context.codec_tag = "hvc1"  # what Apple's players look for
             if original is not None:
                 self._input = original.container or original.open()
@@ -82,7 +82,7 @@ class Muxer:
                 picture = self._input.streams[original.picture]
                 self.stream.metadata.update(stream_metadata(picture))
                 self.stream.disposition = picture.disposition
-            if muxer in _QUICKTIME:
+            if muxer in QUICKTIME:
                 self._container.container_options.update(self._timescales())
             if muxer == "mov" and any(k.startswith(_APPLE) for k in self._container.metadata):
                 flags = options["movflags"] + "+use_metadata_tags"
@@ -148,7 +148,7 @@ class Muxer:
         from av.stream import Discard
 
         name = self._container.format.name
-        if name in ("image2", "gif"):
+        if name in PICTURES_ONLY:
             if metadata:
                 self._notes.append(f"metadata left out: {name} holds none")
             return

@@ -119,7 +119,7 @@ class FileSource:
     def _describe(self) -> VideoInfo:
         stream, upright = self.decoder.stream, self._upright
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-        aspect = self._first_aspect()
+        aspect = self.decoder.stream.sample_aspect_ratio or Fraction(1)
         return VideoInfo(
             height=upright.height,
             width=upright.width,
@@ -135,9 +135,6 @@ class FileSource:
                 f"{stream.codec_context.name}"
             ),
         )
-
-    def _first_aspect(self) -> Fraction:
-        return self.decoder.stream.sample_aspect_ratio or Fraction(1)
 
     def _count(self, rate: Fraction) -> int | None:
         duration_s = Fraction(self.decoder.container.duration or 0, 1_000_000)
