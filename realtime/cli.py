@@ -139,7 +139,7 @@ def _files(options: argparse.Namespace, look: Look) -> int:
 
 def _file_options(options: argparse.Namespace) -> FileOptions:
     from .outputs import FileOptions
-    from .sources.section import Section, parse_time
+    from .section import Section, parse_time
 
     return FileOptions(
         allow_truncated=options.allow_truncated,

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from .containers import PIPE
 from .errors import SinkError
 from .frame import VideoInfo
+from .section import WHOLE, Section
 from .sinks.formats import Coding, is_sequence
-from .sources import IMAGE_SUFFIXES, PIPE
-from .sources.section import WHOLE, Section
+from .sources import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
     from .sinks.file import FileSink

@@ -8,11 +8,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
+from ..containers import PIPE
 from ..errors import SinkError
 from ..frame import Frame, VideoInfo
 from ..memory import EngineMemory
 from ..planar import Converter
-from ..sources import PIPE
 from .codecs import LIVE
 from .encode import Encoder
 from .formats import Coding, decide, is_sequence

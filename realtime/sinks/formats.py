@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from ..colour import HLG, PQ
+from ..containers import PIPE
 from ..errors import SinkError, UsageError
 from ..frame import VideoInfo
-from ..sources import PIPE
 from .codecs import CHOICES, CODECS, CONTAINERS, PIPES, Codec, Container
 from .scheduling import unhurried
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from ..errors import SinkError
 from ..frame import Frame
 from ..memory import EngineMemory
-from ..sources.tags import EXIF, ICC, Tags
+from ..tags import EXIF, ICC, Tags
 from .partial import PartialFile
 
 QUALITY: Final = 95

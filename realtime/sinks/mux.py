@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, cast
 
+from ..containers import TAG_ERRORS
 from ..frame import VideoInfo
-from ..sources.decode import TAG_ERRORS
 from .carry import Carried
 from .codecs import PICTURES_ONLY, QUICKTIME
 from .formats import Settings, configure

@@ -11,8 +11,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..sources.decode import TAG_ERRORS
-from ..sources.section import EVERYTHING, Cut
+from ..containers import TAG_ERRORS
+from ..section import EVERYTHING, Cut
 from .codecs import PICTURES_ONLY
 
 if TYPE_CHECKING:

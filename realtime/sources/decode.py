@@ -10,9 +10,9 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Final
 
+from ..containers import PIPE, TAG_ERRORS
 from ..errors import SourceError
 from ..stats import Stats
-from . import PIPE
 from .hardware import nvdec, nvdec_problem
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.video.stream import VideoStream
 
-TAG_ERRORS: Final = "surrogateescape"
-"""Tags need not be UTF-8: whatever they are goes into the output byte for byte."""
 _MAX_CORRUPT_IN_A_ROW: Final = 500
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Final
 
+from ..containers import PIPE
 from ..errors import SourceError
 from ..frame import Frame, VideoInfo
+from ..section import JUMP_S, WHOLE, Section
 from ..stats import Stats
-from . import PIPE
 from .decode import Decoder
-from .section import JUMP_S, WHOLE, Section
 from .upright import TRANSPARENCY, Deinterlacer, Upright
 
 if TYPE_CHECKING:
