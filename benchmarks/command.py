@@ -74,10 +74,11 @@ def _benchmark(name: str, argv: list[str]) -> int:
         earlier = earlier_rows(name, options.compare, across_machines=options.across_machines)
     here = rows.machine()
     _warn_of_load(here)
-    with Reporting() as options.report:
-        measured = [here | row for row in benchmark.measure(options)]
-    if not options.no_save:
-        rows.append(name, measured, folder=options.results)
+    with Reporting() as report:
+        measured = [here | row for row in benchmark.measure(options, report)]
+    kept = [row for row in measured if not row.get("dry")]
+    if kept and not options.no_save:
+        rows.append(name, kept, folder=options.results)
     if not earlier:
         _print(measured, benchmark.columns, as_json=options.json)
         return 0

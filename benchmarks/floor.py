@@ -21,7 +21,7 @@ from stylecam.realtime.machine import usable_cores
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, Style, find
 
-from .benchmark import Benchmark, Row, parse_count, parse_size
+from .benchmark import Benchmark, Report, Row, parse_count, parse_size
 from .engine import burst
 from .turns import seconds
 
@@ -177,10 +177,10 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _measure(options: argparse.Namespace) -> list[Row]:
+def _measure(options: argparse.Namespace, report: Report) -> list[Row]:
     style, measured = find(options.style), []
     for size in options.sizes.split(","):
-        options.report(size)
+        report(size)
         height, width = parse_size(size)
         measured += measure(style, height=height, width=width, rounds=options.rounds)
     return measured

@@ -20,12 +20,12 @@ import numpy as np
 from stylecam.realtime.cache import cache_folder
 from stylecam.realtime.cli import DEMO
 from stylecam.realtime.engines import EngineOptions, open_engine
-from stylecam.realtime.errors import UsageError
+from stylecam.realtime.errors import StylecamError, UsageError
 from stylecam.realtime.frame import Image
 from stylecam.realtime.styles import Style, built_in, find
 
 from . import stability
-from .benchmark import Benchmark, Row, parse_count
+from .benchmark import Benchmark, Report, Row, parse_count
 
 HERE: Final = Path(__file__).parent
 PHOTOS: Final = HERE / "photos"
@@ -41,6 +41,11 @@ class Protocol:
     def __init__(self, *, frames: int = CLIP_FRAMES) -> None:
         from .perceptual import ShiftTolerantLPIPS
 
+        if not ANIMATION.exists():
+            raise StylecamError(
+                f"{ANIMATION.name}, which quality is measured on, is not installed",
+                hint="run it in a clone of the project",
+            )
         self.photos = {path.stem: read_photo(path) for path in sorted(PHOTOS.glob("*.jpg"))}
         clips = [stability.read_clip(path) for path in (DEMO, ANIMATION)]
         clips.append(stability.camera_move(self.photos["colosseum"]))
@@ -205,7 +210,7 @@ def _parse_one(text: str) -> OneOf:
     return OneOf(name, int(many), int(index))
 
 
-def _measure(options: argparse.Namespace) -> list[Row]:
+def _measure(options: argparse.Namespace, report: Report) -> list[Row]:
     if options.painting and not options.style:
         raise UsageError(
             "--painting is what one style is to look like",
@@ -230,7 +235,7 @@ def _measure(options: argparse.Namespace) -> list[Row]:
                 options=EngineOptions(precision="f32", statistics=options.statistics),
                 painting=options.painting or painting_of(style),
                 long_side=options.long_side or style.card.get("painting_long_side", 768),
-                report=options.report,
+                report=report,
             )
             measured.append(row | ({"style": options.name} if options.name else {}))
             if options.cards:

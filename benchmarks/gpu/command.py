@@ -42,8 +42,7 @@ class Part(NamedTuple):
 
 def parts() -> dict[str, Part]:
     """Return the parts in the order in which they run; the modules are loaded here."""
-    from .. import kernels
-    from . import compare, flow, overlap
+    from . import compare, flow, kernels, overlap
 
     return {
         "kernels": Part(kernels.measure, 1),
