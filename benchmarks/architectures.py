@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-MULTIPLE: Final = 4
 """Height and width of the input must be multiples of this: each network halves twice."""
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from stylecam.realtime.errors import UsageError
 
 Row = dict[str, Any]
+Report = Callable[[str], None]
 LONGEST_S: Final = 3600.0
 """Of what an argument may ask for."""
 
@@ -20,8 +21,10 @@ class Benchmark:
 
     arguments: Callable[[argparse.ArgumentParser], object]
     """Adds the arguments that are this benchmark's own."""
-    measure: Callable[[argparse.Namespace], list[Row]]
-    """Measures here and returns rows; under "by_round" what each round gave, in ms."""
+    measure: Callable[[argparse.Namespace, Report], list[Row]]
+    """Measures here, tells what it is at, and returns rows; under "by_round" what each round gave,
+    in ms. A row that is "dry" was made without the device: it is shown and not kept.
+    """
     keys: tuple[str, ...]
     """What says that two rows are of one case."""
     columns: tuple[str, ...]

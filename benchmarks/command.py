@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from stylecam.realtime.errors import StylecamError
+from stylecam.realtime.errors import needing_packages
 
 from . import rows
 from .benchmark import Benchmark, Row, parse_count
@@ -56,17 +56,10 @@ def main(argv: list[str]) -> int:
     parser.add_argument("what", choices=lines, metavar="NAME", help="one of the above")
     parser.add_argument("rest", nargs=argparse.REMAINDER, metavar="...", help="what NAME is told")
     asked = parser.parse_args(argv)
-    try:
+    with needing_packages(f"stylecam bench {asked.what}", "pip install -e '.[quality]'"):
         if asked.what in SUITE:
             return _benchmark(asked.what, asked.rest)
         return _ACTS[asked.what](asked.rest)
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] == "stylecam":
-            raise
-        raise StylecamError(
-            f"stylecam bench {asked.what} needs {error.name}, which is not installed",
-            hint="pip install -e '.[quality]'",
-        ) from error
 
 
 def _benchmark(name: str, argv: list[str]) -> int:
@@ -81,10 +74,11 @@ def _benchmark(name: str, argv: list[str]) -> int:
         earlier = earlier_rows(name, options.compare, across_machines=options.across_machines)
     here = rows.machine()
     _warn_of_load(here)
-    with Reporting() as options.report:
-        measured = [here | row for row in benchmark.measure(options)]
-    if not options.no_save:
-        rows.append(name, measured, folder=options.results)
+    with Reporting() as report:
+        measured = [here | row for row in benchmark.measure(options, report)]
+    kept = [row for row in measured if not row.get("dry")]
+    if kept and not options.no_save:
+        rows.append(name, kept, folder=options.results)
     if not earlier:
         _print(measured, benchmark.columns, as_json=options.json)
         return 0

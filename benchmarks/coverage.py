@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from stylecam.realtime.frame import Image
 from stylecam.training import losses
-from stylecam.training.pictures import read_painting, read_pixels
+from stylecam.training.pictures import read_painting, read_pixels, to_tensor
 from stylecam.training.recipe import Recipe
 from stylecam.training.vgg import VGG19, load_vgg19
 from torch import Tensor
@@ -60,7 +60,7 @@ class Judge:
     @torch.no_grad()
     def distance(self, image: Image) -> float:
         """Return S of uint8 RGB (H, W, 3)."""
-        return float(losses.style_loss(self._features(_tensor(image)), self._targets))
+        return float(losses.style_loss(self._features(to_tensor(image)[None]), self._targets))
 
     def best(self, photo: Image) -> float:
         """Return S after an optimisation of the pixels from the photo, unless it is known."""
@@ -75,7 +75,7 @@ class Judge:
         return known[key]
 
     def _optimise(self, photo: Image) -> float:
-        start = _tensor(photo)
+        start = to_tensor(photo)[None]
         with torch.no_grad():
             wanted = self._features(start, upto=losses.CONTENT_LAYER)
         pixels = start.flatten().clone().requires_grad_(True)
@@ -113,10 +113,6 @@ def square(photo: Image, side: int = SIDE_PX) -> Image:
 
 def _digest(image: Image) -> str:
     return hashlib.sha256(image.tobytes()).hexdigest()[:12]
-
-
-def _tensor(image: Image) -> Tensor:
-    return torch.from_numpy(image.astype(np.float32) / 255).permute(2, 0, 1)[None]
 
 
 def _read(cache: Path | None) -> dict[str, float]:

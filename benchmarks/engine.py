@@ -15,7 +15,7 @@ from stylecam.realtime.planar import Converter
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, Style, find
 
-from .benchmark import Benchmark, Row, parse_count, parse_size
+from .benchmark import Benchmark, Report, Row, parse_count, parse_size
 from .turns import burst_length, in_ms, in_turns, seconds, spread
 
 SIZES: Final = "256x144,640x360,1024x576,1280x720,1920x1080"
@@ -150,7 +150,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _measure(options: argparse.Namespace) -> list[Row]:
+def _measure(options: argparse.Namespace, report: Report) -> list[Row]:
     names = options.engines.split(",")
     if options.engines == "openvino,torch" and importlib.util.find_spec("torch") is None:
         names = ["openvino"]
@@ -161,7 +161,7 @@ def _measure(options: argparse.Namespace) -> list[Row]:
         for precision in options.precisions.split(",")
         if options.sizes or name == names[0] or size in SECOND_OPINION
     ]
-    return measure(cases, find(options.style), rounds=options.rounds, report=options.report)
+    return measure(cases, find(options.style), rounds=options.rounds, report=report)
 
 
 BENCHMARK: Final = Benchmark(

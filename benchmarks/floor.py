@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -18,10 +17,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 from stylecam.realtime.engines import EngineOptions, open_engine
 from stylecam.realtime.engines.openvino_library import load
+from stylecam.realtime.machine import usable_cores
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, Style, find
 
-from .benchmark import Benchmark, Row, parse_count, parse_size
+from .benchmark import Benchmark, Report, Row, parse_count, parse_size
 from .engine import burst
 from .turns import seconds
 
@@ -72,15 +72,15 @@ def measure(
     model.reshape({0: [1, height, width, 3]})
     work = count(model)
     able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = usable_cores()
     rows = []
     for precision in (name for name in PRECISIONS if name == "f32" or name.upper() in able):
         alone = {
             "gmacs_1_core": round(peak(precision, threads=1, rounds=rounds) / 1e9, 1),
             "gigabytes_1_core": round(bandwidth(threads=1, rounds=rounds) / 1e9, 1),
         }
-        top = peak(precision, threads=cores or 1, rounds=rounds)
-        memory = bandwidth(threads=cores or 1, rounds=rounds)
+        top = peak(precision, threads=cores, rounds=rounds)
+        memory = bandwidth(threads=cores, rounds=rounds)
         taken_s = _engine_s(style, precision, (height, width), rounds=rounds, pictures=pictures)
         floor_s = max(work.macs / top, work.features * _BYTES[precision] / memory)
         rows.append(
@@ -177,10 +177,10 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _measure(options: argparse.Namespace) -> list[Row]:
+def _measure(options: argparse.Namespace, report: Report) -> list[Row]:
     style, measured = find(options.style), []
     for size in options.sizes.split(","):
-        options.report(size)
+        report(size)
         height, width = parse_size(size)
         measured += measure(style, height=height, width=width, rounds=options.rounds)
     return measured

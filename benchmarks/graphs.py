@@ -14,7 +14,7 @@ from onnx import shape_inference
 from stylecam.realtime.errors import UsageError
 from stylecam.realtime.styles import built_in
 
-from .benchmark import Benchmark, Row
+from .benchmark import Benchmark, Report, Row
 
 BUDGET: Final = Path(__file__).parent / "budget.json"
 SIZE: Final = (360, 640)
@@ -115,7 +115,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--renew-budget", action="store_true", help="allow what they cost now")
 
 
-def _measure(options: argparse.Namespace) -> list[Row]:
+def _measure(options: argparse.Namespace, report: Report) -> list[Row]:
     if options.renew_budget:
         renew_budget()
     paths = options.networks or [style.path for style in built_in()]

@@ -17,7 +17,7 @@ from stylecam.realtime.stats import KEPT
 from stylecam.realtime.styles import DEFAULT, Style, find
 from stylecam.realtime.threads import Threads
 
-from .benchmark import Benchmark, Row, parse_seconds, parse_size
+from .benchmark import Benchmark, Report, Row, parse_seconds, parse_size
 from .memory import apart, peak_memory_mb
 from .pipeline import run_live
 from .turns import chunk_medians, histogram, in_ms, spread
@@ -125,7 +125,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _measure(options: argparse.Namespace) -> list[Row]:
+def _measure(options: argparse.Namespace, report: Report) -> list[Row]:
     if options.seconds > LONGEST_S:
         raise UsageError(
             f"--seconds {options.seconds:g} is more than durations are kept for",
@@ -133,7 +133,7 @@ def _measure(options: argparse.Namespace) -> list[Row]:
         )
     style, measured = find(options.style), []
     for size in options.sizes.split(","):
-        options.report(f"{size}: {options.seconds:.0f} seconds")
+        report(f"{size}: {options.seconds:.0f} seconds")
         height, width = parse_size(size)
         measured.append(apart(latency, style, height=height, width=width, seconds=options.seconds))
     return measured

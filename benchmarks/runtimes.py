@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -11,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from stylecam.realtime.engines.openvino_library import load
+from stylecam.realtime.machine import usable_cores
 
 from .rows import cpu_features
 from .turns import seconds
@@ -127,15 +127,11 @@ _MODULES: Final = {"torch": "torch", "ONNX Runtime": "onnxruntime", "OpenVINO": 
 _ORT_LEVELS: Final = {"blocked layout": "ORT_ENABLE_ALL", "plain layout": "ORT_ENABLE_EXTENDED"}
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _torch(layout: str, precision: str) -> Callable[[Network, int, int], Run]:
     def opened(network: Network, height: int, width: int) -> Run:
         import torch
 
-        torch.set_num_threads(_cores())
+        torch.set_num_threads(usable_cores())
         kept = torch.channels_last if layout == "channels last" else torch.contiguous_format
         module = network.module.to(memory_format=kept)
         x_NCHW = torch.from_numpy(picture(height, width)).contiguous(memory_format=kept)
@@ -156,7 +152,7 @@ def _onnxruntime(level: str) -> Callable[[Network, int, int], Run]:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = _cores()
+        options.intra_op_num_threads = usable_cores()
         options.log_severity_level = 3
         options.graph_optimization_level = getattr(
             onnxruntime.GraphOptimizationLevel, _ORT_LEVELS[level]

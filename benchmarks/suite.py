@@ -25,7 +25,7 @@ SUITE: Final = {
     "latency": Entry("latency", "capture to sink, by a clock in the pictures"),
     "peers": Entry("peers", "others' networks and commands beside ours"),
     "graphs": Entry("graphs", "what the shipped graphs compute: MACs, bytes, nodes; no timing"),
-    "kernels": Entry("kernels", "the GPU operations against PyTorch's; needs a GPU", False),
+    "kernels": Entry("gpu.kernels", "the GPU operations against PyTorch's; needs a GPU", False),
     "quality": Entry("quality", "coverage, shimmer, noise of every style; half an hour", False),
 }
 """In the order that `all` runs them. A new benchmark is a module and its line here."""

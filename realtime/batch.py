@@ -7,9 +7,9 @@ import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .containers import PIPE
 from .errors import SinkError, StylecamError, UsageError
 from .outputs import FileOptions
-from .sources import PIPE
 from .styles import Style
 from .stylize import Look, Outcome, default_output, stylize_file
 

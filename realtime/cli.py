@@ -11,9 +11,9 @@ import errno
 import io
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .commands import COMMANDS, print_json
 from .errors import StylecamError, UsageError
@@ -99,11 +99,12 @@ def _stylize(argv: list[str]) -> int:
 
 def _look(options: argparse.Namespace) -> Look:
     from .engines import EngineOptions
+    from .engines.foreign import RANGES
     from .styles import DEFAULT, find
     from .stylize import Look
 
     style_range = options.style_range
-    if style_range is not None and style_range not in ("0-1", "0-255", "-1-1"):
+    if style_range is not None and style_range not in RANGES:
         raise UsageError(
             f"--style-range {style_range!r} is none", hint="one of 0-1, 0-255, --style-range=-1-1"
         )
@@ -132,19 +133,13 @@ def _files(options: argparse.Namespace, look: Look) -> int:
         options=_file_options(options),
     )
     report.raise_single()
-    # Standard output may be the video itself.
-    to = sys.stderr if options.output == "-" else sys.stdout
-    if options.json:
-        print_json(report.as_json(), to)
-    else:
-        for line in report.lines():
-            print(line, file=to)
+    _print_result(options, report.as_json(), report.lines())
     return EXIT_INTERRUPTED if report.interrupted else EXIT_FAILED if report.failed else 0
 
 
 def _file_options(options: argparse.Namespace) -> FileOptions:
     from .outputs import FileOptions
-    from .sources.section import Section, parse_time
+    from .section import Section, parse_time
 
     return FileOptions(
         allow_truncated=options.allow_truncated,
@@ -205,15 +200,21 @@ def _live(options: argparse.Namespace, look: Look) -> int:
         denoise=options.denoise,
         seconds=options.seconds,
     )
+    lines = [f"note: {note}" for note in outcome.notes]
+    if outcome.output is not None:
+        lines.append(f"{outcome.output}: {outcome.stats.frames} frames")
+    _print_result(options, outcome.as_json(), lines)
+    return 0
+
+
+def _print_result(options: argparse.Namespace, values: Any, lines: Iterable[str]) -> None:
+    """Print lines for people, or values for programs; standard output may be the video itself."""
     to = sys.stderr if options.output == "-" else sys.stdout
     if options.json:
-        print_json(outcome.as_json(), to)
+        print_json(values, to)
     else:
-        for note in outcome.notes:
-            print(f"note: {note}", file=to)
-        if outcome.output is not None:
-            print(f"{outcome.output}: {outcome.stats.frames} frames", file=to)
-    return 0
+        for line in lines:
+            print(line, file=to)
 
 
 if __name__ == "__main__":

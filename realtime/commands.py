@@ -6,17 +6,11 @@ import argparse
 from collections.abc import Callable
 from typing import Any, Final, TextIO
 
-from .errors import StylecamError
+from .errors import needing_packages
 
 
 def _cameras(argv: list[str]) -> int:
-    made = argparse.ArgumentParser(
-        prog="stylecam cameras",
-        description="List the cameras, and what they can send.",
-        allow_abbrev=False,
-    )
-    made.add_argument("--json", action="store_true", help="machine-readable")
-    options = made.parse_args(argv)
+    options = _parsed(argv, "cameras", "List the cameras, and what they can send.")
     from .sources.listing import cameras
 
     found = cameras()
@@ -32,11 +26,7 @@ def _cameras(argv: list[str]) -> int:
 
 
 def _styles(argv: list[str]) -> int:
-    made = argparse.ArgumentParser(
-        prog="stylecam styles", description="List the built-in styles.", allow_abbrev=False
-    )
-    made.add_argument("--json", action="store_true", help="machine-readable")
-    options = made.parse_args(argv)
+    options = _parsed(argv, "styles", "List the built-in styles.")
     from .styles import built_in
 
     rows = [
@@ -58,13 +48,7 @@ def _styles(argv: list[str]) -> int:
 
 
 def _doctor(argv: list[str]) -> int:
-    made = argparse.ArgumentParser(
-        prog="stylecam doctor",
-        description="Tell what this machine has and lacks.",
-        allow_abbrev=False,
-    )
-    made.add_argument("--json", action="store_true", help="machine-readable")
-    options = made.parse_args(argv)
+    options = _parsed(argv, "doctor", "Tell what this machine has and lacks.")
     from .doctor import examine
 
     checks = examine()
@@ -85,15 +69,10 @@ def _bench(argv: list[str]) -> int:
 
 
 def _train(argv: list[str]) -> int:
-    try:
+    with needing_packages("training", "pip install 'stylecam[train]'"):
         from stylecam.training.command import main as train
 
         return train(argv)
-    except ModuleNotFoundError as error:
-        raise StylecamError(
-            f"training needs {error.name}, which is not installed",
-            hint="pip install 'stylecam[train]'",
-        ) from error
 
 
 def _build(argv: list[str]) -> int:
@@ -110,6 +89,14 @@ COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "train": _train,
     "bench": _bench,
 }
+
+
+def _parsed(argv: list[str], name: str, description: str) -> argparse.Namespace:
+    made = argparse.ArgumentParser(
+        prog=f"stylecam {name}", description=description, allow_abbrev=False
+    )
+    made.add_argument("--json", action="store_true", help="machine-readable")
+    return made.parse_args(argv)
 
 
 def print_json(value: Any, to: TextIO | None = None) -> None:

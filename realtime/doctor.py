@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import os
 import platform
 import sys
 from pathlib import Path
+from shlex import quote
 
 from .check import Check
 from .errors import EngineError
+from .machine import usable_cores
 
 
 def examine() -> list[Check]:
@@ -32,8 +33,8 @@ def examine() -> list[Check]:
 
 
 def _python() -> Check:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return Check("machine", True, f"Python {platform.python_version()}, {cores} CPU cores")
+    found = f"Python {platform.python_version()}, {usable_cores()} CPU cores"
+    return Check("machine", True, found)
 
 
 def _openvino() -> Check:
@@ -187,7 +188,7 @@ def _hardware() -> Check:
         encoder
         for codec in CODECS.values()
         for encoder in codec.hardware
-        if not try_encoder(encoder, {}, "nv12" if "qsv" in encoder else "yuv420p")
+        if not all(try_encoder(encoder, {}, pix_fmt) for pix_fmt in codec.formats)
     ]
     use = "; --encoder auto takes them" if found else " that works here: libx264 and others do"
     return Check("encoder hardware", True, (", ".join(found) or "none") + use)
@@ -206,18 +207,19 @@ def unfinished(folder: Path = Path()) -> Check:
     had not got their names yet.
     """
     from .sinks.partial import left_behind
-    from .sinks.workfolder import SUFFIX
     from .sinks.workfolder import unfinished as begun
+    from .sinks.workfolder import work_folder
 
     outputs, files = begun(folder), left_behind(folder)
     if not outputs and not files:
         return Check("unfinished", True, "nothing in this folder")
     remedies = []
     if outputs:
-        folders = " ".join(str(path.with_name(f".{path.name}{SUFFIX}")) for path in outputs)
+        folders = " ".join(quote(str(work_folder(path))) for path in outputs)
         remedies.append(f"run the same command again to go on, or: rm -r {folders}")
     for path, final in files.items():
-        remedies.append(f"mv {path} {final}" if _plays(path) else f"rm {path}")
+        here, there = quote(str(path)), quote(str(final))
+        remedies.append(f"mv {here} {there}" if _plays(path) else f"rm {here}")
     found = ", ".join(map(str, [*outputs, *files]))
     return Check("unfinished", False, found, "; ".join(remedies))
 

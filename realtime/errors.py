@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class StylecamError(Exception):
     """A message for the user, and the remedy."""
@@ -33,3 +36,16 @@ class UsageError(StylecamError):
 
 class WindowClosed(Exception):  # noqa: N818 - an ending, not an error
     """The viewer asked to stop."""
+
+
+@contextmanager
+def needing_packages(what: str, remedy: str) -> Iterator[None]:
+    """Say that `what`, the block, lacks another's package; a module of our own is a bug."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] == "stylecam":
+            raise
+        raise StylecamError(
+            f"{what} needs {error.name}, which is not installed", hint=remedy
+        ) from error

@@ -168,6 +168,11 @@ def check_mode(options: argparse.Namespace, defaults: argparse.ArgumentParser) -
     if live:
         _check_live(options, defaults)
     _check_output(options.output, live=live)
+    if options.output != "-" and options.format != defaults.get_default("format"):
+        raise UsageError(
+            f"--format {options.format}: for standard output only",
+            hint="add -o -, or leave it out: a file's suffix decides",
+        )
     if options.seconds is not None and not 0 < options.seconds < float("inf"):
         raise UsageError("--seconds must be above 0", hint="for example --seconds 10")
 

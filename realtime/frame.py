@@ -71,9 +71,9 @@ class Yuv420:
     @cached_property
     def rgb(self) -> Image:
         """The picture as RGB, converted when it is first asked for."""
-        from .planar import Converter
+        from .planar import kept_converter
 
-        return Converter().to_rgb(self)
+        return kept_converter().to_rgb(self)
 
 
 Picture: TypeAlias = Image | Yuv420
@@ -91,6 +91,8 @@ class VideoInfo:
     time_base: Fraction
     live: bool = False
     """A live source goes on without us: its frames may be dropped, never delayed."""
+    still: bool = False
+    """A photo: one frame, and nothing that follows it."""
     frames: int | None = None
     """How many frames will come, if known; a hint for progress only."""
     colour: Colour = BT709

@@ -2,6 +2,7 @@
 
 Statistics of instance norm are carried through a clip, so a run that goes on after a kill has to
 know them as they were, or its pictures would differ from those of a run left alone.
+`engines/followed.py` fills it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from .engines import Engine, Pending
 from .threads import Once
 
 Snapshot = dict[str, Any]
@@ -21,40 +21,22 @@ Snapshot = dict[str, Any]
 
 
 class EngineMemory:
-    """Follows an engine through a clip. `attach` first; then `next` once for every frame that
-    arrives, in the order of submission, from the thread of the sinks.
+    """What an engine remembered after each frame on its way: `add` once for every frame that is
+    submitted, `next` once for every frame that arrives, in the same order, from the thread of the
+    sinks. `start` is what it begins with, encoded; empty when it begins anew.
     """
 
     def __init__(self, start: bytes = b"") -> None:
-        self._start = start
+        self.start = start
         self._snapshots: deque[Snapshot] = deque()
 
-    def attach(self, engine: Engine) -> Engine:
-        """Return `engine`, remembering what `start` says."""
-        if self._start and engine.statistics is not None:
-            engine.statistics.load(decode(self._start))
-        return _Followed(engine, self._snapshots)
+    def add(self, snapshot: Snapshot) -> None:
+        """Keep what the engine remembers after the frame that was just submitted."""
+        self._snapshots.append(snapshot)
 
     def next(self) -> Snapshot:
         """Return what the engine remembered after the next frame."""
         return self._snapshots.popleft()
-
-
-class _Followed:
-    """The same engine; each submission adds a snapshot."""
-
-    def __init__(self, engine: Engine, snapshots: deque[Snapshot]) -> None:
-        self._engine, self._snapshots = engine, snapshots
-        self.depth, self.description = engine.depth, engine.description
-        self.planar, self.statistics = engine.planar, engine.statistics
-
-    def submit(self, picture: Any, strength: float = 1.0) -> Pending:
-        pending = self._engine.submit(picture, strength)
-        self._snapshots.append({} if self.statistics is None else self.statistics.state())
-        return pending
-
-    def close(self) -> None:
-        self._engine.close()
 
 
 def encode(state: Snapshot) -> bytes:

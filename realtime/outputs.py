@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from .containers import PIPE
 from .errors import SinkError
 from .frame import VideoInfo
+from .section import WHOLE, Section
 from .sinks.formats import Coding, is_sequence
-from .sources import IMAGE_SUFFIXES, PIPE
-from .sources.section import WHOLE, Section
+from .sources import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
     from .sinks.file import FileSink
@@ -44,21 +45,30 @@ def describe_job(path: Path, look: Look, options: FileOptions) -> dict[str, Any]
     """
     from importlib.metadata import version
 
-    from .engines import candidates
+    import cv2
 
+    from .engines import candidates
+    from .engines.environment import look as look_at_gpu
+
+    engines = candidates(look.engine, look.style).engines
     made: dict[str, Any] = {
         "input": str(path.absolute()),
         "style": look.style.sha256,
         "strength": look.strength,
         "size": look.size,
         "engine": dataclasses.asdict(look.engine),
-        "engines": candidates(look.engine, look.style).engines,
+        "engines": engines,
         "section": [str(part) for part in options.section],
         "keep_hdr": options.keep_hdr,
         "decoder": options.decoder,
         "coding": dataclasses.asdict(options.coding),
         "versions": [version(name) for name in ("stylecam", "av", "openvino")],
+        "opencv": cv2.__version__,  # it scales; the package has several names
     }
+    if not {"torch", "tensorrt"}.isdisjoint(engines):
+        environment = look_at_gpu()
+        made["driver"], made["packages"] = environment.driver, dict(environment.packages)
+        made["tensorrt"] = sorted(environment.modules)
     if path.is_file():
         status = path.stat()
         made["bytes"], made["changed_ns"] = status.st_size, status.st_mtime_ns

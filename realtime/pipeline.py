@@ -100,25 +100,26 @@ def collect(
     strength: Callable[[], float] | None,
 ) -> Iterator[Frame]:
     """Take each painting at the frame's own size, mixed with the photo if `strength()` < 1."""
+    converter = planar.Converter()
     for frame, pending in submitted:
         with stats.stage("engine wait"):
             painting = pending.result()
         with stats.stage("finish"):
             painting = fit.leave(painting)
             if strength is not None:
-                painting = mix(frame.picture, painting, strength())
+                painting = mix(frame.picture, painting, strength(), converter)
         yield frame.painted(painting)
 
 
-def mix(photo: Picture, painting: Picture, strength: float) -> Picture:
+def mix(photo: Picture, painting: Picture, strength: float, converter: planar.Converter) -> Picture:
     """Return `strength` parts painting to 1 - `strength` parts photo, contiguous, in the form of
-    the painting.
+    the painting; the caller keeps `converter` for the next.
     """
     import cv2
     import numpy as np
 
     if isinstance(painting, Yuv420):
-        return planar.mix(photo, painting, strength)
+        return planar.mix(photo, painting, strength, converter)
     if strength >= 1:
         return np.ascontiguousarray(painting)
     mixed = cv2.addWeighted(painting, strength, as_rgb(photo), 1 - strength, 0)

@@ -7,15 +7,18 @@ take them to be half a pixel further right; therefore `Converter` says it.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
 from .colour import FULL, swscale_flags, swscale_matrix
 from .frame import MICROSECONDS, Colour, Image, Picture, Samples, Yuv420, as_rgb, empty_samples
+from .threads import per_thread
 
 if TYPE_CHECKING:
     from av import VideoFrame
+    from av.video.reformatter import VideoReformatter
 
 FORMATS: Final = frozenset({"yuv420p", "yuvj420p", "nv12"})
 """FFmpeg's names of the pixel formats that `from_frame` takes."""
@@ -40,11 +43,14 @@ class Converter:
     """
 
     def __init__(self) -> None:
-        from av.video.reformatter import VideoReformatter
-
-        self._reformatter = VideoReformatter()
         self._graph: Any = None
         self._form: tuple[object, ...] = ()
+
+    @cached_property
+    def _reformatter(self) -> VideoReformatter:
+        from av.video.reformatter import VideoReformatter
+
+        return VideoReformatter()
 
     def convert(
         self,
@@ -100,6 +106,10 @@ class Converter:
         return cast("VideoFrame", self._graph.vpull())
 
 
+kept_converter: Final = per_thread(Converter)
+"""Returns the converter of the thread that asks, for who has nowhere to keep one."""
+
+
 def rgb_frame(image: Image) -> VideoFrame:
     """Return RGB uint8 (H, W, 3), contiguous, as a frame that shares its samples."""
     from av import VideoFrame
@@ -139,13 +149,15 @@ def _stored(frame: VideoFrame) -> list[Samples]:
     ]
 
 
-def mix(photo: Picture, painting: Yuv420, strength: float) -> Yuv420:
-    """Return `strength` parts painting to 1 - `strength` parts photo."""
+def mix(photo: Picture, painting: Yuv420, strength: float, converter: Converter) -> Yuv420:
+    """Return `strength` parts painting to 1 - `strength` parts photo; the caller keeps `converter`
+    for the next.
+    """
     import cv2
 
     if strength >= 1:
         return painting
-    original = Converter().to_planes(photo, painting.colour)
+    original = converter.to_planes(photo, painting.colour)
     mixed = empty(painting.height, painting.width, painting.colour)
     cv2.addWeighted(painting.data, strength, original.data, 1 - strength, 0, mixed.data)
     return mixed

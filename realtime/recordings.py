@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .containers import PIPE
 from .errors import SinkError, StylecamError
 from .frame import VideoInfo
 from .outputs import open_recording
 from .sinks.file import FileSink
 from .sinks.formats import Coding
 from .sinks.recording import RecordingSink
-from .sources import PIPE
 
 
 class Recordings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
@@ -20,7 +20,7 @@ class Percentiles(NamedTuple):
     p99: float
 
 
-def percentiles(durations_s: Iterator[float] | deque[float] | list[float]) -> Percentiles:
+def percentiles(durations_s: Iterable[float]) -> Percentiles:
     """Nearest-rank percentiles in milliseconds; zeros when there is nothing to rank."""
     ranked = sorted(durations_s)
     if not ranked:

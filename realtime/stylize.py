@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .dashboard import ProgressSink
 from .engines import EngineOptions, open_engine
+from .engines.followed import FollowedEngine
 from .engines.report import Report
 from .errors import SinkError, SourceError
 from .fit import fit
@@ -120,12 +121,11 @@ def stylize_file(
                 stats=stats,
                 console=console,
                 threads=threads,
-                memory=getattr(sink, "memory", None),
+                memory=sink.memory,
             )
         except SourceError as error:
-            kept = getattr(sink, "kept", 0)
-            if kept:
-                error.hint += f" ({kept} painted frames are kept for it)"
+            if sink.kept:
+                error.hint += f" ({sink.kept} painted frames are kept for it)"
             raise
     return dataclasses.replace(outcome, output=output, notes=[*source.notes, *sink.notes])
 
@@ -145,8 +145,7 @@ def _go(
     into = fit(info.height, info.width, size=look.size)
     height, width = into.padded
     options = look.engine
-    alone = info.frames == 1
-    if alone:
+    if info.still:
         options = dataclasses.replace(options, statistics="frame")
     with (
         closing(
@@ -155,7 +154,7 @@ def _go(
                 look.style,
                 height=height,
                 width=width,
-                live=info.live or alone,  # a picture that nothing follows takes all cores
+                live=info.live or info.still,  # a picture that nothing follows takes all cores
                 report=Report(console),
             )
         ) as engine,
@@ -166,7 +165,7 @@ def _go(
         console.print(line, highlight=False, soft_wrap=True)
         run(
             source,
-            engine if memory is None else memory.attach(engine),
+            engine if memory is None else FollowedEngine(engine, memory),
             sinks,
             fit=into,
             threads=threads,

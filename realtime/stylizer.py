@@ -32,6 +32,7 @@ class _Begun(NamedTuple):
     image: Image
     fit: Fit
     pending: Pending
+    engine: Engine
 
 
 class _Built(NamedTuple):
@@ -104,19 +105,23 @@ class Stylizer:
         """Yield the painting of each picture, in order, while the next ones are being painted:
         more pictures a second than one call after another, each a little later. A picture must
         stay as it is until its painting came. A stream is a clip of its own; take all of it, or
-        close the iterator, before the next.
+        close the iterator, before the next and before `close`.
         """
         begun: deque[_Begun] = deque()
         try:
             for picture in pictures:
                 if begun and begun[-1].image.shape != np.shape(picture):
-                    yield from map(self._end, _drained(begun))
+                    while begun:
+                        yield self._next(begun)
+                if begun:
+                    self._demand_open(begun[0])
                 begun.append(self._begin(picture, live=False))
-                if len(begun) == self._engines[False].engine.depth:
-                    yield self._end(begun.popleft())
-            yield from map(self._end, _drained(begun))
+                if len(begun) == begun[0].engine.depth:
+                    yield self._next(begun)
+            while begun:
+                yield self._next(begun)
         finally:
-            if begun:  # their slots are still taken
+            if begun and self._runs(begun[0].engine):  # their slots are still taken
                 self._engines.pop(False).engine.close()
 
     def restart(self) -> None:
@@ -142,12 +147,28 @@ class Stylizer:
         into = fit(height, width, size=self._size)
         engine = self._open(into, live=live)
         taken: Any = self._converter.to_planes(image, BT709) if engine.planar else image
-        return _Begun(image, into, engine.submit(into.enter(taken)))
+        return _Begun(image, into, engine.submit(into.enter(taken)), engine)
 
     def _end(self, begun: _Begun) -> Image:
         painting = as_rgb(begun.fit.leave(begun.pending.result()))
-        mixed = as_rgb(mix(begun.image, painting, self.strength))
+        mixed = as_rgb(mix(begun.image, painting, self.strength, self._converter))
         return np.ascontiguousarray(mixed[..., ::-1]) if self._order == "bgr" else mixed
+
+    def _next(self, begun: deque[_Begun]) -> Image:
+        self._demand_open(begun[0])
+        return self._end(begun.popleft())
+
+    def _demand_open(self, begun: _Begun) -> None:
+        if not self._runs(begun.engine):
+            raise UsageError(
+                "the Stylizer was closed before its stream was taken, and pictures are lost",
+                hint="take all of a stream, or close the iterator, before the Stylizer",
+            )
+
+    def _runs(self, engine: Engine) -> bool:
+        """Whether it is the one that streams have."""
+        built = self._engines.get(False)
+        return built is not None and built.engine is engine
 
     def _open(self, into: Fit, *, live: bool) -> Engine:
         built = self._engines.get(live)
@@ -168,8 +189,3 @@ class Stylizer:
                 hint="of values in 0..1: (x * 255).astype(np.uint8); of grey: np.dstack([x] * 3)",
             )
         return np.ascontiguousarray(picture[..., ::-1] if self._order == "bgr" else picture)
-
-
-def _drained(begun: deque[_Begun]) -> Iterator[_Begun]:
-    while begun:
-        yield begun.popleft()

@@ -88,27 +88,29 @@ class SwitchingEngine:
     def _warm(self, style: Style) -> Engine:
         """Load, and compute one picture: the first one allocates."""
         engine = self._load(style)
-        if engine.planar != self.planar:
+        try:
+            if engine.planar != self.planar:
+                raise EngineError(
+                    f"{style.name} needs another engine than {self.style.name}",
+                    hint=f"start again with --style {style.name}",
+                )
+            if self._last is not None:
+                engine.submit(self._last).result()
+        except BaseException:
             engine.close()
-            raise EngineError(
-                f"{style.name} needs another engine than {self.style.name}",
-                hint=f"start again with --style {style.name}",
-            )
-        if self._last is not None:
-            engine.submit(self._last).result()
+            raise
         return engine
 
     def close(self) -> None:
         """Close what is open, and what is still being loaded if that ends soon: an engine for a
         GPU may take minutes.
         """
-        engines = [self._current, self._next, self._old]
+        for engine in (self._current, self._next, self._old):
+            if engine is not None:
+                engine.close()
+        self._next = self._old = None
         if self._loading is not None:
             later, self._loading = self._loading[1], None
             if later.wait(JOIN_TIMEOUT_S):
                 with contextlib.suppress(StylecamError):  # nobody waits for that style any more
-                    engines.append(later.result())
-        for engine in engines:
-            if engine is not None:
-                engine.close()
-        self._next = self._old = None
+                    later.result().close()

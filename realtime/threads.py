@@ -95,6 +95,21 @@ class _Handover(Generic[T]):
             return bool(self._items) or self._ended
 
 
+def per_thread(make: Callable[[], T]) -> Callable[[], T]:
+    """Return a function that gives each thread an object of its own: made when the thread first
+    asks, the same ever after.
+    """
+    kept = threading.local()
+
+    def own() -> T:
+        if not hasattr(kept, "made"):
+            kept.made = make()
+        made: T = kept.made
+        return made
+
+    return own
+
+
 class Beat:
     """Calls `work` again and again in a thread of its own. `work` returns how many seconds later
     its next turn is due. Stopped by `stop`, or when `work` raises; `check` raises that then.
@@ -227,7 +242,7 @@ class Threads:
         reader waits it calls `on_wait` ten times a second; what that raises reaches it at once.
         """
         handover: _Handover[T] = _Handover(
-            max(1, capacity),
+            capacity,
             newest=newest,
             on_drop=on_drop,
             stopping=self._tick,

@@ -16,8 +16,8 @@ import pytest
 from media import ANIMATION, SIGNING, decode, packets, psnr, times
 from media.clips import Film
 from stylecam.realtime.errors import UsageError
+from stylecam.realtime.section import parse_time
 from stylecam.realtime.sources.pattern import PatternSource
-from stylecam.realtime.sources.section import parse_time
 
 STYLECAM = [sys.executable, "-m", "stylecam.realtime.cli"]
 

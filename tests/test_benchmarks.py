@@ -103,6 +103,7 @@ def test_sizes_that_cannot_be_measured() -> None:
         *("engine --rounds 0", "engine --rounds few", "floor --rounds -1", "peers --rounds 0"),
         *("pipeline --rounds 0", "pipeline --seconds 0", "latency --seconds 0"),
         *("latency --seconds nan", "latency --seconds inf", "engine --against HEAD --turns 0"),
+        *("quality --one-of foo", "quality --one-of style:12:12", "quality --one-of style:x:0"),
         *("quality --long-side 0", "kernels --seconds 0", "gpu --seconds -1"),
     ],
 )

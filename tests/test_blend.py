@@ -50,6 +50,19 @@ def test_weights_are_the_weighted_mean(cache: Path) -> None:
         assert np.allclose(ours[name], 0.75 * first[name] + 0.25 * second[name], atol=1e-6)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits as Unix has them")
+def test_a_disk_that_fills_is_said_and_left_clean(cache: Path) -> None:
+    code = (
+        "import resource, signal; from stylecam.realtime.styles import find\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
+        "find('great-wave,starry-night')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "cannot be kept" in done.stderr
+    assert list((cache / "blends").iterdir()) == []
+
+
 def test_all_of_one_style_is_that_style() -> None:
     a, b = (style.name for style in built_in()[:2])
     assert psnr(painted(f"{a}:1,{b}:0"), painted(a)) > 60

@@ -18,9 +18,10 @@ from stylecam.realtime.cli import main
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.errors import SinkError, UsageError
 from stylecam.realtime.outputs import FileOptions
-from stylecam.realtime.sinks.codecs import CODECS
-from stylecam.realtime.sinks.formats import Coding, try_encoder
+from stylecam.realtime.sinks.codecs import CODECS, CONTAINERS, Codec
+from stylecam.realtime.sinks.formats import Coding, Settings, configure, try_encoder
 from stylecam.realtime.sources.hdr import nits_to_pq, pq_to_nits, roll_off, tone_map
+from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, find
 from stylecam.realtime.stylize import Look, Outcome, stylize_file
 
@@ -304,6 +305,34 @@ def test_hardware_is_tried_before_it_is_taken(tmp_path: Path) -> None:
             with pytest.raises(SinkError, match="cannot be written") as caught:
                 echo(clip, tmp_path / "hard.mp4", Coding(encoder=encoder))
             assert "--encoder" in caught.value.hint
+
+
+@pytest.mark.parametrize("codec", [codec for codec in CODECS.values() if codec.hardware])
+def test_every_hardware_encoder_is_offered_pixels_that_it_takes(codec: Codec) -> None:
+    for encoder in set(codec.hardware) & av.codecs_available:
+        takes = {form.name for form in av.Codec(encoder, "w").video_formats or ()}
+        assert takes & set(codec.formats), encoder
+
+
+def test_semi_planar_pixels_have_chroma_where_planar_ones_have(tmp_path: Path) -> None:
+    """x264 codes both alike, to the byte, what is said of chroma's place included."""
+    clip = Film(audio=()).build(tmp_path / "a.mp4")
+    coded = []
+    for pix_fmt in ("yuv420p", "nv12"):
+        echo(clip, tmp_path / f"{pix_fmt}.mkv", Coding(pix_fmt=pix_fmt))
+        with av.open(tmp_path / f"{pix_fmt}.mkv") as container:
+            head = container.streams.video[0].codec_context.extradata
+            coded.append([head, *map(bytes, container.demux(video=0))])
+    assert coded[0] == coded[1]
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv420p10le", "nv12", "p010le"])
+def test_encoders_are_told_where_chroma_lies(pix_fmt: str) -> None:
+    codec = av.CodecContext.create("libx265", "w")
+    assert isinstance(codec, av.VideoCodecContext)
+    settings = Settings(CONTAINERS[".mkv"], "hevc", "libx265", {}, pix_fmt)
+    configure(codec, settings, PatternSource(48, 64).info)
+    assert codec.options["chroma_sample_location"] == "left"
 
 
 def test_colours_that_cannot_be_converted_are_said(

@@ -135,6 +135,7 @@ def test_audio_only_input(make_clip: ClipMaker, tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         (["-o", "nowhere/out.mp4"], "mkdir -p nowhere"),
+        (["-o", "no where/out.mp4"], "mkdir -p 'no where'"),
         (["-o", "/proc/out.mp4"], "cannot be written"),
         (["-o", "out.xyz"], r"cannot be written as \.xyz"),
         (["-o", "out.jpg"], "is a picture"),

@@ -10,23 +10,70 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.container import InputContainer
 from media import decode, packets, times
 from media.clips import Film
 from rich.console import Console
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.errors import SinkError
 from stylecam.realtime.outputs import FileOptions
+from stylecam.realtime.sinks import carry
 from stylecam.realtime.sinks.codecs import CONTAINERS
-from stylecam.realtime.sinks.formats import Coding
+from stylecam.realtime.sinks.formats import Coding, decide
+from stylecam.realtime.sinks.mux import Muxer
+from stylecam.realtime.sinks.original import Original
+from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, find
 from stylecam.realtime.stylize import Look, Outcome, stylize_file
 
 ECHO = Look(find(DEFAULT), engine=EngineOptions("echo"))
 
 
+class Counted(Original):
+    """Notes what was opened."""
+
+    opened: list[InputContainer]
+
+    def open(self) -> InputContainer:
+        container = super().open()
+        self.opened.append(container)
+        return container
+
+
+def is_open(container: InputContainer) -> bool:
+    try:
+        return next(container.decode(video=0)) is not None
+    except AssertionError:  # what PyAV says of one that is closed
+        return False
+
+
+def muxer_of(clip: Path, output: Path, opened: list[InputContainer]) -> Muxer:
+    info = PatternSource(96, 128).info
+    original = Counted(clip, 0)
+    object.__setattr__(original, "opened", opened)
+    return Muxer(str(output), decide(output, Coding(), info), info, original)
+
+
 def echo(path: Path, output: Path, coding: Coding | None = None) -> Outcome:
     options = FileOptions(coding=coding or Coding())
     return stylize_file(path, output, ECHO, console=Console(quiet=True), options=options)
+
+
+def test_the_input_is_opened_once_and_closed_however_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip, opened = Film().build(tmp_path / "a.mp4"), list[InputContainer]()
+    muxer = muxer_of(clip, tmp_path / "out.mkv", opened)
+    assert [is_open(container) for container in opened] == [True]
+    muxer.abort()
+
+    def fail(_: object) -> None:
+        raise av.FFmpegError(22, "of its tags")
+
+    monkeypatch.setattr(carry, "wanted_metadata", fail)
+    with pytest.raises(av.FFmpegError, match="of its tags"):
+        muxer_of(clip, tmp_path / "out.mkv", opened)
+    assert [is_open(container) for container in opened] == [False, False]
 
 
 @pytest.mark.parametrize("suffix", [".mov", ".mp4"])

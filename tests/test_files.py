@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from media import ANIMATION, SIGNING, ClipMaker, decode, packets, psnr, times
 from rich.console import Console
-from stylecam.realtime.engines import EngineOptions
+from stylecam.realtime import engines, stylize
+from stylecam.realtime.engines import Engine, EngineOptions
 from stylecam.realtime.sources import open_file
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
@@ -81,6 +84,31 @@ def test_other_inputs(name: str, codec: str, make_clip: ClipMaker, tmp_path: Pat
     clip = make_clip(name, codec=codec)
     echo(clip, tmp_path / "out.mp4")
     assert len(decode(tmp_path / "out.mp4")) == 12
+
+
+def test_a_video_that_claims_one_frame_is_no_photo(
+    make_clip: ClipMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or each of its frames would have statistics of its own."""
+    clip = make_clip("a.avi", codec="mpeg4")
+    data = bytearray(clip.read_bytes())
+    length = data.index(b"strh") + 40  # dwLength of the stream's header
+    data[length : length + 4] = (1).to_bytes(4, "little")
+    clip.write_bytes(data)
+    opened = []
+
+    def open_engine(options: EngineOptions, *given: Any, live: bool, **more: Any) -> Engine:
+        opened.append((options.statistics, live))
+        return engines.open_engine(options, *given, live=live, **more)
+
+    monkeypatch.setattr(stylize, "open_engine", open_engine)
+    with closing(open_file(clip, stats=Stats())) as source:
+        assert source.info.frames == 1
+    assert echo(clip, tmp_path / "out.mp4").stats.frames == 12
+    photo = tmp_path / "photo.png"
+    cv2.imwrite(str(photo), PatternSource(48, 64).image(1))
+    echo(photo, tmp_path / "painted.png")
+    assert opened == [("smoothed", False), ("frame", True)]
 
 
 @pytest.mark.parametrize(("height", "width"), [(97, 129), (18, 22), (96, 129)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,13 @@ from stylecam.realtime.sources import hardware, open_file
 from stylecam.realtime.stats import Stats
 
 
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    hardware.nvdec_problem.cache_clear()
+    yield
+    hardware.nvdec_problem.cache_clear()
+
+
 def test_without_a_gpu_the_reason_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert hardware.nvdec_problem()
@@ -21,6 +29,7 @@ def test_without_a_gpu_the_reason_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 
 def _trial(monkeypatch: pytest.MonkeyPatch, script: str) -> str:
     monkeypatch.setattr(hardware, "_TRIAL", script)
+    hardware.nvdec_problem.cache_clear()
     return hardware.nvdec_problem()
 
 
@@ -28,6 +37,9 @@ def test_a_trial_that_works_crashes_or_hangs(monkeypatch: pytest.MonkeyPatch) ->
     assert _trial(monkeypatch, "pass") == ""
     assert _trial(monkeypatch, "import os; os.abort()") == "its trial ended with -6"
     assert _trial(monkeypatch, "import sys; sys.exit('first\\nno card')") == "no card"
+    # Tried once for all inputs: another trial would be heard of otherwise.
+    monkeypatch.setattr(hardware, "_TRIAL", "pass")
+    assert hardware.nvdec_problem() == "no card"
     monkeypatch.setattr(hardware, "_TIMEOUT_S", 0.5)
     assert _trial(monkeypatch, "import time; time.sleep(60)").startswith("no answer")
     monkeypatch.setattr(sys, "executable", "/nowhere/python")

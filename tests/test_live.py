@@ -24,7 +24,7 @@ from rich.console import Console
 from stylecam.realtime import switch
 from stylecam.realtime.controls import Controls
 from stylecam.realtime.dashboard import LiveSink
-from stylecam.realtime.engines import Engine, EngineOptions, open_engine
+from stylecam.realtime.engines import Engine, EngineOptions, Pending, open_engine
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.errors import (
     EngineError,
@@ -34,7 +34,7 @@ from stylecam.realtime.errors import (
     WindowClosed,
 )
 from stylecam.realtime.fit import fit
-from stylecam.realtime.frame import Frame, Image
+from stylecam.realtime.frame import Frame, Image, Picture
 from stylecam.realtime.live import faster
 from stylecam.realtime.pipeline import run
 from stylecam.realtime.sinks import NullSink
@@ -149,6 +149,50 @@ def test_closing_does_not_wait_for_a_style_that_loads_for_ever(
     engine.close()
     assert time.monotonic() - begun < 5
     release.set()
+
+
+class Noted(EchoEngine):
+    """Fails at its first picture if it is told to; tells when it is closed."""
+
+    def __init__(self, fails: bool) -> None:
+        super().__init__()
+        self.fails, self.closed = fails, False
+
+    def submit(self, picture: Picture, strength: float = 1.0) -> Pending:
+        if self.fails:
+            raise EngineError("out of memory")
+        return super().submit(picture, strength)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_an_engine_that_fails_to_warm_up_is_closed() -> None:
+    engines: list[Noted] = []
+
+    def load(style: Style) -> Engine:
+        engines.append(Noted(fails=bool(engines)))
+        return engines[-1]
+
+    with closing(SwitchingEngine(find("great-wave"), load)) as engine:
+        painting_of(engine, PatternSource(64, 96).image(5))
+        engine.switch(find("starry-night"))
+    assert [engine.closed for engine in engines] == [True, True]
+
+
+def test_a_bug_in_loading_leaves_no_engine_open() -> None:
+    current = Noted(fails=False)
+
+    def load(style: Style) -> Engine:
+        if style.name != "great-wave":
+            raise RuntimeError("a bug")
+        return current
+
+    engine = SwitchingEngine(find("great-wave"), load)
+    engine.switch(find("starry-night"))
+    with pytest.raises(RuntimeError, match="a bug"):
+        engine.close()
+    assert current.closed
 
 
 def test_a_style_that_cannot_be_loaded_changes_nothing(tmp_path: Path) -> None:

@@ -33,6 +33,21 @@ def test_no_command_loads_telemetry(words: list[str], tmp_path: Path) -> None:
     assert not [name for name in loaded if "telemetry" in name]
 
 
+@pytest.mark.parametrize(("room", "others"), [("sinks", "sources"), ("sources", "sinks")])
+def test_sources_and_sinks_know_nothing_of_each_other(room: str, others: str) -> None:
+    script = (
+        f"import importlib, pkgutil, sys, stylecam.realtime.{room} as room\n"
+        "for found in pkgutil.iter_modules(room.__path__, room.__name__ + '.'):\n"
+        "    importlib.import_module(found.name)\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    for stranger in (others, "engines"):
+        assert not [m for m in done.stdout.split() if m.startswith(f"stylecam.realtime.{stranger}")]
+
+
 def _modules(module: str, code: str, cwd: Path) -> set[str]:
     script = f"import sys\nfrom {module} import main\n{code}\nprint('|', *sys.modules)"
     done = subprocess.run(

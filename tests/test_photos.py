@@ -14,9 +14,9 @@ from media import decode, times
 from rich.console import Console
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.sources.pattern import PatternSource
-from stylecam.realtime.sources.tags import orientation, upright
 from stylecam.realtime.styles import DEFAULT, find
 from stylecam.realtime.stylize import Look, Outcome, default_output, stylize_file
+from stylecam.realtime.tags import orientation, upright
 
 ECHO = Look(find(DEFAULT), engine=EngineOptions("echo"))
 IMAGE = PatternSource(64, 80).image(0)

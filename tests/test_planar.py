@@ -14,6 +14,7 @@ from media.clips import Film
 from stylecam.realtime import planar
 from stylecam.realtime.engines import Engine
 from stylecam.realtime.engines.echo import EchoEngine
+from stylecam.realtime.engines.followed import FollowedEngine
 from stylecam.realtime.errors import EngineError
 from stylecam.realtime.fit import fit
 from stylecam.realtime.frame import BT601, BT709, Colour, Frame, Picture, Yuv420
@@ -91,10 +92,10 @@ def test_rgb_is_made_once() -> None:
 
 def test_mixing_is_per_sample() -> None:
     photo, painting = noise(33, 35, seed=1), noise(33, 35, seed=2)
-    mixed = planar.mix(photo, painting, 0.3)
+    mixed = planar.mix(photo, painting, 0.3, planar.Converter())
     wanted = 0.3 * painting.data + 0.7 * photo.data
     assert np.abs(mixed.data - wanted).max() <= 0.51
-    assert planar.mix(photo, painting, 1.0) is painting
+    assert planar.mix(photo, painting, 1.0, planar.Converter()) is painting
 
 
 @pytest.mark.parametrize(("height", "width"), [(48, 64), (200, 300), (49, 65)])
@@ -123,8 +124,7 @@ def run_planar(
             stopped=lambda: False,
         )
         into = fit(source.info.height, source.info.width, size=size)
-        memory = getattr(sink, "memory", None)
-        engine = engine if memory is None else memory.attach(engine)
+        engine = engine if sink.memory is None else FollowedEngine(engine, sink.memory)
         run(source, engine, [sink], fit=into, threads=threads, stats=stats, strength=strength)
     return sink.notes
 
@@ -187,12 +187,13 @@ class Inverting(EchoEngine):
     def __init__(self) -> None:
         super().__init__(planar=True)
         self.seen: list[tuple[tuple[int, int], float]] = []
+        self.converter = planar.Converter()
 
     def submit(self, picture: Picture, strength: float = 1.0) -> Any:
         assert isinstance(picture, Yuv420)
         self.seen.append(((picture.height, picture.width), strength))
         inverse = Yuv420(255 - picture.data, picture.height, picture.width, picture.colour)
-        return super().submit(planar.mix(picture, inverse, strength))
+        return super().submit(planar.mix(picture, inverse, strength, self.converter))
 
 
 def test_strength_is_the_engine_s_at_full_size(tmp_path: Path) -> None:
@@ -275,6 +276,24 @@ def test_pictures_in_rgb_reach_a_planar_engine_in_planes() -> None:
     assert kept[0].photo is not None
     assert np.array_equal(kept[0].photo, source.image(0))
     assert np.abs(kept[0].image.mean() + kept[0].photo.mean() - 255) < 25
+
+
+def test_converters_are_kept_from_picture_to_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[planar.Converter] = []
+    begin = planar.Converter.__init__
+
+    def count(converter: planar.Converter) -> None:
+        made.append(converter)
+        begin(converter)
+
+    monkeypatch.setattr(planar.Converter, "__init__", count)
+    source, sink = PatternSource(48, 64, frames=20), Keeping()
+    engine, into = EchoEngine(planar=True), fit(48, 64, size="32x24")
+    with Threads() as threads:
+        run(source, engine, [sink], fit=into, threads=threads, stats=Stats(), strength=0.5)
+    assert all(frame.image.shape == (48, 64, 3) for frame in sink.frames)
+    assert len(sink.frames) == 20
+    assert len(made) <= 3  # into planes before the engine, mixing after it, RGB for the sink
 
 
 def test_other_matrices_fall_back_to_rgb(tmp_path: Path) -> None:

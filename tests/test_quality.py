@@ -15,6 +15,7 @@ from stylecam.benchmarks.coverage import SHIPPED, Judge, square
 from stylecam.benchmarks.perceptual import ShiftTolerantLPIPS
 from stylecam.realtime.cli import main
 from stylecam.realtime.engines import EngineOptions
+from stylecam.realtime.errors import StylecamError
 from stylecam.realtime.frame import Image
 from stylecam.realtime.styles import built_in, find
 
@@ -92,6 +93,15 @@ def test_coverage_runs_from_the_photo_to_the_optimum(tmp_path: Path, photo: Imag
     assert len((tmp_path / "best.json").read_text().splitlines()) == 3
     painting = quality.read_photo(quality.PAINTINGS / "great-wave.jpg")
     assert judge.distance(square(painting, 192)) < 0.5 * judge.distance(view)
+
+
+def test_an_installed_package_lacks_the_clip_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quality, "ANIMATION", tmp_path / "bbb.mp4")
+    with pytest.raises(StylecamError, match=r"bbb\.mp4") as caught:
+        quality.Protocol()
+    assert "clone" in caught.value.hint
 
 
 def test_one_style_of_many_can_be_measured(tmp_path: Path) -> None:

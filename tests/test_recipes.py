@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from stylecam.training import network
 from stylecam.training.command import parser
+from stylecam.training.errors import TrainingError
 from stylecam.training.plan import plan
 from stylecam.training.ranges import RANGES
 from stylecam.training.recipe import (
@@ -58,7 +59,7 @@ def test_what_is_known_of_sizes_and_numbers_is_complete() -> None:
 def test_a_wrong_value_is_named_with_what_it_may_be(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(f'name = "mine"\npainting = "own.jpg"\n{text}\n')
-    with pytest.raises(ValueError, match=r"mine\.toml") as caught:
+    with pytest.raises(TrainingError, match=r"mine\.toml") as caught:
         read_recipe(path)
     assert said in str(caught.value)
 
@@ -67,7 +68,7 @@ def test_a_wrong_value_is_named_with_what_it_may_be(tmp_path: Path, text: str, s
 def test_names_are_names_of_files(tmp_path: Path, text: str) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(f'painting = "own.jpg"\n{text}\n')
-    with pytest.raises(ValueError, match="name"):
+    with pytest.raises(TrainingError, match="name"):
         read_recipe(path)
 
 
@@ -75,7 +76,7 @@ def test_names_are_names_of_files(tmp_path: Path, text: str) -> None:
 def test_a_painting_is_needed(tmp_path: Path, painting: str) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(f'name = "mine"\npainting = {painting}\n')
-    with pytest.raises(ValueError, match="painting"):
+    with pytest.raises(TrainingError, match="painting"):
         read_recipe(path)
 
 
@@ -93,7 +94,7 @@ def test_means_are_of_their_stage_only() -> None:
     ]
     values = {"name": "x", "painting": "x.png", "then": [{"mean": 0.5}, {"style": 3}]}
     assert [stage.mean for stage in from_values(values).then] == [0.5, 1]
-    with pytest.raises(ValueError, match="no such value"):
+    with pytest.raises(TrainingError, match="no such value"):
         changed(Recipe("x", "x.png"), ["mean=0.5"])
 
 

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 from media import arrive, decode, packets, times
 from media.clips import Film
@@ -21,9 +22,11 @@ from rich.console import Console
 from stylecam.realtime import engines
 from stylecam.realtime.batch import Job, run_all
 from stylecam.realtime.doctor import examine
-from stylecam.realtime.engines import EngineOptions
+from stylecam.realtime.doctor import unfinished as look_for_unfinished
+from stylecam.realtime.engines import EngineOptions, environment
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.engines.environment import Environment
+from stylecam.realtime.engines.followed import FollowedEngine
 from stylecam.realtime.errors import SinkError
 from stylecam.realtime.outputs import FileOptions, describe_job
 from stylecam.realtime.sinks import resumable
@@ -174,6 +177,22 @@ def test_another_engine_by_itself_is_another_job(
     assert describe_job(film, look, FileOptions()) != before
 
 
+def test_other_versions_of_what_paints_are_another_job(
+    film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def job(engine: str, torch: str = "2.13.0", opencv: str = cv2.__version__) -> dict[str, Any]:
+        there = Environment("", {"torch": torch}, frozenset())
+        monkeypatch.setattr(environment, "look", lambda: there)
+        monkeypatch.setattr(cv2, "__version__", opencv)
+        look = Look(find(DEFAULT), engine=EngineOptions(engine))
+        return describe_job(film, look, FileOptions())
+
+    assert job("torch") == job("torch")
+    assert job("torch") != job("torch", torch="2.14.0")
+    assert job("openvino") == job("openvino", torch="2.14.0")
+    assert job("openvino") != job("openvino", opencv="4.10.0")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="file size limits as Linux has them")
 def test_a_disk_that_fills_keeps_what_was_done(film: Path, tmp_path: Path) -> None:
     output, before = tmp_path / "out.mp4", film.read_bytes()
@@ -234,6 +253,19 @@ def test_doctor_lists_what_is_unfinished(tmp_path: Path, monkeypatch: pytest.Mon
     assert ".out.mp4.stylecam" in found.remedy
 
 
+def test_doctor_s_remedies_can_be_pasted(tmp_path: Path) -> None:
+    other = tmp_path / "clip.mp4"
+    other.touch()
+    work = WorkFolder(tmp_path / "my clip.mp4", {})
+    work.append(CodedPicture(0, 0, 1, True, b"x"))
+    work.finish_segment(1)
+    work.leave()
+    (tmp_path / ".it's here.99999999999.part.mp4").touch()
+    for remedy in look_for_unfinished(tmp_path).remedy.partition("or: ")[2].split("; "):
+        subprocess.run(["sh", "-c", remedy], check=True)
+    assert list(tmp_path.iterdir()) == [other]
+
+
 def test_what_a_cut_file_gave_is_kept_for_the_next_run(film: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(film.read_bytes()[: film.stat().st_size * 3 // 4])
@@ -259,7 +291,7 @@ def test_a_run_stopped_early_ends_its_sound_with_its_picture(film: Path, tmp_pat
         job={},
         stopped=lambda: True,
     )
-    engine = sink.memory.attach(EchoEngine())
+    engine = FollowedEngine(EchoEngine(), sink.memory)
     for frame in itertools.islice(source, 30):
         engine.submit(frame.image)
         sink.write(frame)
@@ -323,7 +355,7 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
 from pathlib import Path
 from rich.console import Console
 from stylecam.realtime import stylize
-from stylecam.realtime.engines import EngineOptions
+from stylecam.realtime.engines import EngineOptions, environment
 from stylecam.realtime.styles import DEFAULT, find
 
 seen = []

@@ -11,6 +11,7 @@ from stylecam.realtime.fit import fit
 from stylecam.realtime.flags import check_mode, parser
 from stylecam.realtime.pacing import wait_s
 from stylecam.realtime.pipeline import mix
+from stylecam.realtime.planar import Converter
 from stylecam.realtime.stats import Stats, percentiles
 
 
@@ -67,6 +68,8 @@ def test_sizes_that_are_none(size: str) -> None:
         (f"--webcam {__file__} --camera-size 640x480", "--camera-size: for cameras", "leave it"),
         ("--webcam rtsp://host/x --camera-fps 9", "--camera-fps: for cameras, not for rtsp", ""),
         ("--webcam --virtual-camera-fps 9", "there is no virtual camera", "--virtual-camera"),
+        ("clip.mp4 --format y4m -o out.mp4", "--format y4m: for standard", "leave it out"),
+        ("--webcam --format y4m", "--format y4m: for standard output only", "add -o -"),
         ("--webcam -o rtmp://host/x", "does not stream", "-o - | ffmpeg -i - -c copy -f flv rtmp:"),
         ("clip.mp4 -o srt://host/x", "does not stream", "ffmpeg -re -i - -c copy -f mpegts srt:"),
     ],
@@ -94,9 +97,10 @@ def test_a_video_is_not_written_to_a_terminal(monkeypatch: pytest.MonkeyPatch) -
 
 def test_mix_is_a_weighted_mean() -> None:
     photo, painting = (np.full((8, 8, 3), value, np.uint8) for value in (100, 200))
-    assert mix(photo, painting, 1.0) is painting
-    assert int(mix(photo, painting, 0.25)[0, 0, 0]) == 125
-    assert np.array_equal(mix(photo, painting, 0.0), photo)
+    kept = Converter()
+    assert mix(photo, painting, 1.0, kept) is painting
+    assert int(mix(photo, painting, 0.25, kept)[0, 0, 0]) == 125
+    assert np.array_equal(mix(photo, painting, 0.0, kept), photo)
 
 
 def test_percentiles_are_nearest_rank_milliseconds() -> None:

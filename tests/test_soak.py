@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from stylecam.realtime.engines import EngineOptions, open_engine
+from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.fit import fit
 from stylecam.realtime.frame import Frame
 from stylecam.realtime.pipeline import run
@@ -47,6 +48,12 @@ class Watch(NullSink):
             page = os.sysconf("SC_PAGE_SIZE")
             self.seen[self.count] = (pages * page, threading.active_count(), handles)
 
+    def check(self) -> None:
+        (early, late) = self.seen.values()
+        print(f"{early} became {late}")
+        assert abs(late[0] - early[0]) <= 0.02 * early[0], f"{early[0]} bytes became {late[0]}"
+        assert late[1:] == early[1:]
+
 
 @pytest.mark.parametrize(
     ("engine", "live", "written"),
@@ -74,9 +81,28 @@ def test_nothing_grows(engine: str, live: bool, written: bool, tmp_path: Path) -
             if written:
                 sinks.append(FileSink(tmp_path / "out.mp4", source.info))
             run(source, opened, sinks, fit=fit(96, 128), threads=threads, stats=stats)
-    (early, late) = watch.seen.values()
-    print(f"{engine}, live {live}: {early} became {late}; {stats.frames}, {stats.dropped} dropped")
-    assert abs(late[0] - early[0]) <= 0.02 * early[0], f"{early[0]} bytes became {late[0]}"
-    assert late[1:] == early[1:]
+    print(f"{engine}, live {live}: {stats.frames}, {stats.dropped} dropped")
+    watch.check()
     assert stats.dropped == 0 or live
     assert live or stats.frames == FRAMES
+
+
+def test_nothing_grows_where_pictures_are_planes() -> None:
+    """Scaled, so that the pipeline mixes, and shown, so that planes become RGB."""
+    watch, source = Watch(), PatternSource(96, 128, frames=FRAMES)
+
+    class Showing(NullSink):
+        def write(self, frame: Frame) -> None:
+            assert frame.image.shape == (96, 128, 3)
+
+    with Threads() as threads:
+        run(
+            source,
+            EchoEngine(planar=True),
+            [watch, Showing()],
+            fit=fit(96, 128, size="64x48"),
+            threads=threads,
+            stats=Stats(),
+            strength=0.5,
+        )
+    watch.check()

@@ -17,9 +17,9 @@ from media.probe import ffprobe, frame_times, needs_ffprobe, streams, table
 from rich.console import Console
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.outputs import FileOptions
+from stylecam.realtime.section import Section
 from stylecam.realtime.sinks import workfolder
 from stylecam.realtime.sources.pattern import PatternSource
-from stylecam.realtime.sources.section import Section
 from stylecam.realtime.styles import DEFAULT, find
 from stylecam.realtime.stylize import Look, Outcome, stylize_file
 

@@ -84,6 +84,20 @@ def test_a_stream_that_is_left_early_leaves_the_rest_working() -> None:
         assert paint(frames[0]).shape == frames[0].shape
 
 
+def test_a_stream_ends_with_its_stylizer(recwarn: pytest.WarningsRecorder) -> None:
+    paint = Stylizer("comic", engine="echo")
+    streams = [paint.stream(pictures(8)) for _ in range(2)]
+    for stream in streams:
+        next(stream)
+        paint.close()
+    with pytest.raises(UsageError, match="was closed"):
+        next(streams[0])
+    del stream, streams  # what a generator raises as it is collected is a warning
+    assert not recwarn.list
+    assert len(list(paint.stream(pictures(4)))) == 4
+    paint.close()
+
+
 def test_channels_may_lie_as_opencv_has_them() -> None:
     frame = pictures(1)[0]
     with Stylizer("comic") as rgb, Stylizer("comic", order="bgr") as bgr:

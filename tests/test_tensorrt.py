@@ -194,7 +194,7 @@ def test_the_file_of_an_engine_is_named_by_everything_that_makes_it_stale() -> N
 
 
 def test_an_engine_is_kept_whole_or_not_at_all() -> None:
-    kept = EngineFile(bytes(range(256)) * 9 + b"\n\n", "style", refittable=True)
+    kept = EngineFile(bytes(range(256)) * 9 + b"\n\n", "style")
     assert engine_files.read(KEY) is None
     path = engine_files.write(KEY, kept)
     assert engine_files.read(KEY) == kept

@@ -225,6 +225,23 @@ def test_recipes_can_be_read_and_have_their_painting(path: Path) -> None:
         assert recipe.licence
 
 
+@pytest.mark.parametrize("bug", [ValueError("too many values"), ModuleNotFoundError(
+    "No module named 'stylecam.training.losse'", name="stylecam.training.losse"
+)])  # fmt: skip
+def test_a_bug_is_not_taken_for_a_fault_of_the_user(
+    bug: Exception, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+
+    def step(*_: object, **__: object) -> dict[str, float]:
+        raise bug
+
+    monkeypatch.setattr(Trainer, "train_step", step)
+    words = ["train", "painting.png", "--photos", "photos", "--device", "cpu"]
+    with pytest.raises(type(bug)):
+        stylecam([*words, "--set", *TINY_VALUES])
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -14,6 +14,7 @@ from media import psnr
 from media.clips import Film
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.training.data import Pairs
+from stylecam.training.errors import TrainingError
 from stylecam.training.pictures import read_painting, read_photo
 from stylecam.training.videos import read_moments
 
@@ -58,7 +59,7 @@ def test_what_is_no_photo_is_left_out_and_the_next_takes_its_turn(
 def test_it_ends_only_when_nothing_is_left(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"no picture")
     (tmp_path / "b.mp4").write_bytes(b"no video")
-    with pytest.raises(ValueError, match=r"a\.jpg"):
+    with pytest.raises(TrainingError, match=r"a\.jpg"):
         pairs(tmp_path)
 
 
@@ -110,7 +111,7 @@ def test_paintings_without_anything_to_learn_are_refused(
     tmp_path: Path, picture: np.ndarray, said: str
 ) -> None:
     cv2.imwrite(str(tmp_path / "painting.png"), picture)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(TrainingError, match=said):
         read_painting(tmp_path / "painting.png", 768)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from media import arrive
 from rich.console import Console
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import find
-from stylecam.training import signals
+from stylecam.training import checkpoint, signals
 from stylecam.training.command import main
 from stylecam.training.data import Pairs
 from stylecam.training.errors import Diverged
@@ -88,6 +89,35 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_spoils_nothing(
     after = [(folder / "run" / name).read_bytes() for name in ("checkpoint.pt", "tiny.onnx")]
     assert after == before
     assert all(value.isfinite().all() for value in learner.generator.state_dict().values())
+
+
+def test_figures_before_a_divergence_are_written_down(folder: Path, vgg: VGG19) -> None:
+    learner = trainer(folder, vgg)
+
+    class Spoiling(Pairs):
+        def __getitem__(self, step: int) -> Pair:
+            if step == 2:
+                with torch.no_grad():
+                    learner.targets[0][0]["1_1"] *= float("inf")
+            return super().__getitem__(step)
+
+    stream = Spoiling([folder / "photos"], batch=1, crop=64, seed=0, steps=3)
+    with pytest.raises(Diverged, match="step 3"):
+        train(learner, stream, folder / "run", card={"name": "tiny"})
+    (row,) = Path("run/stats.jsonl").read_text().splitlines()
+    assert json.loads(row)["step"] == 2
+
+
+def test_going_on_without_a_step_leaves_the_style_as_it_was(folder: Path, vgg: VGG19) -> None:
+    train(trainer(folder, vgg), pairs(folder), folder / "run", card={"name": "tiny"},
+          stop=iter([False, True]).__next__)  # fmt: skip
+    card = find("run/tiny.onnx").card
+    assert card["losses"]["style"] > 0
+    learner = trainer(folder, vgg)
+    checkpoint.restore(learner, folder / "run" / "checkpoint.pt")
+    done = train(learner, pairs(folder), folder / "run", card={"name": "tiny"}, stop=lambda: True)
+    assert done is not None
+    assert find("run/tiny.onnx").card == card
 
 
 def test_a_panorama_and_what_cannot_be_read_get_into_the_preview(folder: Path, vgg: VGG19) -> None:

@@ -19,6 +19,7 @@ from stylecam.training.discriminator import (
     discriminator_loss,
     gradient_penalty,
 )
+from stylecam.training.errors import TrainingError
 from stylecam.training.export import export_style, read_generator
 from stylecam.training.motion import Motion, camera_noise, frame_pair, random_motion
 from stylecam.training.network import SIZES, Generator, Head, StyleGraph
@@ -63,7 +64,7 @@ def test_vgg_reads_torchvision_files_alike(vgg: VGG19, tmp_path: Path) -> None:
     a, b = vgg(picture()), again(picture())
     assert all(torch.allclose(a[name], b[name], rtol=1e-3, atol=1e-2) for name in a)
     (tmp_path / "bad.pth").write_bytes(b"nothing")
-    with pytest.raises(ValueError, match=r"bad\.pth"):
+    with pytest.raises(TrainingError, match=r"bad\.pth"):
         load_vgg19(tmp_path / "bad.pth")
 
 
@@ -240,5 +241,5 @@ def test_a_style_file_can_be_trained_on(tmp_path: Path) -> None:
     again = read_generator(path).state_dict()
     assert all(torch.equal(value, again[name]) for name, value in generator.state_dict().items())
     (tmp_path / "other.onnx").write_bytes(b"no network")
-    with pytest.raises(ValueError, match=r"other\.onnx"):
+    with pytest.raises(TrainingError, match=r"other\.onnx"):
         read_generator(tmp_path / "other.onnx")

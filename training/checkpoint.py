@@ -29,8 +29,8 @@ def read(path: Path, device: str = "cpu") -> dict[str, Any]:
             raise RuntimeError("it is of another version")
     except (OSError, EOFError, KeyError, RuntimeError, AttributeError, pickle.UnpicklingError) as e:
         raise TrainingError(
-            f"{path} cannot be gone on with: {str(e).splitlines()[0] if str(e) else 'it is empty'}"
-            "\n  try: --run-folder with another folder, to begin anew"
+            f"{path} cannot be gone on with: {str(e).splitlines()[0] if str(e) else 'it is empty'}",
+            hint="--run-folder with another folder, to begin anew",
         ) from e
     return state
 
@@ -42,6 +42,6 @@ def restore(trainer: Trainer, path: Path) -> None:
         trainer.load(state)
     except (KeyError, RuntimeError, ValueError) as error:
         raise TrainingError(
-            f"{path} is of another network than this recipe's\n"
-            "  try: without what was changed, or --run-folder with another folder"
+            f"{path} is of another network than this recipe's",
+            hint="without what was changed, or --run-folder with another folder",
         ) from error

@@ -96,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(stderr=True, quiet=not first, markup=False)
     try:
         path = _train(options, console)
-    except (TrainingError, ValueError, OSError) as error:
+    except (TrainingError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -243,8 +243,8 @@ def _start(named: str | None, recipe: Recipe) -> Generator | None:
     start = read_generator(path)
     if start.size != recipe.size:
         raise TrainingError(
-            f"--base {named} is a {start.size} network, and a {recipe.size} one is to be trained\n"
-            f"  try: --size {start.size}"
+            f"--base {named} is a {start.size} network, and a {recipe.size} one is to be trained",
+            hint=f"--size {start.size}",
         )
     return start
 
@@ -262,6 +262,6 @@ def _device(named: str) -> str:
     except (RuntimeError, AssertionError) as error:  # PyTorch without CUDA asserts that it has it
         why = str(error).splitlines()[0]
         raise TrainingError(
-            f"--device {named} cannot be used: {why}\n  try: leave it out, or cpu, cuda or mps"
+            f"--device {named} cannot be used: {why}", hint="leave it out, or cpu, cuda or mps"
         ) from error
     return named

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from .errors import TrainingError
 from .motion import SHIFT_PX, Pair, frame_pair, still_pair
 from .pictures import LOG, read_photo, to_tensor
 from .videos import VIDEO_PAIRS, Moment, read_moments
@@ -32,8 +33,8 @@ class Pairs(Dataset[Pair]):
 
     `sources` are folders, photos and videos; `noise` is how many times a camera's own the second
     exposure of a photo gets, `shift_px` how far it is shifted at most. What cannot be read is
-    passed over with a warning, and the next photo takes its turn. Raises ValueError when there is
-    nothing to train on.
+    passed over with a warning, and the next photo takes its turn. Raises TrainingError when there
+    is nothing to train on.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Pairs(Dataset[Pair]):
         if not self.photos and not self.moments:
             known = ", ".join(sorted(PHOTO_SUFFIXES | VIDEO_SUFFIXES))
             named = ", ".join(str(source) for source in sources)
-            raise ValueError(f"{named}: no photos or videos there (looked for {known})")
+            raise TrainingError(f"{named}: no photos or videos there (looked for {known})")
         self._unreadable: set[int] = set()
         self._view(0)
         self.batch, self.crop, self.seed, self.steps = batch, crop, seed, steps
@@ -95,10 +96,12 @@ class Pairs(Dataset[Pair]):
                 continue
             try:
                 return [read_photo(self.photos[number], self._needed_px)]
-            except ValueError as error:
+            except TrainingError as error:
                 self._unreadable.add(number)
                 LOG.warning("%s; it is left out", error)
-        raise ValueError(f"none of the {total} photos can be read, {self.photos[0]} to begin with")
+        raise TrainingError(
+            f"none of the {total} photos can be read, {self.photos[0]} to begin with"
+        )
 
     def _moments(self, videos: list[Path]) -> list[Moment]:
         moments: list[Moment] = []
@@ -106,7 +109,7 @@ class Pairs(Dataset[Pair]):
             count = max(2, min(VIDEO_PAIRS, HELD_PAIRS // len(videos)))
             try:
                 moments += read_moments(path, self._needed_px, count=count)
-            except ValueError as error:
+            except TrainingError as error:
                 LOG.warning("%s; it is left out", error)
         return moments
 

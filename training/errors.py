@@ -4,7 +4,11 @@ from __future__ import annotations
 
 
 class TrainingError(Exception):
-    """What the user can mend; the message says how."""
+    """What the user can mend; `hint` says how, where the message does not."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(f"{message}\n  try: {hint}" if hint else message)
+        self.hint = hint
 
 
 class Diverged(TrainingError):  # noqa: N818 - what happened to the run

@@ -13,6 +13,7 @@ import torch
 from google.protobuf.message import DecodeError
 from onnx.reference import ReferenceEvaluator
 
+from .errors import TrainingError
 from .network import MULTIPLE, SIZES, Generator, StyleGraph
 
 OPSET = 17
@@ -76,12 +77,12 @@ def fold_constants(graph: onnx.GraphProto) -> None:
 def read_generator(path: Path) -> Generator:
     """Return the generator of a style file that `export_style` wrote, whichever its size.
 
-    Raises ValueError when the file holds another network.
+    Raises TrainingError when the file holds another network.
     """
     try:
         graph = onnx.load(path).graph
     except (OSError, DecodeError) as error:
-        raise ValueError(f"{path} is no style file ({error})") from error
+        raise TrainingError(f"{path} is no style file ({error})") from error
     prefix = "generator."
     state = {
         tensor.name.removeprefix(prefix): torch.from_numpy(
@@ -96,4 +97,4 @@ def read_generator(path: Path) -> Generator:
         if shapes == {name: value.shape for name, value in state.items()}:
             generator.load_state_dict(state)
             return generator
-    raise ValueError(f"{path} holds no network of this version's sizes ({', '.join(SIZES)})")
+    raise TrainingError(f"{path} holds no network of this version's sizes ({', '.join(SIZES)})")

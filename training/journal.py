@@ -15,6 +15,7 @@ from torch import Tensor
 
 from . import ranks
 from .data import Pairs
+from .errors import TrainingError
 from .network import MULTIPLE, Generator
 from .pictures import LOG, middle
 from .trainer import Trainer
@@ -29,7 +30,6 @@ class Journal:
     def __init__(self, run: Path, trainer: Trainer, pairs: Pairs) -> None:
         self._run, self._trainer, self._pairs = run, trainer, pairs
         self._recent: list[dict[str, float]] = []
-        self._means: dict[str, float] = {}
         self._board: Any = None
         self._shown: list[Tensor] = []
 
@@ -45,13 +45,15 @@ class Journal:
         self._recent.append(figures)
 
     def means(self) -> dict[str, float]:
-        """Return the mean figures since the last row."""
+        """Return the mean figures since the last row, or those of that row; the trainer keeps
+        them, for a run that is gone on with.
+        """
         if self._recent:
-            self._means |= {
+            self._trainer.figures |= {
                 key: float(np.mean([row[key] for row in self._recent if key in row]))
                 for key in self._recent[-1]
             }
-        return dict(self._means)
+        return dict(self._trainer.figures)
 
     def row(self) -> None:
         """Write them down, if there are any, and begin anew."""
@@ -84,7 +86,7 @@ class Journal:
             self._shown = self._shown or self._pairs.samples()
             sheet = preview(self._trainer.average, self._trainer.paintings[0], self._shown)
             cv2.imwrite(str(self._run / "preview.jpg"), sheet)
-        except (ValueError, OSError, RuntimeError, cv2.error) as error:
+        except (TrainingError, ValueError, OSError, RuntimeError, cv2.error) as error:
             LOG.warning("no preview: %s", error)
             return
         if self._board is not None:

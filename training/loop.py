@@ -115,6 +115,7 @@ def train(
 
     def save() -> None:
         nonlocal saved
+        journal.means()  # into the checkpoint
         checkpoint.save(trainer, run / "checkpoint.pt", about or {})
         saved = trainer.step
 
@@ -135,10 +136,13 @@ def train(
     try:
         whole = _steps(trainer, pairs, run, clock, journal, save=save, report=report, stop=stop)
     except Diverged as error:
+        journal.row()
+        journal.close()
         kept = f"{run / 'checkpoint.pt'} of step {saved} is kept" if saved else "nothing is kept"
         raise Diverged(
-            f"{error}; {kept}\n  try: {'--resume ' if saved else ''}--set "
-            f"learning_rate={recipe.learning_rate / 3:.1g}, or less weight for that term"
+            f"{error}; {kept}",
+            hint=f"{'--resume ' if saved else ''}--set "
+            f"learning_rate={recipe.learning_rate / 3:.1g}, or less weight for that term",
         ) from error
     except BaseException:
         if trainer.step:

@@ -15,6 +15,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from .errors import TrainingError
+
 Bytes3 = npt.NDArray[np.uint8]
 Pixels = npt.NDArray[np.integer[Any] | np.floating[Any]]
 LOG: Final = logging.getLogger("stylecam.training")
@@ -35,16 +37,16 @@ _REDUCED: Final = {
 def read_painting(path: Path, long_side: int) -> Tensor:
     """Read a picture whole, scaled so that its long side is `long_side` pixels.
 
-    Raises ValueError when the file is no picture, or one with nothing to learn from.
+    Raises TrainingError when the file is no picture, or one with nothing to learn from.
     """
     bgr = _decode(path, _contents(path), cv2.IMREAD_COLOR)
     scale = long_side / max(bgr.shape[:2])
     if min(bgr.shape[:2]) * scale < NARROWEST_PX:
-        raise ValueError(
+        raise TrainingError(
             f"{path} is too narrow for a painting: {bgr.shape[1]}x{bgr.shape[0]} pixels"
         )
     if bgr.std((0, 1)).max() < LEAST_DEVIATION:
-        raise ValueError(f"{path} is of one colour: there is nothing to learn from it")
+        raise TrainingError(f"{path} is of one colour: there is nothing to learn from it")
     if max(bgr.shape[:2]) < SMALL_PX:
         LOG.warning(
             "%s has %dx%d pixels only: strokes will be blurred; 700 or more are better",
@@ -55,7 +57,7 @@ def read_painting(path: Path, long_side: int) -> Tensor:
 
 
 def read_pixels(path: Path) -> Bytes3:
-    """Read a picture as it is, uint8 RGB (H, W, 3). Raises ValueError when the file is none."""
+    """Read a picture as it is, uint8 RGB (H, W, 3). Raises TrainingError when the file is none."""
     return _rgb(_decode(path, _contents(path), cv2.IMREAD_COLOR))
 
 
@@ -65,7 +67,7 @@ def read_photo(path: Path, short_side: int) -> Tensor:
     A picture from a camera has thirty times as many: what is four times as large as needed is
     shrunk before it becomes floats, a JPEG while it is decoded. Others are read as they are.
 
-    Raises ValueError when the file is no picture.
+    Raises TrainingError when the file is no picture.
     """
     data = _contents(path)
     size = _jpeg_size(data)
@@ -100,7 +102,7 @@ def _contents(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ValueError(f"{path} cannot be read as a picture ({error.strerror})") from error
+        raise TrainingError(f"{path} cannot be read as a picture ({error.strerror})") from error
 
 
 def _decode(path: Path, data: bytes, how: int) -> Bytes3:
@@ -111,9 +113,9 @@ def _decode(path: Path, data: bytes, how: int) -> Bytes3:
             if whole is not None and whole.ndim == 3 and whole.shape[2] == 4:
                 bgr = _on_white(whole)
     except cv2.error as error:
-        raise ValueError(f"{path} cannot be read as a picture ({error.err})") from error
+        raise TrainingError(f"{path} cannot be read as a picture ({error.err})") from error
     if bgr is None:
-        raise ValueError(f"{path} cannot be read as a picture")
+        raise TrainingError(f"{path} cannot be read as a picture")
     return _bytes(bgr)
 
 

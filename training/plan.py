@@ -58,16 +58,16 @@ class Plan:
 
 
 def plan(options: argparse.Namespace) -> Plan:
-    """Return what is asked for. Raises TrainingError or ValueError naming what cannot be."""
+    """Return what is asked for. Raises TrainingError naming what cannot be."""
     what: Path = options.what
     if options.minutes is not None and not 0 < options.minutes <= MOST_MINUTES:
         raise TrainingError(
-            f"--minutes must be above 0 and up to {MOST_MINUTES:,.0f}\n  try: --minutes 30"
+            f"--minutes must be above 0 and up to {MOST_MINUTES:,.0f}", hint="--minutes 30"
         )
     if not options.photos:
         raise TrainingError(
-            "photos are needed: --photos with folders, photos or videos\n"
-            "  try: any few hundred photos of yours; stylecam train --help names free ones"
+            "photos are needed: --photos with folders, photos or videos",
+            hint="any few hundred photos of yours; stylecam train --help names free ones",
         )
     for path in [*options.photos, what]:
         if not path.exists():
@@ -101,8 +101,8 @@ def _begun(options: argparse.Namespace) -> Plan:
     run: Path = options.run_folder or Path("runs") / recipe.name
     if (run / "checkpoint.pt").exists():
         raise TrainingError(
-            f"{run} holds a run already\n"
-            "  try: --resume to go on with it, or --run-folder with another one"
+            f"{run} holds a run already",
+            hint="--resume to go on with it, or --run-folder with another one",
         )
     return Plan(recipe, _paintings(options, recipe), minutes, run, output, told_by)
 
@@ -119,7 +119,7 @@ def _resumed(options: argparse.Namespace) -> Plan:
     if not (run / "checkpoint.pt").exists():
         others = sorted(str(path.parent) for path in run.parent.glob("*/checkpoint.pt"))
         there = f"--run-folder with one of {', '.join(others)}" if others else "without --resume"
-        raise TrainingError(f"{run} holds no run to go on with\n  try: {there}")
+        raise TrainingError(f"{run} holds no run to go on with", hint=there)
     about = read(run / "checkpoint.pt")["about"]
     before = from_values(about["recipe"])
     recipe = changed(before, _changes(options))
@@ -128,13 +128,13 @@ def _resumed(options: argparse.Namespace) -> Plan:
     made = Plan(recipe, _paintings(options, recipe), minutes, run, output, about["told_by"])
     if recipe.size != before.size:
         raise TrainingError(
-            f"{run} trains a {before.size} network, which cannot become a {recipe.size} one\n"
-            "  try: --run-folder with another folder, to begin anew"
+            f"{run} trains a {before.size} network, which cannot become a {recipe.size} one",
+            hint="--run-folder with another folder, to begin anew",
         )
     if made.about["paintings"] != about["paintings"]:
         raise TrainingError(
-            f"{run} was begun with another painting\n"
-            "  try: that painting, or --run-folder with another folder, to begin anew"
+            f"{run} was begun with another painting",
+            hint="that painting, or --run-folder with another folder, to begin anew",
         )
     _demand_unfinished(made)
     notes = [*_differences(before, recipe)]
@@ -158,7 +158,8 @@ def _demand_unfinished(made: Plan) -> None:
             more = f"--minutes {math.ceil(2 * made.minutes)}"
         raise TrainingError(
             f"{made.run} is already done, with {state['step']} steps: "
-            f"{last.parent / stages[-1].name}.onnx\n  try: {more}"
+            f"{last.parent / stages[-1].name}.onnx",
+            hint=more,
         )
 
 
@@ -209,7 +210,7 @@ def _demand_writable(folder: Path) -> None:
     near = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not near.is_dir() or not os.access(near, os.W_OK | os.X_OK):
         why = "cannot be written to" if near.is_dir() else "is no folder"
-        raise TrainingError(f"{near} {why}\n  try: another place with -o or --run-folder")
+        raise TrainingError(f"{near} {why}", hint="another place with -o or --run-folder")
 
 
 def _is_recipe(path: Path) -> bool:

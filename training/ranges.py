@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, Final, NamedTuple
 
+from .errors import TrainingError
+
 
 class Range(NamedTuple):
     """What a number may be, ends included."""
@@ -41,11 +43,11 @@ RANGES: Final = {
 
 
 def check(key: str, value: Any, *, whole: bool) -> None:
-    """Raise ValueError, with the key and what it may be, unless `value` is within its range."""
+    """Raise TrainingError, with the key and what it may be, unless `value` is within its range."""
     least, most, multiple_of = RANGES[key]
     right = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
     if not right or not (isinstance(value, int) or math.isfinite(value)):
-        raise ValueError(f"{key}: {value!r} is no {'whole number' if whole else 'number'}")
+        raise TrainingError(f"{key}: {value!r} is no {'whole number' if whole else 'number'}")
     if not least <= value <= most or (value % multiple_of and multiple_of > 1):
         step = f", a multiple of {multiple_of}" if multiple_of > 1 else ""
-        raise ValueError(f"{key}: {value} is not within {least:g} to {most:g}{step}")
+        raise TrainingError(f"{key}: {value} is not within {least:g} to {most:g}{step}")

@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
+from .errors import TrainingError
 from .ranges import RANGES, check
 
 SIZES: Final = ("small", "large")
@@ -73,13 +74,15 @@ class Recipe:
         texts = ("title", "artist", "licence", "photos", "name", "size")
         for key in texts:
             if not isinstance(getattr(self, key), str):
-                raise ValueError(f"{key}: {getattr(self, key)!r} is no text")
+                raise TrainingError(f"{key}: {getattr(self, key)!r} is no text")
         if self.size not in SIZES:
-            raise ValueError(f"size: {self.size!r} is none of {', '.join(SIZES)}")
+            raise TrainingError(f"size: {self.size!r} is none of {', '.join(SIZES)}")
         if self.name in ("", ".", "..") or any(c in "/\\" or ord(c) < 32 for c in self.name):
-            raise ValueError(f"name: {self.name!r} cannot be the name of a file")
+            raise TrainingError(f"name: {self.name!r} cannot be the name of a file")
         if not self.paintings or not all(isinstance(name, str) and name for name in self.paintings):
-            raise ValueError("painting: the file name of a picture, or a list of them, is needed")
+            raise TrainingError(
+                "painting: the file name of a picture, or a list of them, is needed"
+            )
 
     @property
     def paintings(self) -> list[str]:
@@ -90,35 +93,37 @@ class Recipe:
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe; a table in the array `then` is a further stage, and holds what it changes.
 
-    Raises ValueError naming the file and what is wrong in it.
+    Raises TrainingError naming the file and what is wrong in it.
     """
     try:
         values = tomllib.loads(path.read_text())
         return from_values(values)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValueError) as error:
-        raise ValueError(f"{path}: {error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TrainingError) as error:
+        raise TrainingError(f"{path}: {error}") from error
 
 
 def from_values(values: dict[str, Any]) -> Recipe:
-    """Return the recipe of what a file holds. Raises ValueError naming the wrong or missing key."""
+    """Return the recipe of what a file holds. Raises TrainingError naming the key that is wrong or
+    missing.
+    """
     values = dict(values)
     then = values.pop("then", [])
     if not isinstance(then, list) or not all(isinstance(changes, dict) for changes in then):
-        raise ValueError("then: each further stage begins with [[then]], in double brackets")
+        raise TrainingError("then: each further stage begins with [[then]], in double brackets")
     if missing := [key for key in ("name", "painting") if key not in values]:
-        raise ValueError(f"{' and '.join(missing)} is missing")
+        raise TrainingError(f"{' and '.join(missing)} is missing")
     _check_keys(values)
     if "mean" in values:
-        raise ValueError("mean: the first stage has none before it to be averaged with")
+        raise TrainingError("mean: the first stage has none before it to be averaged with")
     stages = [Recipe(**values)]
     for number, changes in enumerate(then, start=2):
         try:
             _check_keys(changes)
             if "size" in changes and changes["size"] != stages[0].size:
-                raise ValueError("size: all stages train one network")
+                raise TrainingError("size: all stages train one network")
             stages.append(dataclasses.replace(stages[-1], **{"mean": 1.0} | changes))
-        except ValueError as error:
-            raise ValueError(f"stage {number}: {error}") from error
+        except TrainingError as error:
+            raise TrainingError(f"stage {number}: {error}") from error
     return dataclasses.replace(stages[0], then=tuple(stages[1:]))
 
 
@@ -139,7 +144,7 @@ def stages_of(recipe: Recipe) -> list[Recipe]:
 def changed(recipe: Recipe, texts: list[str]) -> Recipe:
     """Return the recipe with values given as "key=value"; each counts for every stage.
 
-    Raises ValueError naming the text that is none.
+    Raises TrainingError naming the text that is none.
     """
     kinds = {
         field.name: type(getattr(recipe, field.name))
@@ -152,24 +157,26 @@ def changed(recipe: Recipe, texts: list[str]) -> Recipe:
         key, _, value = text.partition("=")
         if key not in kinds:
             numbers = ", ".join(name for name in kinds if name in RANGES)
-            raise ValueError(f"--set {text}: no such value{_near(key, kinds)}; there are {numbers}")
+            raise TrainingError(
+                f"--set {text}: no such value{_near(key, kinds)}; there are {numbers}"
+            )
         try:
             changes[key] = kinds[key](value)
         except ValueError as error:
             whole = "whole number" if kinds[key] is int else "number"
-            raise ValueError(f"--set {text}: {value!r} is no {whole}") from error
+            raise TrainingError(f"--set {text}: {value!r} is no {whole}") from error
     try:
         then = tuple(dataclasses.replace(stage, **changes) for stage in recipe.then)
         return dataclasses.replace(recipe, **changes, then=then)
-    except ValueError as error:
-        raise ValueError(f"--set {error}") from error
+    except TrainingError as error:
+        raise TrainingError(f"--set {error}") from error
 
 
 def _check_keys(values: dict[str, Any]) -> None:
     known = [field.name for field in dataclasses.fields(Recipe)]
     for key in values:
         if key not in known or key == "then":
-            raise ValueError(f"there is no value {key!r}{_near(key, known)}")
+            raise TrainingError(f"there is no value {key!r}{_near(key, known)}")
 
 
 def _near(key: str, known: Any) -> str:

@@ -73,6 +73,8 @@ class Trainer:
         )
         self.step = 0
         self.seconds = 0.0
+        self.figures: dict[str, float] = {}
+        """Means of the latest losses, as `Journal` has them."""
         self.autocast = torch.device(device).type if _has_bfloat16(device) else None
         self.paintings = [read_painting(path, recipe.painting_long_side) for path in paintings]
         with torch.no_grad():
@@ -81,11 +83,13 @@ class Trainer:
     def state(self) -> dict[str, Any]:
         """Return what `load` needs to go on from here."""
         parts = {part: getattr(self, part).state_dict() for part in _PARTS}
-        return {"step": self.step, "seconds": self.seconds} | parts
+        told = {"step": self.step, "seconds": self.seconds, "figures": self.figures}
+        return told | parts
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
         self.step, self.seconds = state["step"], state["seconds"]
+        self.figures = state.get("figures", {})
         for part in _PARTS:
             getattr(self, part).load_state_dict(state[part])
 

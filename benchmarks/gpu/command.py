@@ -7,7 +7,6 @@ broken takes nothing with it. Each writes its rows as it gets them.
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
 import subprocess
 import sys
@@ -43,8 +42,7 @@ class Part(NamedTuple):
 
 def parts() -> dict[str, Part]:
     """Return the parts in the order in which they run; the modules are loaded here."""
-    from .. import kernels
-    from . import compare, flow, overlap
+    from . import compare, flow, kernels, overlap
 
     return {
         "kernels": Part(kernels.measure, 1),
@@ -152,12 +150,5 @@ def gpu(device: torch.device) -> Row:
         "device": torch.cuda.get_device_name(device),
         "cuda": torch.version.cuda,
         "capability": ".".join(map(str, torch.cuda.get_device_capability(device))),
-        "gpu_versions": {name: version for name in _PACKAGES if (version := _version(name))},
+        "gpu_versions": results.versions_here(_PACKAGES),
     }
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""

@@ -69,7 +69,7 @@ def _variant(bench: Bench, variant: str, module: nn.Module, photo: Tensor, *, ou
     with exactly():
         expected = module.to(bench.device)(photo)
     found = psnr_db(work(), expected)
-    return _timed(bench, work) | _faithful(found, must=ours)
+    return _timed(bench, work) | faithful(found, must=ours)
 
 
 @torch.no_grad()
@@ -94,7 +94,7 @@ def _on_device(bench: Bench, name: str, path: Path, scene: Scene) -> Row:
 
     replay = bench.captured(work)
     found = psnr_db(replay(), exact(OURS[name](), scene, bench.device))
-    return _timed(bench, replay) | _faithful(found, must=True)
+    return _timed(bench, replay) | faithful(found, must=True)
 
 
 def _timed(bench: Bench, work: Callable[[], object]) -> Row:
@@ -102,7 +102,8 @@ def _timed(bench: Bench, work: Callable[[], object]) -> Row:
     return {"ms": took, "fps": round(1000 / took["p50"], 1)}
 
 
-def _faithful(found_db: float, *, must: bool) -> Row:
+def faithful(found_db: float, *, must: bool) -> Row:
+    """Return the figure. Raises AssertionError where it must reach `FAITHFUL_DB` and does not."""
     if must and found_db < FAITHFUL_DB:
         raise AssertionError(f"{found_db} dB from float32: at least {FAITHFUL_DB} are wanted")
     return {"psnr_db": found_db}

@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any, Final
 
-from ..cache import cache_folder
+from ..cache import cache_folder, write_whole
 
 FORMAT: Final = 1
 """Of the file and of what is asked of an engine; one more makes all that were kept stale."""
@@ -59,8 +58,6 @@ class EngineFile:
     engine: bytes
     weights: str
     """Hash of the style whose weights it holds."""
-    refittable: bool
-    """Whether it can be given another style's weights."""
 
 
 def write(key: EngineKey, built: EngineFile) -> Path:
@@ -68,16 +65,10 @@ def write(key: EngineKey, built: EngineFile) -> Path:
     header: dict[str, Any] = {
         **dataclasses.asdict(key),
         "holds": built.weights,
-        "refittable": built.refittable,
         "sha256": hashlib.sha256(built.engine).hexdigest(),
     }
     path = key.path
-    temporary = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        temporary.write_bytes(_MAGIC + json.dumps(header).encode() + b"\n" + built.engine)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, _MAGIC + json.dumps(header).encode() + b"\n" + built.engine)
     return path
 
 
@@ -97,4 +88,4 @@ def read(key: EngineKey) -> EngineFile | None:
         raise ValueError("its checksum is wrong")
     if {name: header.get(name) for name in dataclasses.asdict(key)} != dataclasses.asdict(key):
         raise ValueError("it was made for something else")
-    return EngineFile(engine, str(header["holds"]), bool(header["refittable"]))
+    return EngineFile(engine, str(header["holds"]))

@@ -118,7 +118,6 @@ class OnnxModule(nn.Module):
             else:
                 self._constants[name] = value.tolist()
         self.normalised = any(step.operator == "InstanceNormalization" for step in self.steps)
-        self.input, self.output = graph.input[0].name, graph.output[0].name
 
     @property
     def architecture(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +11,7 @@ import numpy as np
 from ..cache import cache_folder
 from ..errors import EngineError, StyleError
 from ..frame import Image
+from ..machine import usable_cores
 from ..styles import Style
 from .openvino_library import load
 from .statistics import SmoothedStatistics
@@ -156,13 +156,6 @@ def paints_in_8_bits(core: ov.Core, device: str) -> bool:
     """Whether stylecam's own styles are computed in int8 there unless something else is asked."""
     able = device == "CPU" and _is_x86()
     return able and "INT8" in core.get_property(device, "OPTIMIZATION_CAPABILITIES")
-
-
-def usable_cores() -> int:
-    """How many processors this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def file_streams(cores: int) -> int:

@@ -105,7 +105,7 @@ class Workshop:
             self.report.note(f"built once more, for this style alone: {error.message}")
             engine, network = self._built(style, graph, size, refittable=False)
         key = shared if network.refittable else own
-        file = EngineFile(engine, style.sha256, network.refittable)
+        file = EngineFile(engine, style.sha256)
         try:
             path = engine_files.write(key, file)
         except OSError as error:

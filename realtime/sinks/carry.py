@@ -10,30 +10,31 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, cast
 
-from .original import PICTURES_ONLY, Original, holds, stream_metadata, wanted_metadata
+from .codecs import PICTURES_ONLY, QUICKTIME
+from .original import Original, holds, stream_metadata, wanted_metadata
 from .times import PacketTimes
 from .ways import Copied, Reencoded, takes_opus
 
 if TYPE_CHECKING:
     from av import Packet
     from av.audio.stream import AudioStream
-    from av.container import OutputContainer
+    from av.container import InputContainer, OutputContainer
     from av.stream import Stream
 
 _MAX_ERRORS_IN_A_ROW: Final = 500
-_QUICKTIME: Final = frozenset({"mp4", "mov"})
 
 
 class Carried:
-    """Adds the input's other streams to `container`, before its header is written, and feeds
-    their packets as the picture goes on. `notes` says what could not be carried, a line each.
-
-    A file is opened a second time, so that picture and sound never wait for each other.
+    """Adds the other streams of `source`, the original opened, to `container`, before its header is
+    written, and feeds their packets as the picture goes on. `notes` says what could not be carried,
+    a line each. Whoever opened the two closes them.
     """
 
-    def __init__(self, container: OutputContainer, original: Original) -> None:
+    def __init__(
+        self, container: OutputContainer, original: Original, source: InputContainer
+    ) -> None:
         self._container, self._original, self.notes = container, original, list[str]()
-        self._input = original.container or original.open()
+        self._input = source
         self._ways: dict[int, Copied | Reencoded] = {}
         for stream in self._input.streams:
             if stream.index != original.picture:
@@ -56,7 +57,7 @@ class Carried:
             stream.discard == Discard.all  # QuickTime's track of chapter titles
         ):
             return
-        if kind == "data" and "timecode" in stream.metadata and muxer in _QUICKTIME:
+        if kind == "data" and "timecode" in stream.metadata and muxer in QUICKTIME:
             # These make the track themselves, from the picture's tag, and refuse another.
             picture = self._container.streams.video[0]
             picture.metadata.setdefault("timecode", stream.metadata["timecode"])
@@ -126,7 +127,7 @@ class Carried:
         """Yield the packets of the streams that are carried, less those that an edit list hides and
         that the output would show. The last of these is left: decoders of sound begin with it.
         """
-        hides = self._container.format.name in _QUICKTIME
+        hides = self._container.format.name in QUICKTIME
         for packet in self._demux():
             index = packet.stream.index
             if index not in self._ways or (packet.size == 0 and packet.dts is None):
@@ -199,8 +200,3 @@ class Carried:
             if error.errno != errno.EINVAL:
                 raise
             self._refused += 1  # such as time stamps that run backwards
-
-    def close(self) -> None:
-        """Close the input, where it is not the picture's."""
-        if self._original.container is None:
-            self._input.close()

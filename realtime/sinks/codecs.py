@@ -56,21 +56,26 @@ PIPES: Final = {
     "matroska": Container("matroska", "h264", _MKV | {"live": "1"}),
     "y4m": Container("yuv4mpegpipe", "raw", {}),
 }
+QUICKTIME: Final = frozenset({"mp4", "mov"})
+PICTURES_ONLY: Final = frozenset({"gif", "image2", "yuv4mpegpipe"})
+"""Muxers that hold no sound, metadata or chapters."""
 _EVEN: Final = ("yuv420p", "yuv444p")
+_EVEN_8: Final = ("yuv420p", "nv12", "yuv444p")
+"""Quick Sync takes no other 8 bits than NV12."""
 _EVEN_10: Final = ("yuv420p10le", "yuv444p10le", "p010le")
 CODECS: Final = {
     "h264": Codec(
         "libx264",
         ("h264_nvenc", "h264_videotoolbox", "h264_qsv", "h264_amf"),
-        _EVEN,
-        _EVEN,  # hardly any player takes 10 bits in H.264; --pix-fmt insists
+        _EVEN_8,
+        _EVEN_8,  # hardly any player takes 10 bits in H.264; --pix-fmt insists
         ("crf", 9.25, 44),
         {"preset": "veryfast"},
     ),
     "hevc": Codec(
         "libx265",
         ("hevc_nvenc", "hevc_videotoolbox", "hevc_qsv", "hevc_amf"),
-        _EVEN,
+        _EVEN_8,
         _EVEN_10,
         ("crf", 11, 46),
         {"preset": "fast", "x265-params": "log-level=none"},
@@ -78,7 +83,7 @@ CODECS: Final = {
     "av1": Codec(
         "libsvtav1",
         ("av1_nvenc", "av1_qsv", "av1_amf"),
-        _EVEN,
+        _EVEN_8,
         _EVEN_10,
         ("crf", 20, 60),
         {"preset": "10"},

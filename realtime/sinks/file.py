@@ -8,10 +8,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
+from ..containers import PIPE
 from ..errors import SinkError
 from ..frame import Frame, VideoInfo
+from ..memory import EngineMemory
 from ..planar import Converter
-from ..sources import PIPE
 from .codecs import LIVE
 from .encode import Encoder
 from .formats import Coding, decide, is_sequence
@@ -32,6 +33,10 @@ class FileSink:
     What is live cannot be had again: it is recorded so that it plays whenever it breaks off, its
     first frame is at time 0, and on an error, as on `abort`, what there is gets its name.
     """
+
+    memory: EngineMemory | None = None
+    """What an engine remembers is not kept: no later run goes on here."""
+    kept = 0
 
     def __init__(
         self,

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from ..colour import HLG, PQ
+from ..containers import PIPE
 from ..errors import SinkError, UsageError
 from ..frame import VideoInfo
-from ..sources import PIPE
 from .codecs import CHOICES, CODECS, CONTAINERS, PIPES, Codec, Container
 from .scheduling import unhurried
 
@@ -107,8 +107,8 @@ def decide(path: Path, coding: Coding, info: VideoInfo) -> Settings:
                     f"{info.bits} bits a channel became 8: {codec} is written so as to play "
                     "everywhere; --codec hevc or --pix-fmt yuv420p10le keeps 10"
                 )
-            if info.chroma != "4:2:0" and "420" in pix_fmt and not coding.pix_fmt:
-                finer = pix_fmt.replace("420", info.chroma.replace(":", ""))
+            if info.chroma != "4:2:0" and _halves_chroma(pix_fmt) and not coding.pix_fmt:
+                finer = f"yuv{info.chroma.replace(':', '')}p{'10le' if '10' in pix_fmt else ''}"
                 notes.append(
                     f"chroma of {info.chroma} became 4:2:0, which plays everywhere; "
                     f"--pix-fmt {finer} keeps it"
@@ -198,8 +198,16 @@ def configure(codec: VideoCodecContext, settings: Settings, info: VideoInfo) -> 
     codec.color_primaries, codec.color_trc = colour.primaries, colour.transfer
     codec.thread_type = "AUTO"
     codec.options = dict(settings.options)
-    if "420" in settings.pix_fmt:
+    if _halves_chroma(settings.pix_fmt):
         codec.options["chroma_sample_location"] = "left"  # as planar.Converter makes it
+
+
+def _halves_chroma(pix_fmt: str) -> bool:
+    """Whether it stores chroma for every 2 x 2 pixels: yuv420p, nv12 and their like."""
+    from av import VideoFormat
+
+    form = VideoFormat(pix_fmt)
+    return (form.chroma_width(16), form.chroma_height(16)) == (8, 8)
 
 
 def try_encoder(

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from ..errors import SinkError
 from ..frame import Frame
-from ..sources.tags import EXIF, ICC, Tags
+from ..memory import EngineMemory
+from ..tags import EXIF, ICC, Tags
 from .partial import PartialFile
 
 QUALITY: Final = 95
@@ -22,6 +23,10 @@ class ImageSink:
 
     `quality` is 0 to 100 for the formats that lose some.
     """
+
+    memory: EngineMemory | None = None
+    """What an engine remembers is not kept: there is one frame."""
+    kept = 0
 
     def __init__(
         self,

@@ -10,20 +10,21 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, cast
 
+from ..containers import TAG_ERRORS
 from ..frame import VideoInfo
-from ..sources.decode import TAG_ERRORS
 from .carry import Carried
+from .codecs import PICTURES_ONLY, QUICKTIME
 from .formats import Settings, configure
-from .original import PICTURES_ONLY, Original, gif_loops, stream_metadata, wanted_metadata
+from .original import Original, gif_loops, stream_metadata, wanted_metadata
 from .scheduling import unhurried
 
 if TYPE_CHECKING:
     from av import Packet
+    from av.container import InputContainer
     from av.stream import Stream
     from av.video.stream import VideoStream
 
 _LARGEST_TIMESCALE: Final = 2**31 - 1
-_QUICKTIME: Final = frozenset({"mp4", "mov"})
 _APPLE: Final = "com.apple.quicktime."
 """Tags of phones, which QuickTime's older way of writing tags cannot hold."""
 
@@ -42,7 +43,10 @@ def check_header(settings: Settings, info: VideoInfo, original: Original) -> Non
 
 
 class Muxer:
-    """Writes `target` (a path, "pipe:1" or a file): coded pictures, and the rest of `original`."""
+    """Writes `target` (a path, "pipe:1" or a file): coded pictures, and the rest of `original`.
+
+    A file is opened a second time, so that picture and sound never wait for each other.
+    """
 
     def __init__(
         self,
@@ -55,6 +59,7 @@ class Muxer:
 
         self._target, self._info, self._original = target, info, original
         self._notes = list(settings.notes)
+        self._input: InputContainer | None = None
         self._carried: Carried | None = None
         muxer = settings.container.muxer
         options = dict(settings.container.options)
@@ -69,12 +74,15 @@ class Muxer:
             )
             configure(self.stream.codec_context, settings, info)
             self.stream.time_base = info.time_base
-            if settings.codec == "hevc" and muxer in _QUICKTIME:
+            if settings.codec == "hevc" and muxer in QUICKTIME:
                 self.stream.codec_context.codec_tag = "hvc1"  # what Apple's players look for
             if original is not None:
-                self._carried = Carried(self._container, original)
-                self._describe_picture(original)
-            if muxer in _QUICKTIME:
+                self._input = original.container or original.open()
+                self._carried = Carried(self._container, original, self._input)
+                picture = self._input.streams[original.picture]
+                self.stream.metadata.update(stream_metadata(picture))
+                self.stream.disposition = picture.disposition
+            if muxer in QUICKTIME:
                 self._container.container_options.update(self._timescales())
             if muxer == "mov" and any(k.startswith(_APPLE) for k in self._container.metadata):
                 flags = options["movflags"] + "+use_metadata_tags"
@@ -82,16 +90,6 @@ class Muxer:
         except BaseException:
             self.abort()
             raise
-
-    def _describe_picture(self, original: Original) -> None:
-        container = original.container or original.open()
-        try:
-            picture = container.streams[original.picture]
-            self.stream.metadata.update(stream_metadata(picture))
-            self.stream.disposition = picture.disposition
-        finally:
-            if original.container is None:
-                container.close()
 
     def _timescales(self) -> dict[str, str]:
         """Return the clocks of a QuickTime file in which every stream's ticks are whole: the
@@ -136,7 +134,7 @@ class Muxer:
             self._notes.append(f"time stamps rounded to 1/{1 / base} s: {name} has no finer clock")
         if self._carried is not None:
             self._carried.finish(until_s)
-            self._carried.close()
+        self._close_input()
         wanted = dict(self._container.metadata)
         chapters = len(self._container.chapters())
         kinds = Counter(_kind(stream) for stream in self._container.streams)
@@ -150,7 +148,7 @@ class Muxer:
         from av.stream import Discard
 
         name = self._container.format.name
-        if name in ("image2", "gif"):
+        if name in PICTURES_ONLY:
             if metadata:
                 self._notes.append(f"metadata left out: {name} holds none")
             return
@@ -171,10 +169,16 @@ class Muxer:
         """Close without finishing. What ails the file has been reported."""
         import av
 
-        if self._carried is not None:
-            self._carried.close()
+        self._close_input()
         with contextlib.suppress(av.FFmpegError, OSError, ValueError):
             self._container.close()
+
+    def _close_input(self) -> None:
+        """Close what was opened here: standard input is the source's."""
+        if self._input is not None and self._original is not None:
+            if self._original.container is None:
+                self._input.close()
+            self._input = None
 
 
 def _kind(stream: Stream) -> str:

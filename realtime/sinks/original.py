@@ -11,15 +11,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..sources.decode import TAG_ERRORS
-from ..sources.section import EVERYTHING, Cut
+from ..containers import TAG_ERRORS
+from ..section import EVERYTHING, Cut
+from .codecs import PICTURES_ONLY
 
 if TYPE_CHECKING:
     from av import Packet
     from av.container import InputContainer
     from av.stream import Stream
 
-PICTURES_ONLY: Final = frozenset({"gif", "image2", "yuv4mpegpipe"})
 _OF_THE_FILE: Final = frozenset(
     {"encoder", "major_brand", "minor_version", "compatible_brands", "duration"}
 )

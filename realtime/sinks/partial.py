@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from shlex import quote
 
 from ..errors import SinkError
 
@@ -74,7 +75,7 @@ def write_error(final: Path, error: Exception) -> SinkError:
         errno.ENOSPC: "free some space on this disk, or choose another with -o",
         errno.EDQUOT: "your quota on this disk is used up; free some space",
         errno.EFBIG: "the system's limit on file size was met; raise it (ulimit -f)",
-        errno.ENOENT: f"make the folder first: mkdir -p {final.parent}",
+        errno.ENOENT: f"make the folder first: mkdir -p {quote(str(final.parent))}",
         errno.ENOTDIR: f"{final.parent} is not a folder; choose another with -o",
         errno.EACCES: "you may not write there; choose another place with -o",
         errno.EROFS: "this disk is read-only; choose another with -o",

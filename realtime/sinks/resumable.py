@@ -35,7 +35,8 @@ class ResumableSink:
 
     So the result does not depend on whether, or when, earlier runs of the same `job` were killed.
     `done` says how many frames they left; the first `write` takes the next one, from an engine
-    that `memory` was attached to. Raises SinkError with the remedy; finished segments are kept.
+    that `memory` follows (`engines/followed.py`). Raises SinkError with the remedy; finished
+    segments are kept.
     """
 
     def __init__(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..sources.section import JUMP_S
+from ..section import JUMP_S
 from .original import Original
 
 if TYPE_CHECKING:

@@ -21,17 +21,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
+from ..containers import PIPE
 from ..errors import SourceError
 from ..frame import Frame, VideoInfo
+from ..section import WHOLE, Section
 from ..stats import Stats
-from .section import WHOLE, Section
 
 if TYPE_CHECKING:
     from .file import FileSource
     from .image import ImageSource
 
-PIPE: Final = Path("-")
-"""Standard input where an input is named, standard output where an output is."""
 IMAGE_SUFFIXES: Final = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
 )

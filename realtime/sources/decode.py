@@ -7,11 +7,12 @@ from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Final
 
+from ..containers import PIPE, TAG_ERRORS
 from ..errors import SourceError
 from ..stats import Stats
-from . import PIPE
 from .hardware import nvdec, nvdec_problem
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.video.stream import VideoStream
 
-TAG_ERRORS: Final = "surrogateescape"
-"""Tags need not be UTF-8: whatever they are goes into the output byte for byte."""
 _MAX_CORRUPT_IN_A_ROW: Final = 500
 
 
@@ -56,6 +55,7 @@ class Decoder:
     def _open(self, hwaccel: HWAccel | None) -> InputContainer:
         import av
 
+        quoted = quote(str(self._path))
         name = "pipe:0" if self._path == PIPE else str(self._path.absolute())
         try:
             return av.open(name, metadata_errors=TAG_ERRORS, hwaccel=hwaccel)
@@ -63,7 +63,7 @@ class Decoder:
             raise SourceError(
                 f"{self._path} is not a video that can be read "
                 f"({getattr(error, 'strerror', None) or error})",
-                hint=f"play it with another player; `file {self._path}` tells what it is",
+                hint=f"play it with another player; `file {quoted}` tells what it is",
             ) from error
 
     def _choose(self) -> VideoStream:

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Final
 
+from ..containers import PIPE
 from ..errors import SourceError
 from ..frame import Frame, VideoInfo
+from ..section import JUMP_S, WHOLE, Section
 from ..stats import Stats
-from . import PIPE
 from .decode import Decoder
-from .section import JUMP_S, WHOLE, Section
 from .upright import TRANSPARENCY, Deinterlacer, Upright
 
 if TYPE_CHECKING:
@@ -71,10 +72,11 @@ class FileSource:
             try:
                 self._upright.rgb(first)
             except OSError as error:
+                quoted = quote(str(path))
                 matrix = _MATRICES.get(int(first.colorspace), f"matrix {int(first.colorspace)}")
                 raise SourceError(
                     f"{path}: pixels of {first.format.name} in {matrix} cannot be turned into RGB",
-                    hint=f"ffmpeg -i {path} -vf zscale=matrix=709 -c:a copy converted.mkv",
+                    hint=f"ffmpeg -i {quoted} -vf zscale=matrix=709 -c:a copy converted.mkv",
                 ) from error
             self.info = self._describe()
         except BaseException:
@@ -117,7 +119,7 @@ class FileSource:
     def _describe(self) -> VideoInfo:
         stream, upright = self.decoder.stream, self._upright
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-        aspect = self._first_aspect()
+        aspect = self.decoder.stream.sample_aspect_ratio or Fraction(1)
         return VideoInfo(
             height=upright.height,
             width=upright.width,
@@ -133,9 +135,6 @@ class FileSource:
                 f"{stream.codec_context.name}"
             ),
         )
-
-    def _first_aspect(self) -> Fraction:
-        return self.decoder.stream.sample_aspect_ratio or Fraction(1)
 
     def _count(self, rate: Fraction) -> int | None:
         duration_s = Fraction(self.decoder.container.duration or 0, 1_000_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
@@ -20,10 +21,11 @@ except (av.FFmpegError, OSError, ValueError, NotImplementedError) as error:
 """
 
 
+@functools.cache
 def nvdec_problem() -> str:
     """Return why NVDEC cannot be used, or "" when it can.
 
-    Asked in a process of its own: with a driver that is broken it may crash or hang.
+    Asked once, in a process of its own: with a driver that is broken it may crash or hang.
     """
     try:
         done = subprocess.run(

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import SourceError
 from ..frame import Frame, Image, Mask, VideoInfo
-from .tags import Tags, orientation, read_tags, upright
+from ..tags import Tags, orientation, read_tags, upright
 
 _JPEG: Final = b"\xff\xd8\xff"
 """How files begin that cannot have opacity."""
@@ -141,6 +141,7 @@ class ImageSource:
             width=width,
             fps=Fraction(1),
             time_base=Fraction(1),
+            still=True,
             frames=1,
             description=f"{path.name}: {width}x{height}, photo",
         )

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..cache import cache_folder
+from ..cache import cache_folder, write_whole
 from ..errors import StyleError
 from .onnx_file import weights, with_metadata
 
@@ -68,9 +67,7 @@ def blend(shares: list[tuple[Style, float]]) -> Path:
     try:
         path = cache_folder("blends") / f"{title}-{hashlib.sha256(made).hexdigest()[:8]}.onnx"
         if not path.exists():
-            temporary = path.with_suffix(f".{os.getpid()}.part")
-            temporary.write_bytes(made)
-            temporary.replace(path)
+            write_whole(path, made)
     except OSError as error:
         raise StyleError(
             f"the blend {title} cannot be kept: {error}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final, NamedTuple
 
-from ..errors import UsageError
+from .errors import UsageError
 
 JUMP_S: Final = 1
 """Times that go back by more begin anew, as where two recordings were put one behind the other."""

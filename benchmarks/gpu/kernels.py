@@ -19,8 +19,8 @@ from stylecam.kernels.temporal_blend import temporal_blend, temporal_blend_refer
 from stylecam.kernels.yuv420_to_rgb import yuv420_to_rgb, yuv420_to_rgb_reference
 from torch import Tensor
 
-from .benchmark import Benchmark, Row, parse_seconds
-from .gpu.bench import Bench
+from ..benchmark import Benchmark, Report, Row, parse_seconds
+from .bench import Bench
 
 CALLS: Final = 20
 """In one graph: a kernel takes microseconds, starting one as long."""
@@ -130,19 +130,17 @@ def _values(x: Tensor) -> Tensor:
     return (x.int() & 0xFFFF if x.dtype == torch.int16 else x).float()
 
 
-def _measure(options: argparse.Namespace) -> list[Row]:
+def _measure(options: argparse.Namespace, report: Report) -> list[Row]:
     dry = not torch.cuda.is_available()
     if dry:
-        options.no_save = True
         Console(stderr=True).print(
             "No NVIDIA GPU: a dry run of the references at a tiny size; no row is kept."
         )
     device = torch.device("cpu" if dry else "cuda")
     bench = Bench(device, dry, time.monotonic() + options.seconds)
-    return [
-        row | {"device": "cpu" if dry else torch.cuda.get_device_name(device)}
-        for row in measure(bench)
-    ]
+    about: Row = {"device": "cpu" if dry else torch.cuda.get_device_name(device)}
+    about |= {"dry": True} if dry else {}
+    return [row | about for row in measure(bench)]
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
