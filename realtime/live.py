@@ -129,10 +129,10 @@ def stylize_live(
         )
         sinks.append(status)
 
-        begun_s = time.monotonic()
+        begun_s = time.perf_counter()
 
         def waiting() -> None:
-            if seconds and time.monotonic() - (stats.first_s or begun_s) >= seconds:
+            if seconds and time.perf_counter() - (stats.first_s or begun_s) >= seconds:
                 raise WindowClosed  # no frame comes that could tell
             if shown is not None:
                 shown.idle()

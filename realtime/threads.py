@@ -266,6 +266,6 @@ class Threads:
         self.stop()
         for handover in self._handovers:
             handover.end(discard=True)
-        deadline = time.monotonic() + JOIN_TIMEOUT_S
+        deadline = time.perf_counter() + JOIN_TIMEOUT_S
         for worker in self._workers:
-            worker.join(max(0.0, deadline - time.monotonic()))
+            worker.join(max(0.0, deadline - time.perf_counter()))

@@ -31,6 +31,7 @@ from stylecam.realtime.sinks.virtual_camera import (
 from stylecam.realtime.sources import Wish, open_live
 from stylecam.realtime.sources.camera import _named, _unknown, choose_format
 from stylecam.realtime.sources.listing import Camera
+from stylecam.realtime.sources.network import NetworkSource
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
 
@@ -107,7 +108,7 @@ class Listed:
     def send(self, frame: np.ndarray) -> None:
         if len(self.sent) == self.fail_at:
             raise RuntimeError("the device is gone")
-        self.sent.append((time.monotonic(), frame.reshape(self.size).copy()))
+        self.sent.append((time.perf_counter(), frame.reshape(self.size).copy()))
 
     def device(self) -> str:
         return "listed"
@@ -131,7 +132,7 @@ def listed() -> Iterator[tuple[VirtualCameraSink, Listed, Stats]]:
 
 
 def grey(value: int) -> Frame:
-    return Frame(np.full((36, 64, 3), value, np.uint8), 0, Fraction(1), time.monotonic())
+    return Frame(np.full((36, 64, 3), value, np.uint8), 0, Fraction(1), time.perf_counter())
 
 
 def test_the_virtual_camera_has_one_rate_whatever_comes(
@@ -162,8 +163,8 @@ def test_a_virtual_camera_that_fails_is_told_with_the_next_picture(
     camera.fail_at = len(camera.sent) + 2
 
     def keep_writing() -> None:
-        deadline = time.monotonic() + 5
-        while time.monotonic() < deadline:
+        deadline = time.perf_counter() + 5
+        while time.perf_counter() < deadline:
             sink.write(grey(5))
             time.sleep(0.01)
 
@@ -305,6 +306,21 @@ def test_a_stream_that_breaks_off_is_opened_again() -> None:
     assert set(troubles) == {f"{url} sends no pictures; trying again"}
     assert set(pauses) == {0.5}
     assert not stats.trouble
+
+
+def test_pictures_within_one_tick_of_the_clock_have_stamps_of_their_own() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Unsteady)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/"
+        with closing(NetworkSource(url, sleep=lambda _: None, clock=lambda: 5.0)) as source:
+            stamps = [frame.pts for frame in itertools.islice(source, 10)]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert stamps == list(range(10))
 
 
 def test_a_stream_with_an_end_is_played_at_its_rate_and_ends(make_clip: ClipMaker) -> None:

@@ -42,7 +42,7 @@ class VirtualCameraSink:
         camera: pyvirtualcam.Camera,
         *,
         stats: Stats | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         import numpy as np
 

@@ -115,7 +115,7 @@ def require_display() -> None:
 class WindowSink:
     """Shows each frame, and hears keys. Only in the main thread."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.perf_counter) -> None:
         require_display()  # OpenCV would abort the whole process
         # opencv-python ships Qt without fonts and Qt says so a dozen times; captions are OpenCV's.
         os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")

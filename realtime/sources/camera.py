@@ -86,22 +86,23 @@ class CameraSource:
         )
 
     def __iter__(self) -> Iterator[Frame]:
-        origin = heard = time.monotonic()
+        origin = heard = time.perf_counter()
+        last = -1
         while not self._stopped():
             ok, bgr = self._capture.read()
-            born = time.monotonic()
+            born = time.perf_counter()
             if ok:
                 self._stats.trouble, heard = "", born
-                stamp = round((born - origin) * 1_000_000)
-                yield Frame(upright(bgr, self.info), stamp, MICROSECONDS, born)
+                last = max(last + 1, round((born - origin) * 1_000_000))  # no two in one tick
+                yield Frame(upright(bgr, self.info), last, MICROSECONDS, born)
             elif not self._there():
                 self._stats.trouble = f"{self._title()} was unplugged; waiting for it"
                 self._reopen()
-                heard = time.monotonic()
+                heard = time.perf_counter()
             elif born - heard > _PATIENCE_S:
                 self._stats.trouble = f"{self._title()} sends no pictures; trying again"
                 self._reopen()
-                heard = time.monotonic()
+                heard = time.perf_counter()
             else:
                 self._sleep(0.02)  # a read that fails at once must not spin
 

@@ -150,7 +150,7 @@ class ImageSource:
             self._photo.image,
             0,
             self.info.time_base,
-            born_s=time.monotonic(),
+            born_s=time.perf_counter(),
             duration=1,
             alpha=self._photo.alpha,
         )
