@@ -21,7 +21,8 @@ from .pipeline import run
 from .recordings import Recordings
 from .sinks import Sink
 from .sources import Source, Wish, open_live
-from .sources.camera import device_path, prepare_opencv
+from .sources.camera import prepare_opencv
+from .sources.devices import devices, find
 from .stats import Stats
 from .styles import Style, built_in
 from .stylize import Look, Outcome, opened, stop_on_signals
@@ -195,7 +196,8 @@ def _open_virtual_camera(
     height, width = wanted.size
     camera, description = open_camera(wanted.device, height=height, width=width, fps=wanted.fps)
     sinks.append(VirtualCameraSink(camera, stats=stats))
-    if device_path(source) == camera.device:
+    shot = find(source, devices())
+    if shot is not None and camera.device in (shot.use, shot.name):
         raise SourceError(
             f"{camera.device} cannot be both the camera and the virtual camera",
             hint="name another with --webcam; stylecam cameras lists them",

@@ -28,9 +28,7 @@ from stylecam.realtime.sinks.virtual_camera import (
     letterbox,
     open_camera,
 )
-from stylecam.realtime.sources import Wish, open_live
-from stylecam.realtime.sources.camera import _named, _unknown, choose_format
-from stylecam.realtime.sources.listing import Camera
+from stylecam.realtime.sources import open_live
 from stylecam.realtime.sources.network import NetworkSource
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
@@ -87,11 +85,6 @@ def test_letterbox_of_the_same_size_is_a_copy() -> None:
     canvas = np.zeros_like(image)
     letterbox(image, canvas)
     assert np.array_equal(canvas, image)
-
-
-def mode(text: str) -> v4l2.Mode:
-    fourcc, width, height, fps = text.split()
-    return v4l2.Mode(fourcc, int(width), int(height), Fraction(fps))
 
 
 class Listed:
@@ -173,35 +166,6 @@ def test_a_virtual_camera_that_fails_is_told_with_the_next_picture(
     assert "stylecam doctor" in caught.value.hint
 
 
-WEBCAM = [
-    mode(text)
-    for text in ("YUYV 640 480 30", "YUYV 1280 720 10", "MJPG 640 480 30", "MJPG 1280 720 30")
-]
-
-
-@pytest.mark.parametrize(
-    ("modes", "wish", "fourcc"),
-    [
-        (WEBCAM, Wish(), "YUYV"),
-        (WEBCAM, Wish((720, 1280), 30), "MJPG"),
-        (WEBCAM, Wish((720, 1280)), "MJPG"),
-        (WEBCAM, Wish((720, 1280), 10), "YUYV"),
-        (WEBCAM, Wish((1080, 1920), 30), "MJPG"),
-        ([mode("YUYV 1280 720 10")], Wish((720, 1280), 30), ""),
-        ([mode("NV12 1280 720 2997/100")], Wish((720, 1280), 30), "NV12"),
-        ([], Wish((720, 1280), 30), ""),
-    ],
-)
-def test_mjpg_only_where_raw_is_too_slow(modes: list[v4l2.Mode], wish: Wish, fourcc: str) -> None:
-    assert choose_format(modes, wish) == fourcc
-
-
-def test_a_camera_is_summed_up() -> None:
-    lines = Camera("/dev/video0", "Webcam", WEBCAM).summary()
-    assert lines == ["YUYV: 1280x720 @ 10, 640x480 @ 30", "MJPG: 1280x720 @ 30, 640x480 @ 30"]
-    assert Camera("0", "Webcam", []).as_json()["modes"] == []
-
-
 @pytest.mark.skipif(v4l2.loopback_loaded(), reason="there is a virtual camera here")
 @pytest.mark.skipif(sys.platform != "linux", reason="v4l2loopback")
 def test_no_virtual_camera_names_the_command() -> None:
@@ -237,34 +201,6 @@ def test_without_pyvirtualcam_the_pip_line_is_named(tmp_path: Path) -> None:
 def test_each_distribution_has_its_own_command(release: str, command: str, tmp_path: Path) -> None:
     (tmp_path / "os-release").write_text(release)
     assert install(tmp_path / "os-release").startswith(command)
-
-
-def device(number: int, name: str, capabilities: int = v4l2.CAPTURE) -> v4l2.Device:
-    return v4l2.Device(f"/dev/video{number}", name, "uvcvideo", capabilities)
-
-
-CAMERAS = [device(0, "HD Pro Webcam C920"), device(2, "Integrated Camera"), device(4, "out", 2)]
-
-
-def test_a_camera_is_known_by_a_part_of_its_name() -> None:
-    assert _named("Integrated Camera", CAMERAS) == "/dev/video2"
-    assert _named("c920", CAMERAS) == "/dev/video0"
-    assert _named("cam", CAMERAS) == _named("out ", CAMERAS) == _named("Logi", CAMERAS) == ""
-
-
-@pytest.mark.parametrize(
-    ("name", "says", "hint"),
-    [
-        ("clip.mp4", "clip.mp4: no such file", "check the name"),
-        ("patern", "no camera patern", "did you mean 'pattern'?"),
-        ("integrated cam", "no camera", "did you mean 'Integrated Camera'?"),
-        ("/dev/video7", "no camera /dev/video7", "/dev/video0 (HD Pro Webcam C920)"),
-    ],
-)
-def test_an_unknown_camera(name: str, says: str, hint: str) -> None:
-    error = _unknown(name, CAMERAS[:2])
-    assert says in error.message
-    assert hint in error.hint
 
 
 class Unsteady(BaseHTTPRequestHandler):
