@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..cache import cache_folder
+from ..place import put_in_place
 
 FORMAT: Final = 1
 """Of the file and of what is asked of an engine; one more makes all that were kept stale."""
@@ -75,7 +76,7 @@ def write(key: EngineKey, built: EngineFile) -> Path:
     temporary = path.with_suffix(f".{os.getpid()}.part")
     try:
         temporary.write_bytes(_MAGIC + json.dumps(header).encode() + b"\n" + built.engine)
-        temporary.replace(path)
+        put_in_place(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
     return path

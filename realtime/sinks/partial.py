@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from ..errors import SinkError
+from ..place import put_in_place
 
 
 class PartialFile:
@@ -29,7 +30,7 @@ class PartialFile:
     def keep(self) -> None:
         """Give the file its name. Where that fails, it stays, and the error tells where."""
         try:
-            self.path.replace(self.final)
+            put_in_place(self.path, self.final)
         except OSError as error:
             made = self.error(error)
             made.hint = f"the finished file is {self.path}; {made.hint}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ..errors import SinkError
 from ..frame import Frame, VideoInfo
 from ..memory import EngineMemory, Snapshot, encode
+from ..place import put_in_place
 from ..planar import Converter
 from . import workfolder
 from .encode import Encoder
@@ -151,11 +152,11 @@ class ResumableSink:
         self.notes += muxer.notes
         if not is_sequence(self._path):
             put_on_disk(target)
-            target.replace(self._path)
+            put_in_place(target, self._path)
             return
         made = sorted(self._work.path.glob(f"*{self._path.suffix}"))
         for picture in made:
-            picture.replace(self._path.with_name(picture.name))
+            put_in_place(picture, self._path.with_name(picture.name))
         names = {picture.name for picture in made}
         for other in numbered_files(self._path):
             if other.name not in names:  # of a longer run before, which --force overwrites

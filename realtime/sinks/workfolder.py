@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
 from ..errors import SinkError
+from ..place import put_in_place
 from .partial import write_error
 
 SEGMENT_FRAMES: Final = 128
@@ -129,7 +130,7 @@ class WorkFolder:
             file.write(_RECORD.pack(0, 0, frames, 0, _END))
             file.flush()
             os.fsync(file.fileno())
-        (self.path / "unfinished").replace(self._segment(len(self._counts)))
+        put_in_place(self.path / "unfinished", self._segment(len(self._counts)))
         self._counts.append(frames)
 
     def pictures(self) -> Iterator[CodedPicture]:
@@ -194,7 +195,7 @@ def _write_safely(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    fresh.replace(path)
+    put_in_place(fresh, path)
 
 
 def _lock(file: IO[bytes]) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..cache import cache_folder
 from ..errors import StyleError
+from ..place import put_in_place
 from .onnx_file import weights, with_metadata
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def blend(shares: list[tuple[Style, float]]) -> Path:
         if not path.exists():
             temporary = path.with_suffix(f".{os.getpid()}.part")
             temporary.write_bytes(made)
-            temporary.replace(path)
+            put_in_place(temporary, path)
     except OSError as error:
         raise StyleError(
             f"the blend {title} cannot be kept: {error}",
