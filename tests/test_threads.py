@@ -184,3 +184,13 @@ def test_what_nohup_ignores_stays_ignored() -> None:
             assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="it stands for Windows' SIGBREAK")
+def test_where_there_is_no_hangup_break_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(signal, "SIGHUP")
+    monkeypatch.setattr(signal, "SIGBREAK", signal.SIGUSR1, raising=False)
+    threads = Threads()
+    with stop_on_signals(threads):
+        signal.raise_signal(signal.SIGUSR1)
+        assert threads.stopping
