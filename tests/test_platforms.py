@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -46,3 +49,27 @@ def test_a_file_that_stays_held_or_fails_otherwise_is_an_error(
         put_in_place(made, tmp_path / "final", pauses.append)
     assert 100 - made.left == tries
     assert sum(pauses) == pytest.approx(2.55 if tries > 1 else 0)
+
+
+def test_recipes_and_rows_are_utf_8_whatever_the_system_writes_in(tmp_path: Path) -> None:
+    program = """
+import sys
+from pathlib import Path
+from stylecam.benchmarks import rows
+from stylecam.training.recipe import read_recipe
+folder = Path(sys.argv[1])
+(folder / "x.toml").write_bytes('name = "x"\\npainting = "x.png"\\ntitle = "Caf\\u00e9"'.encode())
+assert read_recipe(folder / "x.toml").title == "Caf\\u00e9"
+(folder / "r.jsonl").write_bytes('{"style": "Caf\\u00e9"}\\n'.encode())
+assert rows.read("r", folder=folder) == [{"style": "Caf\\u00e9"}]
+"""
+    ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        env=os.environ | ascii_only,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr

@@ -93,7 +93,7 @@ def read_recipe(path: Path) -> Recipe:
     Raises ValueError naming the file and what is wrong in it.
     """
     try:
-        values = tomllib.loads(path.read_text())
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
         return from_values(values)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
