@@ -92,7 +92,7 @@ def _train(argv: list[str]) -> int:
     except ModuleNotFoundError as error:
         raise StylecamError(
             f"training needs {error.name}, which is not installed",
-            hint="pip install 'stylecam[train]'",
+            hint='pip install "stylecam[train]"',
         ) from error
 
 
@@ -113,10 +113,10 @@ COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
 
 
 def print_json(value: Any, to: TextIO | None = None) -> None:
-    """Print plain values, for programs."""
+    """Print plain values, for programs; in ASCII, as a pipe of Windows takes no more."""
     import json
 
-    print(json.dumps(value, indent=2, ensure_ascii=False), file=to)
+    print(json.dumps(value, indent=2), file=to)
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:

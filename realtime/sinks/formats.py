@@ -134,7 +134,7 @@ def _container(path: Path, coding: Coding) -> Container:
     if suffix == ".png" and not is_sequence(path):
         raise SinkError(
             f"{path} is one picture, the input a video",
-            hint=f"number them: -o '{path.with_name(path.stem + '_%05d.png')}'",
+            hint=f'number them: -o "{path.with_name(path.stem + "_%05d.png")}"',
         )
     if suffix not in CONTAINERS:
         raise SinkError(

@@ -17,7 +17,8 @@ from ..threads import Beat
 if TYPE_CHECKING:
     import pyvirtualcam
 
-INSTALL: Final = "pip install 'pyvirtualcam>=0.15'"
+INSTALL: Final = 'pip install "pyvirtualcam>=0.15"'
+"""In double quotes, as all such lines: cmd.exe knows no others."""
 OBS: Final = {
     "win32": "install OBS Studio from https://obsproject.com, start it once and close it "
     "(or install Unity Capture)",
