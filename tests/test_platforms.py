@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from media.clips import Film
+from rich.console import Console
+from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.place import put_in_place
+from stylecam.realtime.sinks import resumable
+from stylecam.realtime.styles import DEFAULT, find
+from stylecam.realtime.stylize import Look, stylize_file
 
 
 class Held(type(Path())):  # type: ignore[misc]
@@ -73,3 +79,21 @@ assert rows.read("r", folder=folder) == [{"style": "Caf\\u00e9"}]
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_long_name_stands_once_in_the_path_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows takes 260 characters in all."""
+    made: list[Path] = []
+
+    def note(path: Path, final: Path) -> None:
+        made.append(path)
+        put_in_place(path, final)
+
+    monkeypatch.setattr(resumable, "put_in_place", note)
+    film, output = Film(96, 128).build(tmp_path / "film.mp4"), tmp_path / f"{'x' * 200}.mp4"
+    look = Look(find(DEFAULT), engine=EngineOptions("echo"))
+    stylize_file(film, output, look, console=Console(quiet=True))
+    assert output.exists()
+    assert [len(str(path.relative_to(tmp_path))) < 230 for path in made] == [True]

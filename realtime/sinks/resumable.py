@@ -136,8 +136,16 @@ class ResumableSink:
         self._ended = True
         self._work.remove()
 
+    @property
+    def _target(self) -> Path:
+        """Where all is put together. The folder has the output's name already: twice a long one
+        would be more than the 260 characters of a path on Windows.
+        """
+        sequence = is_sequence(self._path)
+        return self._work.path / (self._path.name if sequence else f"whole{self._path.suffix}")
+
     def _assemble(self) -> None:
-        target = self._work.path / self._path.name
+        target = self._target
         # FFmpeg takes what stands before a colon for a protocol, unless a slash comes first. Not an
         # absolute path: of numbered pictures it numbers the folders too.
         place = os.path.join(os.curdir, target)  # noqa: PTH118 - a Path drops the dot
@@ -196,7 +204,7 @@ class ResumableSink:
         if not self._ended:
             self._ended = True
             self._encoder = None
-            (self._work.path / self._path.name).unlink(missing_ok=True)
+            self._target.unlink(missing_ok=True)
             self._work.leave()
 
 

@@ -4,6 +4,7 @@ killed can go on.
     .out.mp4.stylecam/
         job.json          what is made of what, and how: a run of another job begins anew
         lock              held while a run goes on
+        whole.mp4         the output, while it is put together
         00000.segment ... coded pictures of SEGMENT_FRAMES frames each; the last may have fewer
 
 A segment is a row of records: a header (pts, dts, duration, size, flags), then the packet's
