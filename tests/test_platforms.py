@@ -8,12 +8,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
+from av.codec.context import Flags
 from media.clips import Film
 from rich.console import Console
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.place import put_in_place
 from stylecam.realtime.sinks import resumable
+from stylecam.realtime.sinks.codecs import CODECS
+from stylecam.realtime.sinks.formats import _options
 from stylecam.realtime.styles import DEFAULT, find
 from stylecam.realtime.stylize import Look, stylize_file
 
@@ -97,3 +101,21 @@ def test_a_long_name_stands_once_in_the_path_under_way(
     stylize_file(film, output, look, console=Console(quiet=True))
     assert output.exists()
     assert [len(str(path.relative_to(tmp_path))) < 230 for path in made] == [True]
+
+
+def test_hardware_is_asked_for_its_own_constant_quality() -> None:
+    h264, av1 = CODECS["h264"], CODECS["av1"]
+    assert _options(h264, "h264_nvenc", 100) == {"cq": "11"}
+    assert _options(h264, "h264_qsv", 0) == {"global_quality": "46"}
+    assert _options(h264, "h264_amf", 100) == {"rc": "cqp", "qp_i": "11", "qp_p": "11"}
+    assert _options(av1, "av1_amf", 0) == {"rc": "cqp", "qp_i": "230", "qp_p": "230"}
+    apple = _options(h264, "h264_videotoolbox", 50)
+    assert apple == {"flags": "+qscale", "global_quality": "5959"}
+    codec = av.CodecContext.create("mpeg4", "w")  # these are FFmpeg's, whichever encoder it is
+    assert isinstance(codec, av.VideoCodecContext)
+    codec.width, codec.height, codec.pix_fmt, codec.framerate = 64, 64, "yuv420p", 30
+    codec.options = apple
+    codec.flags |= Flags.global_header
+    codec.open()
+    assert codec.flags & Flags.qscale
+    assert codec.flags & Flags.global_header
