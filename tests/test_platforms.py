@@ -13,12 +13,14 @@ import pytest
 from av.codec.context import Flags
 from media.clips import Film
 from rich.console import Console
-from stylecam.realtime.engines import EngineOptions
+from stylecam.realtime.engines import EngineOptions, open_engine, openvino
+from stylecam.realtime.engines.openvino_library import load
 from stylecam.realtime.place import put_in_place
 from stylecam.realtime.sinks import resumable
 from stylecam.realtime.sinks.codecs import CODECS
 from stylecam.realtime.sinks.formats import _options
-from stylecam.realtime.styles import DEFAULT, find
+from stylecam.realtime.sources.pattern import PatternSource
+from stylecam.realtime.styles import DEFAULT, Style, find
 from stylecam.realtime.stylize import Look, stylize_file
 
 
@@ -119,3 +121,28 @@ def test_hardware_is_asked_for_its_own_constant_quality() -> None:
     codec.open()
     assert codec.flags & Flags.qscale
     assert codec.flags & Flags.global_header
+
+
+def test_a_cache_that_cannot_be_used_is_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As OpenVINO fails on Windows in a user's folder that is not of ASCII."""
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(openvino, "_cached", lambda: {"CACHE_DIR": str(tmp_path / "file" / "x")})
+    options = EngineOptions("openvino", precision="f32")
+    engine = open_engine(options, find(DEFAULT), height=64, width=96, live=True)
+    assert engine.submit(PatternSource(64, 96).image(3)).result().shape == (64, 96, 3)
+    engine.close()
+
+
+@pytest.mark.parametrize(("machine", "photo"), [("arm64", "f32"), ("AMD64", None)])
+def test_photos_and_others_styles_are_painted_in_float_on_arm(
+    machine: str, photo: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    core, style, photos = load().Core(), find(DEFAULT), EngineOptions(statistics="frame")
+    foreign = Style("foreign", style.path, {})
+    assert openvino._precision(photos, style, core) == photo
+    assert openvino._precision(EngineOptions(), foreign, core) == photo
+    assert openvino._precision(EngineOptions(precision="f16"), foreign, core) == "f16"
+    assert openvino._precision(EngineOptions(device="GPU"), foreign, core) is None
