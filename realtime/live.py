@@ -27,7 +27,7 @@ from .stats import Stats
 from .styles import Style, built_in
 from .stylize import Look, Outcome, opened, stop_on_signals
 from .switch import SwitchingEngine
-from .threads import Threads
+from .threads import Threads, fine_waits
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -141,6 +141,7 @@ def stylize_live(
 
         stack.enter_context(recordings.named(say))
         stack.enter_context(stop_on_signals(threads))
+        stack.enter_context(fine_waits())
         stack.enter_context(threads)
         run(
             source,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 from stylecam.realtime.stylize import stop_on_signals
-from stylecam.realtime.threads import Threads
+from stylecam.realtime.threads import Threads, fine_waits
 
 
 def test_items_arrive_in_order_and_complete() -> None:
@@ -194,3 +194,20 @@ def test_where_there_is_no_hangup_break_ends_the_run(monkeypatch: pytest.MonkeyP
     with stop_on_signals(threads):
         signal.raise_signal(signal.SIGUSR1)
         assert threads.stopping
+
+
+def test_fine_waits_end_with_the_block() -> None:
+    calls: list[tuple[str, int]] = []
+
+    class Timer:
+        def timeBeginPeriod(self, period_ms: int) -> None:  # noqa: N802 - as Windows names it
+            calls.append(("begin", period_ms))
+
+        def timeEndPeriod(self, period_ms: int) -> None:  # noqa: N802
+            calls.append(("end", period_ms))
+
+    with fine_waits(Timer()):
+        assert calls == [("begin", 1)]
+    assert calls == [("begin", 1), ("end", 1)]
+    with fine_waits():  # does nothing here
+        pass
