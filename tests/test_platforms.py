@@ -19,6 +19,7 @@ from stylecam.realtime.place import put_in_place
 from stylecam.realtime.sinks import resumable
 from stylecam.realtime.sinks.codecs import CODECS
 from stylecam.realtime.sinks.formats import _options
+from stylecam.realtime.sinks.window import is_open
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, Style, find
 from stylecam.realtime.stylize import Look, stylize_file
@@ -146,3 +147,17 @@ def test_photos_and_others_styles_are_painted_in_float_on_arm(
     assert openvino._precision(EngineOptions(), foreign, core) == photo
     assert openvino._precision(EngineOptions(precision="f16"), foreign, core) == "f16"
     assert openvino._precision(EngineOptions(device="GPU"), foreign, core) is None
+
+
+@pytest.mark.parametrize(
+    ("visible", "framework", "opened"),
+    [
+        (1, "QT", True),
+        (0, "QT", False),
+        (0, "WIN32", False),
+        (0, "COCOA", True),
+        (-1, "COCOA", False),
+    ],
+)
+def test_a_window_that_cocoa_minimised_is_open(visible: int, framework: str, opened: bool) -> None:
+    assert is_open(visible, framework) is opened
