@@ -23,6 +23,7 @@ from stylecam.realtime.sinks.window import is_open
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, Style, find
 from stylecam.realtime.stylize import Look, stylize_file
+from stylecam.training.place import put_in_place as put_style_in_place
 
 
 class Held(type(Path())):  # type: ignore[misc]
@@ -40,7 +41,10 @@ class Held(type(Path())):  # type: ignore[misc]
         return Path(self).replace(target)
 
 
-def test_a_file_that_a_scanner_reads_gets_its_name_when_it_is_let_go(tmp_path: Path) -> None:
+@pytest.mark.parametrize("put_in_place", [put_in_place, put_style_in_place])
+def test_a_file_that_a_scanner_reads_gets_its_name_when_it_is_let_go(
+    put_in_place: Any, tmp_path: Path
+) -> None:
     made, final, pauses = Held(tmp_path / "made"), tmp_path / "final", list[float]()
     final.write_text("old")
     made.write_text("new")
@@ -51,9 +55,10 @@ def test_a_file_that_a_scanner_reads_gets_its_name_when_it_is_let_go(tmp_path: P
     assert pauses == [0.05, 0.1, 0.2]
 
 
+@pytest.mark.parametrize("put_in_place", [put_in_place, put_style_in_place])
 @pytest.mark.parametrize(("says", "tries"), [(32, 7), (112, 1)])
 def test_a_file_that_stays_held_or_fails_otherwise_is_an_error(
-    says: int, tries: int, tmp_path: Path
+    put_in_place: Any, says: int, tries: int, tmp_path: Path
 ) -> None:
     made, pauses = Held(tmp_path / "made"), list[float]()
     made.write_text("new")

@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from onnx.reference import ReferenceEvaluator
 
 from .network import MULTIPLE, SIZES, Generator, StyleGraph
+from .place import put_in_place
 
 OPSET = 17
 
@@ -47,7 +48,7 @@ def export_style(generator: Generator, card: dict[str, Any], path: Path) -> None
     onnx.helper.set_model_props(model, {"stylecam": json.dumps(card, ensure_ascii=False)})
     onnx.checker.check_model(model)
     onnx.save(model, temporary)
-    temporary.replace(path)
+    put_in_place(temporary, path)
 
 
 def fold_constants(graph: onnx.GraphProto) -> None:
