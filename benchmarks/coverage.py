@@ -71,7 +71,9 @@ class Judge:
         if key not in known:
             known[key] = round(self._optimise(photo), 5)
             if self._cache is not None:
-                self._cache.write_text(json.dumps(known, indent=0, sort_keys=True) + "\n")
+                self._cache.write_text(
+                    json.dumps(known, indent=0, sort_keys=True) + "\n", encoding="utf-8"
+                )
         return known[key]
 
     def _optimise(self, photo: Image) -> float:
@@ -118,5 +120,5 @@ def _digest(image: Image) -> str:
 def _read(cache: Path | None) -> dict[str, float]:
     if cache is None or not cache.exists():
         return {}
-    known: dict[str, float] = json.loads(cache.read_text())
+    known: dict[str, float] = json.loads(cache.read_text(encoding="utf-8"))
     return known

@@ -73,14 +73,14 @@ def over_budget(path: Path, budget: dict[str, Any]) -> list[str]:
 
 def read_budget(path: Path = BUDGET) -> dict[str, dict[str, Any]]:
     """Return the budget of each built-in style, by name."""
-    budget: dict[str, dict[str, Any]] = json.loads(path.read_text())
+    budget: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
     return budget
 
 
 def renew_budget(path: Path = BUDGET) -> None:
     """Write what the built-in styles cost now as their budget."""
     made = {style.name: {name: count(style.path)[name] for name in COUNTED} for style in built_in()}
-    path.write_text(json.dumps(made, indent=1) + "\n")
+    path.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
 
 
 def _macs(node: onnx.NodeProto, first: list[int], second: list[int], out: list[int]) -> int:

@@ -72,7 +72,7 @@ class ClockSink(NullSink):
 
     def write(self, frame: Frame) -> None:
         """Note how old the picture is by what it shows."""
-        now, painted = int(time.monotonic() / TICK_S), read(frame.image)
+        now, painted = int(time.perf_counter() / TICK_S), read(frame.image)
         readable = painted == int(frame.born_s / TICK_S) % (1 << BITS)
         self.ages_s.append(TICK_S * ((now - painted) % (1 << BITS)) if readable else None)
 

@@ -42,7 +42,7 @@ def append(name: str, rows: list[dict[str, Any]], *, folder: Path = RESULTS) -> 
     """Add `rows`, stamped with their machine, to `<name>.jsonl` and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.jsonl"
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8") as file:
         for row in rows:
             file.write(json.dumps(row) + "\n")
     return path
@@ -51,7 +51,7 @@ def append(name: str, rows: list[dict[str, Any]], *, folder: Path = RESULTS) -> 
 def read(name: str, *, folder: Path = RESULTS) -> list[dict[str, Any]]:
     """Return all rows of `<name>.jsonl`, oldest first."""
     path = folder / f"{name}.jsonl"
-    return parse(path.read_text()) if path.exists() else []
+    return parse(path.read_text(encoding="utf-8")) if path.exists() else []
 
 
 def parse(text: str) -> list[dict[str, Any]]:

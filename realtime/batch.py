@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import glob
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,7 +27,9 @@ class Job(NamedTuple):
     """Whether the output's folder is to be made if it is not there."""
 
 
-def plan(inputs: list[Path], output: str | None, style: Style) -> list[Job]:
+def plan(
+    inputs: list[Path], output: str | None, style: Style, *, platform: str = sys.platform
+) -> list[Job]:
     """Say which input becomes which output; patterns like *.mp4 are inputs too.
 
     `output` is a file for a single input, else a folder, in which outputs have their inputs'
@@ -53,9 +56,12 @@ def plan(inputs: list[Path], output: str | None, style: Style) -> list[Job]:
             own = target / f"{path.stem}{usual.suffix}"
             same = own.exists() and path.exists() and own.samefile(path)
             jobs.append(Job(path, target / usual.name if same else own, folder=True))
-    taken: dict[Path, Path] = {}
+    taken: dict[str, Path] = {}
     for job in jobs:
-        other = taken.setdefault(job.output.absolute(), job.input)
+        name = str(job.output.absolute())
+        if platform in ("win32", "darwin"):  # where A.mp4 and a.mp4 are one file
+            name = name.casefold()
+        other = taken.setdefault(name, job.input)
         if other != job.input:
             raise UsageError(
                 f"{other} and {job.input} would both become {job.output}",

@@ -17,16 +17,6 @@ def cache_folder(part: str) -> Path:
     return folder
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that appears under its name whole or not at all. Raises OSError."""
-    temporary = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _root() -> Path:
     if named := os.environ.get("STYLECAM_CACHE"):
         return Path(named)

@@ -69,7 +69,7 @@ def _bench(argv: list[str]) -> int:
 
 
 def _train(argv: list[str]) -> int:
-    with needing_packages("training", "pip install 'stylecam[train]'"):
+    with needing_packages("training", 'pip install "stylecam[train]"'):
         from stylecam.training.command import main as train
 
         return train(argv)
@@ -100,10 +100,10 @@ def _parsed(argv: list[str], name: str, description: str) -> argparse.Namespace:
 
 
 def print_json(value: Any, to: TextIO | None = None) -> None:
-    """Print plain values, for programs."""
+    """Print plain values, for programs; in ASCII, as a pipe of Windows takes no more."""
     import json
 
-    print(json.dumps(value, indent=2, ensure_ascii=False), file=to)
+    print(json.dumps(value, indent=2), file=to)
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:

@@ -41,7 +41,7 @@ class Controls:
         *,
         strength: float = 1.0,
         folder: Path = Path(),
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.perf_counter,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._engine, self._recording, self._stats = engine, recording, stats

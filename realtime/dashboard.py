@@ -46,7 +46,7 @@ class ProgressSink:
     def write(self, frame: Frame) -> None:
         """Count the frame; redraw ten times a second."""
         self._count += 1
-        now = time.monotonic()
+        now = time.perf_counter()
         if now - self._shown_s >= _REFRESH_S:
             self._shown_s = now
             self._progress.update(self._task, completed=self._count, fps=self._stats.fps_now)
@@ -81,7 +81,7 @@ class LiveSink:
         self._console, self._stats, self._title, self._engine = console, stats, title, engine
         self._advice = advice
         self._every_s = _TABLE_EVERY_S if console.is_terminal else _LINE_EVERY_S
-        self._shown_s, self._trouble = time.monotonic(), ""
+        self._shown_s, self._trouble = time.perf_counter(), ""
         # Not refreshed by a thread of its own: frames, or their absence, are beat enough.
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._say(f"{title()} | {engine()}")
@@ -98,7 +98,7 @@ class LiveSink:
         if trouble != self._trouble:
             self._say(trouble or "the camera is back")
             self._trouble = trouble
-        now = time.monotonic()
+        now = time.perf_counter()
         if now - self._shown_s < self._every_s:
             return
         self._shown_s = now

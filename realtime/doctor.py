@@ -8,6 +8,7 @@ import platform
 import sys
 from pathlib import Path
 from shlex import quote
+from typing import Final
 
 from .check import Check
 from .errors import EngineError
@@ -50,7 +51,8 @@ def _openvino() -> Check:
         native = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         clips = "int8" if paints_in_8_bits(core, "CPU") else "what OpenVINO takes by itself"
     except (ImportError, RuntimeError) as error:
-        return Check("engine openvino", False, str(error), "pip install --force-reinstall openvino")
+        remedy = missing_library(error) or "pip install --force-reinstall openvino"
+        return Check("engine openvino", False, str(error), remedy)
     fast = [name for name in ("BF16", "FP16", "INT8") if name in native]
     able = f"CPU can {', '.join(fast)}, clips are painted in {clips}"
     return Check("engine openvino", True, f"{', '.join(devices)}; {able}")
@@ -62,7 +64,7 @@ def _torch() -> Check:
             "engine torch",
             False,
             "not installed (needed for NVIDIA GPUs and training only)",
-            "pip install 'stylecam[torch]'",
+            'pip install "stylecam[torch]"',
         )
     try:
         import torch
@@ -84,7 +86,7 @@ def _gpu() -> list[Check]:
         return [Check("nvidia gpu", True, found)]
     version = "" if environment.driver == "found" else f" {environment.driver}"
     if environment.torch is None:
-        remedy = "pip install 'stylecam[tensorrt]'"
+        remedy = 'pip install "stylecam[tensorrt]"'
         return [Check("nvidia gpu", False, f"driver{version}, but no PyTorch to use it", remedy)]
     if not environment.cuda:
         found = f"driver{version}, but PyTorch {environment.packages['torch']} has no CUDA"
@@ -251,8 +253,16 @@ PACKAGES = {
 }
 
 
-def missing_library(error: ImportError) -> str:
+_WINDOWS_LIBRARIES: Final = (
+    "install Microsoft's C++ runtime (https://aka.ms/vs/17/release/vc_redist.x64.exe); on "
+    "Windows N the Media Feature Pack too (Settings > System > Optional features)"
+)
+
+
+def missing_library(error: Exception) -> str:
     """Return the command that installs the system library an import failed on, or ""."""
+    if "DLL load failed" in str(error):
+        return _WINDOWS_LIBRARIES
     for library, package in PACKAGES.items():
         if library in str(error):
             rest = sorted({"libgl1", "libglib2.0-0"} - {package})

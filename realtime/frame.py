@@ -113,7 +113,9 @@ class Frame:
     """Presentation time in units of `time_base`; exact, never seconds in a float."""
     time_base: Fraction
     born_s: float
-    """When it was captured, on `time.monotonic`'s clock."""
+    """When it was captured, on `time.perf_counter`'s clock, as everywhere: on Windows that of
+    `time.monotonic` ticks only 64 times a second.
+    """
     duration: int = 0
     """How long it is shown, in units of `time_base`; 0 when the input does not say."""
     alpha: Mask | None = None

@@ -21,12 +21,13 @@ from .pipeline import run
 from .recordings import Recordings
 from .sinks import Sink
 from .sources import Source, Wish, open_live
-from .sources.camera import device_path, prepare_opencv
+from .sources.camera import prepare_opencv
+from .sources.devices import devices, find
 from .stats import Stats
 from .styles import Style, built_in
 from .stylize import Look, Outcome, opened, stop_on_signals
 from .switch import SwitchingEngine
-from .threads import Threads
+from .threads import Threads, fine_waits
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -129,10 +130,10 @@ def stylize_live(
         )
         sinks.append(status)
 
-        begun_s = time.monotonic()
+        begun_s = time.perf_counter()
 
         def waiting() -> None:
-            if seconds and time.monotonic() - (stats.first_s or begun_s) >= seconds:
+            if seconds and time.perf_counter() - (stats.first_s or begun_s) >= seconds:
                 raise WindowClosed  # no frame comes that could tell
             if shown is not None:
                 shown.idle()
@@ -140,6 +141,7 @@ def stylize_live(
 
         stack.enter_context(recordings.named(say))
         stack.enter_context(stop_on_signals(threads))
+        stack.enter_context(fine_waits())
         stack.enter_context(threads)
         run(
             source,
@@ -195,7 +197,8 @@ def _open_virtual_camera(
     height, width = wanted.size
     camera, description = open_camera(wanted.device, height=height, width=width, fps=wanted.fps)
     sinks.append(VirtualCameraSink(camera, stats=stats))
-    if device_path(source) == camera.device:
+    shot = find(source, devices())
+    if shot is not None and camera.device in (shot.use, shot.name):
         raise SourceError(
             f"{camera.device} cannot be both the camera and the virtual camera",
             hint="name another with --webcam; stylecam cameras lists them",

@@ -61,11 +61,11 @@ class Stats:
 
     def taken(self) -> None:
         """Count a frame that came from the source."""
-        self._taken.append(time.monotonic())
+        self._taken.append(time.perf_counter())
 
     def shown(self, born_s: float) -> None:
         """Count a frame that reached every sink; `born_s` as in `Frame`."""
-        now = time.monotonic()
+        now = time.perf_counter()
         if not self.frames:
             self._first_s = now
         self.frames += 1
@@ -80,7 +80,7 @@ class Stats:
 
     @property
     def first_s(self) -> float | None:
-        """When the first frame was shown, of time.monotonic()."""
+        """When the first frame was shown, of time.perf_counter()."""
         return self._first_s if self.frames else None
 
     @property

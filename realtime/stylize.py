@@ -192,7 +192,8 @@ def stop_on_signals(threads: Threads) -> Iterator[None]:
     """Let the first Ctrl-C, SIGTERM or closing of the terminal end the run cleanly; the second one
     breaks it off, but not while `threads.finishing`.
     """
-    hangup = getattr(signal, "SIGHUP", None)
+    # Windows closes a console with the signal of Ctrl-Break.
+    hangup = getattr(signal, "SIGHUP", None) or getattr(signal, "SIGBREAK", None)
     first: list[int] = []
 
     def stop(number: int, _: object) -> None:

@@ -140,9 +140,9 @@ def writable_again(path: str) -> bool:
 
 def flows(path: str, within_s: float) -> bool:
     """Whether somebody writes into a loopback device: a second picture comes within the time."""
-    deadline, pictures = time.monotonic() + within_s, 0
+    deadline, pictures = time.perf_counter() + within_s, 0
     with contextlib.suppress(OSError), _opened(path, os.O_RDONLY) as device:
-        while pictures < 2 and time.monotonic() < deadline:
+        while pictures < 2 and time.perf_counter() < deadline:
             with contextlib.suppress(BlockingIOError):
                 pictures += bool(os.read(device, 16))
             time.sleep(0.01)  # select would not wake: 0.12 polls for those who stream only

@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 from media import ANIMATION, SIGNING, decode, packets, psnr, times
 from media.clips import Film
+from stylecam.realtime.batch import plan
 from stylecam.realtime.errors import UsageError
 from stylecam.realtime.section import parse_time
 from stylecam.realtime.sources.pattern import PatternSource
+from stylecam.realtime.styles import find
 
 STYLECAM = [sys.executable, "-m", "stylecam.realtime.cli"]
 
@@ -75,6 +77,19 @@ def test_outputs_that_would_meet_are_refused(tmp_path: Path) -> None:
     assert b"would both become" in done.stderr
     done = stylecam("one/a.mp4", "two/a.mp4", "-o", "out.mp4", cwd=tmp_path, code=2)
     assert b"name a folder: -o out.mp4/" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("platform", "meet"), [("linux", False), ("win32", True), ("darwin", True)]
+)
+def test_outputs_that_differ_in_case_meet_where_names_do(platform: str, meet: bool) -> None:
+    inputs = [Path("one/A.mp4"), Path("two/a.mp4")]
+    style = find("great-wave")
+    if meet:
+        with pytest.raises(UsageError, match="would both become"):
+            plan(inputs, "out/", style, platform=platform)
+    else:
+        assert len(plan(inputs, "out/", style, platform=platform)) == 2
 
 
 def test_one_input_makes_the_folder_and_none_makes_nothing(tmp_path: Path) -> None:

@@ -28,9 +28,8 @@ from stylecam.realtime.sinks.virtual_camera import (
     letterbox,
     open_camera,
 )
-from stylecam.realtime.sources import Wish, open_live
-from stylecam.realtime.sources.camera import _named, _unknown, choose_format
-from stylecam.realtime.sources.listing import Camera
+from stylecam.realtime.sources import open_live
+from stylecam.realtime.sources.network import NetworkSource
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
 
@@ -88,11 +87,6 @@ def test_letterbox_of_the_same_size_is_a_copy() -> None:
     assert np.array_equal(canvas, image)
 
 
-def mode(text: str) -> v4l2.Mode:
-    fourcc, width, height, fps = text.split()
-    return v4l2.Mode(fourcc, int(width), int(height), Fraction(fps))
-
-
 class Listed:
     """A virtual camera, to pyvirtualcam's contract, that keeps what it is sent and when."""
 
@@ -107,7 +101,7 @@ class Listed:
     def send(self, frame: np.ndarray) -> None:
         if len(self.sent) == self.fail_at:
             raise RuntimeError("the device is gone")
-        self.sent.append((time.monotonic(), frame.reshape(self.size).copy()))
+        self.sent.append((time.perf_counter(), frame.reshape(self.size).copy()))
 
     def device(self) -> str:
         return "listed"
@@ -131,7 +125,7 @@ def listed() -> Iterator[tuple[VirtualCameraSink, Listed, Stats]]:
 
 
 def grey(value: int) -> Frame:
-    return Frame(np.full((36, 64, 3), value, np.uint8), 0, Fraction(1), time.monotonic())
+    return Frame(np.full((36, 64, 3), value, np.uint8), 0, Fraction(1), time.perf_counter())
 
 
 def test_the_virtual_camera_has_one_rate_whatever_comes(
@@ -162,43 +156,14 @@ def test_a_virtual_camera_that_fails_is_told_with_the_next_picture(
     camera.fail_at = len(camera.sent) + 2
 
     def keep_writing() -> None:
-        deadline = time.monotonic() + 5
-        while time.monotonic() < deadline:
+        deadline = time.perf_counter() + 5
+        while time.perf_counter() < deadline:
             sink.write(grey(5))
             time.sleep(0.01)
 
     with pytest.raises(SinkError, match="takes no more pictures: the device is gone") as caught:
         keep_writing()
     assert "stylecam doctor" in caught.value.hint
-
-
-WEBCAM = [
-    mode(text)
-    for text in ("YUYV 640 480 30", "YUYV 1280 720 10", "MJPG 640 480 30", "MJPG 1280 720 30")
-]
-
-
-@pytest.mark.parametrize(
-    ("modes", "wish", "fourcc"),
-    [
-        (WEBCAM, Wish(), "YUYV"),
-        (WEBCAM, Wish((720, 1280), 30), "MJPG"),
-        (WEBCAM, Wish((720, 1280)), "MJPG"),
-        (WEBCAM, Wish((720, 1280), 10), "YUYV"),
-        (WEBCAM, Wish((1080, 1920), 30), "MJPG"),
-        ([mode("YUYV 1280 720 10")], Wish((720, 1280), 30), ""),
-        ([mode("NV12 1280 720 2997/100")], Wish((720, 1280), 30), "NV12"),
-        ([], Wish((720, 1280), 30), ""),
-    ],
-)
-def test_mjpg_only_where_raw_is_too_slow(modes: list[v4l2.Mode], wish: Wish, fourcc: str) -> None:
-    assert choose_format(modes, wish) == fourcc
-
-
-def test_a_camera_is_summed_up() -> None:
-    lines = Camera("/dev/video0", "Webcam", WEBCAM).summary()
-    assert lines == ["YUYV: 1280x720 @ 10, 640x480 @ 30", "MJPG: 1280x720 @ 30, 640x480 @ 30"]
-    assert Camera("0", "Webcam", []).as_json()["modes"] == []
 
 
 @pytest.mark.skipif(v4l2.loopback_loaded(), reason="there is a virtual camera here")
@@ -236,34 +201,6 @@ def test_without_pyvirtualcam_the_pip_line_is_named(tmp_path: Path) -> None:
 def test_each_distribution_has_its_own_command(release: str, command: str, tmp_path: Path) -> None:
     (tmp_path / "os-release").write_text(release)
     assert install(tmp_path / "os-release").startswith(command)
-
-
-def device(number: int, name: str, capabilities: int = v4l2.CAPTURE) -> v4l2.Device:
-    return v4l2.Device(f"/dev/video{number}", name, "uvcvideo", capabilities)
-
-
-CAMERAS = [device(0, "HD Pro Webcam C920"), device(2, "Integrated Camera"), device(4, "out", 2)]
-
-
-def test_a_camera_is_known_by_a_part_of_its_name() -> None:
-    assert _named("Integrated Camera", CAMERAS) == "/dev/video2"
-    assert _named("c920", CAMERAS) == "/dev/video0"
-    assert _named("cam", CAMERAS) == _named("out ", CAMERAS) == _named("Logi", CAMERAS) == ""
-
-
-@pytest.mark.parametrize(
-    ("name", "says", "hint"),
-    [
-        ("clip.mp4", "clip.mp4: no such file", "check the name"),
-        ("patern", "no camera patern", "did you mean 'pattern'?"),
-        ("integrated cam", "no camera", "did you mean 'Integrated Camera'?"),
-        ("/dev/video7", "no camera /dev/video7", "/dev/video0 (HD Pro Webcam C920)"),
-    ],
-)
-def test_an_unknown_camera(name: str, says: str, hint: str) -> None:
-    error = _unknown(name, CAMERAS[:2])
-    assert says in error.message
-    assert hint in error.hint
 
 
 class Unsteady(BaseHTTPRequestHandler):
@@ -305,6 +242,21 @@ def test_a_stream_that_breaks_off_is_opened_again() -> None:
     assert set(troubles) == {f"{url} sends no pictures; trying again"}
     assert set(pauses) == {0.5}
     assert not stats.trouble
+
+
+def test_pictures_within_one_tick_of_the_clock_have_stamps_of_their_own() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Unsteady)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/"
+        with closing(NetworkSource(url, sleep=lambda _: None, clock=lambda: 5.0)) as source:
+            stamps = [frame.pts for frame in itertools.islice(source, 10)]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert stamps == list(range(10))
 
 
 def test_a_stream_with_an_end_is_played_at_its_rate_and_ends(make_clip: ClipMaker) -> None:

@@ -335,6 +335,15 @@ def test_json_of_the_other_commands(tmp_path: Path) -> None:
     assert all(check["ok"] or check["remedy"] for check in checks)
 
 
+def test_json_goes_through_a_pipe_that_takes_ascii_only(capsys: pytest.CaptureFixture[str]) -> None:
+    from stylecam.realtime.commands import print_json
+
+    print_json({"output": "Pariser Café 東京.mp4"})
+    text = capsys.readouterr().out
+    assert text.isascii()
+    assert json.loads(text) == {"output": "Pariser Café 東京.mp4"}
+
+
 def test_help_and_version(tmp_path: Path) -> None:
     text = stylecam("--help", cwd=tmp_path).stdout
     assert "examples:" in text
@@ -384,3 +393,5 @@ def test_a_missing_system_library_names_its_package() -> None:
     error = ImportError("libGL.so.1: cannot open shared object file: No such file or directory")
     assert missing_library(error).startswith("sudo apt install libgl1")
     assert missing_library(ImportError("no module named foo")) == ""
+    windows = ImportError("DLL load failed while importing cv2: The specified module ...")
+    assert "vc_redist" in missing_library(windows)

@@ -76,7 +76,7 @@ WHOLE = machine(modules="tensorrt", torch_tensorrt="2.13.0", **TORCH)
         (machine(driver="", modules="tensorrt", torch_tensorrt="2.13.0", **TORCH), "openvino", ""),
         (WHOLE, "tensorrt torch openvino", "driver 580.65.06), and TensorRT"),
         (machine(driver="found", **TORCH), "torch openvino", "pip install torch-tensorrt==2.13.0"),
-        (machine(), "openvino", "pip install 'stylecam[tensorrt]'"),
+        (machine(), "openvino", 'pip install "stylecam[tensorrt]"'),
         (machine(torch="2.13.0+cpu", onnx="1"), "openvino", "--force-reinstall torch==2.13.0"),
     ],
 )
@@ -117,8 +117,8 @@ BOTH = "torch-tensorrt==2.13.0 (for a GeForce RTX: torch-tensorrt-rtx==2.13.0)"
 @pytest.mark.parametrize(
     ("environment", "says", "hint"),
     [
-        (machine(onnx="1"), "needs PyTorch", "pip install 'stylecam[tensorrt]'"),
-        (machine(torch="2.13.0"), "needs onnx", "pip install 'stylecam[tensorrt]'"),
+        (machine(onnx="1"), "needs PyTorch", 'pip install "stylecam[tensorrt]"'),
+        (machine(torch="2.13.0"), "needs onnx", 'pip install "stylecam[tensorrt]"'),
         (machine(**TORCH), "TensorRT is not installed", f"pip install {BOTH}"),
         (
             machine(torch_tensorrt="2.13.0", torch="2.11.0+cu130", onnx="1", modules="tensorrt"),
@@ -133,7 +133,7 @@ BOTH = "torch-tensorrt==2.13.0 (for a GeForce RTX: torch-tensorrt-rtx==2.13.0)"
         (
             machine(torch="2.15.0", onnx="1"),
             "TensorRT is not installed",
-            "pip install 'torch==2.14.*' torch-tensorrt==2.14.0 "
+            'pip install "torch==2.14.*" torch-tensorrt==2.14.0 '
             "(for a GeForce RTX: torch-tensorrt-rtx==2.14.0)",
         ),
         (

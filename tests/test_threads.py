@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 from stylecam.realtime.stylize import stop_on_signals
-from stylecam.realtime.threads import Threads
+from stylecam.realtime.threads import Threads, fine_waits
 
 
 def test_items_arrive_in_order_and_complete() -> None:
@@ -184,3 +184,30 @@ def test_what_nohup_ignores_stays_ignored() -> None:
             assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="it stands for Windows' SIGBREAK")
+def test_where_there_is_no_hangup_break_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(signal, "SIGHUP")
+    monkeypatch.setattr(signal, "SIGBREAK", signal.SIGUSR1, raising=False)
+    threads = Threads()
+    with stop_on_signals(threads):
+        signal.raise_signal(signal.SIGUSR1)
+        assert threads.stopping
+
+
+def test_fine_waits_end_with_the_block() -> None:
+    calls: list[tuple[str, int]] = []
+
+    class Timer:
+        def timeBeginPeriod(self, period_ms: int) -> None:  # noqa: N802 - as Windows names it
+            calls.append(("begin", period_ms))
+
+        def timeEndPeriod(self, period_ms: int) -> None:  # noqa: N802
+            calls.append(("end", period_ms))
+
+    with fine_waits(Timer()):
+        assert calls == [("begin", 1)]
+    assert calls == [("begin", 1), ("end", 1)]
+    with fine_waits():  # does nothing here
+        pass

@@ -151,6 +151,15 @@ def test_a_signal_is_answered_at_once_and_a_second_one_ignored(
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+def test_a_process_that_reads_photos_is_not_ended_by_ctrl_c() -> None:
+    words = (
+        "import signal; from stylecam.training.signals import unmoved; unmoved(3); "
+        "signal.raise_signal(signal.SIGINT); print('reads on')"
+    )
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert done.stdout == "reads on\n"
+
+
 def test_ctrl_c_writes_the_style(folder: Path) -> None:
     words = ["-m", "stylecam.training", "painting.png", "--photos", "photos", *VALUES]
     run = subprocess.Popen(

@@ -10,6 +10,7 @@ import torch
 
 from . import ranks
 from .errors import TrainingError
+from .place import put_in_place
 from .trainer import Trainer
 
 
@@ -18,7 +19,7 @@ def save(trainer: Trainer, path: Path, about: dict[str, Any]) -> None:
     if ranks.rank() == 0:
         temporary = path.with_suffix(".part")
         torch.save(trainer.state() | {"about": about}, temporary)
-        temporary.replace(path)
+        put_in_place(temporary, path)
 
 
 def read(path: Path, device: str = "cpu") -> dict[str, Any]:

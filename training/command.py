@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.console import Console
 
 from .errors import TrainingError
+from .place import put_in_place
 from .plan import HERE, PAINTINGS, Plan, digest, plan
 from .progress import WANTED_FROM_NOTHING, WANTED_STEPS, introduce, showing
 from .recipe import SIZES, Recipe, stages_of
@@ -222,7 +223,7 @@ def _delivered(planned: Plan, style: Path, console: Console) -> Path:
     output.parent.mkdir(parents=True, exist_ok=True)
     temporary = output.with_suffix(".part")
     temporary.write_bytes(style.read_bytes())
-    temporary.replace(output)
+    put_in_place(temporary, output)
     words = shlex.join(["stylecam", "clip.mp4", "--style", str(output)])
     console.print(f"use it: {words}", highlight=False, soft_wrap=True)
     return output

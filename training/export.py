@@ -15,6 +15,7 @@ from onnx.reference import ReferenceEvaluator
 
 from .errors import TrainingError
 from .network import MULTIPLE, SIZES, Generator, StyleGraph
+from .place import put_in_place
 
 OPSET = 17
 
@@ -48,7 +49,7 @@ def export_style(generator: Generator, card: dict[str, Any], path: Path) -> None
     onnx.helper.set_model_props(model, {"stylecam": json.dumps(card, ensure_ascii=False)})
     onnx.checker.check_model(model)
     onnx.save(model, temporary)
-    temporary.replace(path)
+    put_in_place(temporary, path)
 
 
 def fold_constants(graph: onnx.GraphProto) -> None:

@@ -38,7 +38,8 @@ class Journal:
         if ranks.rank() == 0:
             self._board = _tensorboard(self._run)
             config = dataclasses.asdict(self._trainer.recipe)
-            (self._run / "config.json").write_text(json.dumps(config, indent=1, ensure_ascii=False))
+            text = json.dumps(config, indent=1, ensure_ascii=False)
+            (self._run / "config.json").write_text(text, encoding="utf-8")
 
     def add(self, figures: dict[str, float]) -> None:
         """Take the figures of a step."""
@@ -67,7 +68,7 @@ class Journal:
                 "seconds": round(self._trainer.seconds, 2),
                 "learning_rate": self._trainer.optimizer.param_groups[0]["lr"],
             }
-            with (self._run / "stats.jsonl").open("a") as file:
+            with (self._run / "stats.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row | means) + "\n")
         if self._board is not None:
             for key, value in means.items():
@@ -85,7 +86,8 @@ class Journal:
         try:
             self._shown = self._shown or self._pairs.samples()
             sheet = preview(self._trainer.average, self._trainer.paintings[0], self._shown)
-            cv2.imwrite(str(self._run / "preview.jpg"), sheet)
+            # Not cv2.imwrite: it cannot open names outside ASCII on Windows.
+            (self._run / "preview.jpg").write_bytes(cv2.imencode(".jpg", sheet)[1].tobytes())
         except (TrainingError, ValueError, OSError, RuntimeError, cv2.error) as error:
             LOG.warning("no preview: %s", error)
             return

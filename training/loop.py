@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 
 from torch.utils.data import DataLoader, Subset
 
-from . import checkpoint, ranks
+from . import checkpoint, ranks, signals
 from .data import Pairs
 from .errors import Diverged
 from .export import export_style
@@ -204,4 +204,5 @@ def _loader(pairs: Pairs, trainer: Trainer) -> DataLoader[Pair]:
         num_workers=workers,
         pin_memory=trainer.device.startswith("cuda"),
         persistent_workers=workers > 0,
+        worker_init_fn=signals.unmoved,
     )

@@ -96,7 +96,7 @@ def read_recipe(path: Path) -> Recipe:
     Raises TrainingError naming the file and what is wrong in it.
     """
     try:
-        values = tomllib.loads(path.read_text())
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
         return from_values(values)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, TrainingError) as error:
         raise TrainingError(f"{path}: {error}") from error

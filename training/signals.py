@@ -11,6 +11,13 @@ from types import FrameType
 _STDERR = 2
 
 
+def unmoved(_: int = 0) -> None:
+    """Ignore Ctrl-C in a process that reads photos: a fresh one does not inherit the handler, and
+    would be gone before the step that is under way has its photos.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @contextmanager
 def stopping(words: str) -> Iterator[Callable[[], bool]]:
     """Give a function that says whether a signal came. The first one is answered with `words`, at

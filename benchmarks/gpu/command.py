@@ -103,7 +103,7 @@ def _run(names: list[str], seconds: float, *, dry: bool) -> Iterator[Row]:
                 failure = ""
             else:
                 failure = _apart(name, mine_s, into)
-            written = into.read_text() if into.exists() else ""
+            written = into.read_text(encoding="utf-8") if into.exists() else ""
             yield from map(json.loads, written.splitlines())
         if failure:
             yield {"part": name, "error": failure}
@@ -115,7 +115,7 @@ def _here(name: str, seconds: float, *, dry: bool, into: Path) -> None:
     bench = Bench(device, dry, time.monotonic() + seconds)
     about = {"dry": True} if dry else gpu(device)
     torch.backends.cudnn.benchmark = not dry  # as the engines have it; for everybody alike
-    with into.open("a") as file:
+    with into.open("a", encoding="utf-8") as file:
 
         def keep(row: Row) -> None:
             file.write(json.dumps(row | about) + "\n")

@@ -166,7 +166,7 @@ def need_torch(engine: str) -> Iterator[None]:
     """Say what to do when PyTorch, for this engine, is missing or does not load in the block."""
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("onnx") is None:
         raise EngineError(
-            f"the {engine} engine needs PyTorch and onnx", hint=f"pip install 'stylecam[{engine}]'"
+            f"the {engine} engine needs PyTorch and onnx", hint=f'pip install "stylecam[{engine}]"'
         )
     try:
         yield

@@ -51,7 +51,7 @@ def _obstacle(environment: Environment, *, native: bool) -> str:
     if not native:
         return "other people's styles run in OpenVINO"
     if environment.torch is None or "onnx" not in environment.packages:
-        return "no PyTorch: pip install 'stylecam[tensorrt]' makes use of it"
+        return 'no PyTorch: pip install "stylecam[tensorrt]" makes use of it'
     if not environment.cuda:
         version = environment.packages["torch"]
         return f"PyTorch {version} has no CUDA: {tensorrt_library.cuda_hint(environment)}"

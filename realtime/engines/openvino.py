@@ -74,7 +74,7 @@ class OpenVINOEngine:
                 from .openvino_int8 import in_8_bits
 
                 model = in_8_bits(model)
-            self._compiled = core.compile_model(model, device, config)
+            self._compiled = _compiled(core, model, device, config)
         except RuntimeError as error:
             raise EngineError(
                 f"OpenVINO cannot build {style.name} for {device} at {width}x{height}",
@@ -148,7 +148,9 @@ def _precision(options: EngineOptions, style: Style, core: ov.Core) -> str | Non
             hint="int8 is for stylecam's own styles on a CPU; leave --precision out",
         )
     if options.precision or not style.native or options.statistics == "frame":
-        return options.precision
+        # Left alone, OpenVINO takes float16 on ARM, in which the variances of norms are too coarse.
+        exact = None if device != "CPU" or _is_x86() else "f32"
+        return options.precision or exact
     return "int8" if paints_in_8_bits(core, device) else None
 
 
@@ -166,6 +168,22 @@ def file_streams(cores: int) -> int:
     pictures at most: each takes memory, and the encoder wants cores too.
     """
     return max(2, min(cores // 2, MOST_STREAMS))
+
+
+def _compiled(
+    core: ov.Core, model: ov.Model, device: str, config: dict[str, Any]
+) -> ov.CompiledModel:
+    """Compile; without the cache where that cannot be used, as on Windows in the folder of a user
+    whose name is not of ASCII (github.com/openvinotoolkit/openvino/issues/23072).
+    """
+    try:
+        return core.compile_model(model, device, config)
+    except RuntimeError:
+        if "CACHE_DIR" not in config:
+            raise
+    return core.compile_model(
+        model, device, {name: value for name, value in config.items() if name != "CACHE_DIR"}
+    )
 
 
 def _cached() -> dict[str, Any]:

@@ -28,7 +28,7 @@ class Report:
     @contextmanager
     def working(self, title: str, *, done: str) -> Iterator[None]:
         """Show that `title` is under way and for how long; afterwards say `done` and the time."""
-        begun_s = time.monotonic()
+        begun_s = time.perf_counter()
         if self._console is None:
             yield
         elif self._spinner and self._console.is_terminal:
@@ -42,4 +42,4 @@ class Report:
         else:
             self.note(f"{title} ...")
             yield
-        self.note(f"{done} in {time.monotonic() - begun_s:.0f} s")
+        self.note(f"{done} in {time.perf_counter() - begun_s:.0f} s")

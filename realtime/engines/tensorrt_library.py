@@ -43,7 +43,7 @@ def find(environment: Environment) -> Library:
     if torch is None or "onnx" not in packages:
         lacking = "PyTorch" if torch is None else "onnx"
         raise EngineError(
-            f"the TensorRT engine needs {lacking}", hint="pip install 'stylecam[tensorrt]'"
+            f"the TensorRT engine needs {lacking}", hint='pip install "stylecam[tensorrt]"'
         )
     if not environment.cuda:
         raise EngineError(
@@ -81,7 +81,7 @@ def install_hint(torch: tuple[int, int], bridge: str = "") -> str:
     release = RELEASES.get(torch)
     if release is None:
         newest = max(RELEASES)
-        wanted = f"'torch=={newest[0]}.{newest[1]}.*' "
+        wanted = f'"torch=={newest[0]}.{newest[1]}.*" '
         release = RELEASES[newest]
     else:
         wanted = ""

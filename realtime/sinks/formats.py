@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 QUALITY: Final = 75
 """Of 0 to 100: what nobody tells from the original on a screen."""
 
+_QP2LAMBDA: Final = 118
+"""FFmpeg's unit of quality (FF_QP2LAMBDA)."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Coding:
@@ -134,7 +137,7 @@ def _container(path: Path, coding: Coding) -> Container:
     if suffix == ".png" and not is_sequence(path):
         raise SinkError(
             f"{path} is one picture, the input a video",
-            hint=f"number them: -o '{path.with_name(path.stem + '_%05d.png')}'",
+            hint=f'number them: -o "{path.with_name(path.stem + "_%05d.png")}"',
         )
     if suffix not in CONTAINERS:
         raise SinkError(
@@ -174,15 +177,27 @@ def _encoders(kind: Codec, wish: str) -> tuple[str, ...]:
 def _options(kind: Codec, encoder: str, quality: int | None) -> dict[str, str]:
     share = (QUALITY if quality is None else quality) / 100
     if encoder != kind.software:
-        # NVENC, Quick Sync, AMF and VideoToolbox: constant quality under their own names.
-        hardware_level = str(round(46 - 35 * share))
-        names = {"nvenc": "cq", "qsv": "global_quality", "amf": "qp_i", "videotoolbox": "q"}
-        return {names[encoder.rpartition("_")[2]]: hardware_level}
+        return _constant_quality(encoder, share)
     if kind.knob is None:
         return dict(kind.options)
     name, best, worst = kind.knob
     level = best * share + worst * (1 - share)
     return kind.options | {name: str(int(level) if name == "profile" else round(level))}
+
+
+def _constant_quality(encoder: str, share: float) -> dict[str, str]:
+    """Return what a hardware encoder calls it: each maker has names of its own."""
+    codec, _, maker = encoder.rpartition("_")
+    level = round(46 - 35 * share)
+    if maker == "nvenc":
+        return {"cq": str(level)}
+    if maker == "qsv":
+        return {"global_quality": str(level)}
+    if maker == "amf":
+        index = str(5 * level if codec == "av1" else level)  # AV1's quantiser goes up to 255
+        return {"rc": "cqp", "qp_i": index, "qp_p": index}
+    # VideoToolbox: 1 to 100, as -q:v. Macs without Apple's processor refuse, and libx264 is next.
+    return {"flags": "+qscale", "global_quality": str(round(_QP2LAMBDA * (1 + 99 * share)))}
 
 
 def configure(codec: VideoCodecContext, settings: Settings, info: VideoInfo) -> None:

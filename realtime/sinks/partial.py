@@ -10,6 +10,7 @@ from pathlib import Path
 from shlex import quote
 
 from ..errors import SinkError
+from ..place import put_in_place
 
 
 class PartialFile:
@@ -30,7 +31,7 @@ class PartialFile:
     def keep(self) -> None:
         """Give the file its name. Where that fails, it stays, and the error tells where."""
         try:
-            self.path.replace(self.final)
+            put_in_place(self.path, self.final)
         except OSError as error:
             made = self.error(error)
             made.hint = f"the finished file is {self.path}; {made.hint}"

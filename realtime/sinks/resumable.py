@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ..errors import SinkError
 from ..frame import Frame, VideoInfo
 from ..memory import EngineMemory, Snapshot, encode
+from ..place import put_in_place
 from ..planar import Converter
 from . import workfolder
 from .encode import Encoder
@@ -136,8 +137,16 @@ class ResumableSink:
         self._ended = True
         self._work.remove()
 
+    @property
+    def _target(self) -> Path:
+        """Where all is put together. The folder has the output's name already: twice a long one
+        would be more than the 260 characters of a path on Windows.
+        """
+        sequence = is_sequence(self._path)
+        return self._work.path / (self._path.name if sequence else f"whole{self._path.suffix}")
+
     def _assemble(self) -> None:
-        target = self._work.path / self._path.name
+        target = self._target
         # FFmpeg takes what stands before a colon for a protocol, unless a slash comes first. Not an
         # absolute path: of numbered pictures it numbers the folders too.
         place = os.path.join(os.curdir, target)  # noqa: PTH118 - a Path drops the dot
@@ -152,11 +161,11 @@ class ResumableSink:
         self.notes += muxer.notes
         if not is_sequence(self._path):
             put_on_disk(target)
-            target.replace(self._path)
+            put_in_place(target, self._path)
             return
         made = sorted(self._work.path.glob(f"*{self._path.suffix}"))
         for picture in made:
-            picture.replace(self._path.with_name(picture.name))
+            put_in_place(picture, self._path.with_name(picture.name))
         names = {picture.name for picture in made}
         for other in numbered_files(self._path):
             if other.name not in names:  # of a longer run before, which --force overwrites
@@ -196,7 +205,7 @@ class ResumableSink:
         if not self._ended:
             self._ended = True
             self._encoder = None
-            (self._work.path / self._path.name).unlink(missing_ok=True)
+            self._target.unlink(missing_ok=True)
             self._work.leave()
 
 

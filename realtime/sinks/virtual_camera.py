@@ -17,7 +17,8 @@ from ..threads import Beat
 if TYPE_CHECKING:
     import pyvirtualcam
 
-INSTALL: Final = "pip install 'pyvirtualcam>=0.15'"
+INSTALL: Final = 'pip install "pyvirtualcam>=0.15"'
+"""In double quotes, as all such lines: cmd.exe knows no others."""
 OBS: Final = {
     "win32": "install OBS Studio from https://obsproject.com, start it once and close it "
     "(or install Unity Capture)",
@@ -42,7 +43,7 @@ class VirtualCameraSink:
         camera: pyvirtualcam.Camera,
         *,
         stats: Stats | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         import numpy as np
 

@@ -115,7 +115,7 @@ def require_display() -> None:
 class WindowSink:
     """Shows each frame, and hears keys. Only in the main thread."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.perf_counter) -> None:
         require_display()  # OpenCV would abort the whole process
         # opencv-python ships Qt without fonts and Qt says so a dozen times; captions are OpenCV's.
         os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
@@ -176,9 +176,10 @@ class WindowSink:
 
     def _visible(self) -> bool:
         try:
-            return self._cv2.getWindowProperty(TITLE, self._cv2.WND_PROP_VISIBLE) >= 1
+            visible = self._cv2.getWindowProperty(TITLE, self._cv2.WND_PROP_VISIBLE)
         except self._cv2.error:  # Qt forgets a window that was closed by its button
             return False
+        return is_open(visible, self._cv2.currentUIFramework())
 
     def _press(self, wish: str) -> None:
         if wish == "quit":
@@ -231,6 +232,15 @@ def write_on(bgr: Image, lines: list[str]) -> None:
     corner //= 3
     for text, x, y in parts:
         cv2.putText(bgr, text, (x, y), font, _SCALE, (255, 255, 255), 1, cv2.LINE_AA)
+
+
+def is_open(visible: float, framework: str) -> bool:
+    """Whether a window is open by OpenCV's word about being visible.
+
+    A minimised or hidden one is not visible to Cocoa, whose windows have no button to close them:
+    on macOS q ends the run. Not tried on a Mac; OpenCV's source says so (window_cocoa.mm).
+    """
+    return visible >= (0 if framework == "COCOA" else 1)
 
 
 def meaning(code: int) -> str:

@@ -4,6 +4,7 @@ killed can go on.
     .out.mp4.stylecam/
         job.json          what is made of what, and how: a run of another job begins anew
         lock              held while a run goes on
+        whole.mp4         the output, while it is put together
         00000.segment ... coded pictures of SEGMENT_FRAMES frames each; the last may have fewer
 
 A segment is a row of records: a header (pts, dts, duration, size, flags), then the packet's
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
 from ..errors import SinkError
+from ..place import put_in_place
 from .partial import write_error
 
 SEGMENT_FRAMES: Final = 128
@@ -129,7 +131,7 @@ class WorkFolder:
             file.write(_RECORD.pack(0, 0, frames, 0, _END))
             file.flush()
             os.fsync(file.fileno())
-        (self.path / "unfinished").replace(self._segment(len(self._counts)))
+        put_in_place(self.path / "unfinished", self._segment(len(self._counts)))
         self._counts.append(frames)
 
     def pictures(self) -> Iterator[CodedPicture]:
@@ -194,7 +196,7 @@ def _write_safely(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    fresh.replace(path)
+    put_in_place(fresh, path)
 
 
 def _lock(file: IO[bytes]) -> bool:

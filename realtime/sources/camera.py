@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 import time
@@ -16,6 +15,7 @@ from ..errors import SourceError
 from ..frame import MICROSECONDS, Frame, Image, VideoInfo
 from ..stats import Stats
 from . import Wish
+from .devices import Device, again, devices, find, plugged_in, there_are, unknown
 
 if TYPE_CHECKING:
     import cv2
@@ -25,12 +25,22 @@ _ABSURD_FPS: Final = 240
 _PATIENCE_S: Final = 3.0
 """A device that is there but silent for so long is opened anew."""
 _RETRY_S: Final = 0.5
+_ANSWER_S: Final = 30.0
+"""How long macOS may wait for an answer to its question."""
+_ALLOW: Final = {
+    "darwin": "System Settings > Privacy & Security > Camera: allow your terminal, then restart "
+    "it; ",
+    "win32": "Settings > Privacy & security > Camera: let desktop apps access your camera; ",
+}
 _RAW: Final = ("YUYV", "UYVY", "NV12", "YU12")
 
 
 def prepare_opencv() -> None:
-    """Set what OpenCV reads once, when it is first imported: how long a read may take."""
+    """Set what OpenCV reads once, when it is first imported: how long a read may take, and no
+    conversions by the GPU on Windows, for which some cameras take half a minute to open.
+    """
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(READ_TIMEOUT_S))
+    os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
 
 
@@ -55,13 +65,18 @@ class CameraSource:
         prepare_opencv()
         self._wish, self._stats = wish, stats or Stats()
         self._sleep, self._stopped = sleep, stopped
-        name = device_path(name)
+        there = devices()
+        device = find(name, there)
+        if device is None:
+            raise unknown(name, there)
         if sys.platform == "linux":
-            _check_device(name)
-        self._name, self._label = name, v4l2.name_of(name)
-        capture = _open(name, wish)
+            _check_device(device.use, there)
+        self._device = device
+        capture = _open(device, wish)
+        if capture is None and sys.platform == "darwin" and device.name:
+            capture = once_allowed(lambda: _open(device, wish), sleep=sleep, stopped=stopped)
         if capture is None:
-            raise SourceError(f"camera {name} cannot be opened", hint=_remedy(name))
+            raise SourceError(f"camera {device.use} cannot be opened", hint=remedy(device, there))
         self._capture: cv2.VideoCapture = capture
         self.info = self._describe(capture)
 
@@ -71,7 +86,7 @@ class CameraSource:
         height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
         width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         fps = rate_of(capture)
-        label = f" ({self._label})" if self._label else ""
+        label = f" ({self._device.name})" if self._device.name else ""
         size, rate = self._wish.size, self._wish.fps
         other = f" (asked for {size[1]}x{size[0]})" if size not in (None, (height, width)) else ""
         slower = f" (asked for {rate:.4g})" if rate is not None and abs(fps - rate) > 0.5 else ""
@@ -81,50 +96,44 @@ class CameraSource:
             fps=Fraction(fps).limit_denominator(1001),
             time_base=MICROSECONDS,
             live=True,
-            description=f"camera {self._name}{label}: {width}x{height}{other}, "
+            description=f"camera {self._device.use}{label}: {width}x{height}{other}, "
             f"{fps:.4g} fps{slower}",
         )
 
     def __iter__(self) -> Iterator[Frame]:
-        origin = heard = time.monotonic()
+        origin = heard = time.perf_counter()
+        last = -1
         while not self._stopped():
             ok, bgr = self._capture.read()
-            born = time.monotonic()
+            born = time.perf_counter()
             if ok:
                 self._stats.trouble, heard = "", born
-                stamp = round((born - origin) * 1_000_000)
-                yield Frame(upright(bgr, self.info), stamp, MICROSECONDS, born)
-            elif not self._there():
+                last = max(last + 1, round((born - origin) * 1_000_000))  # no two in one tick
+                yield Frame(upright(bgr, self.info), last, MICROSECONDS, born)
+            elif not plugged_in(self._device):
                 self._stats.trouble = f"{self._title()} was unplugged; waiting for it"
                 self._reopen()
-                heard = time.monotonic()
+                heard = time.perf_counter()
             elif born - heard > _PATIENCE_S:
                 self._stats.trouble = f"{self._title()} sends no pictures; trying again"
                 self._reopen()
-                heard = time.monotonic()
+                heard = time.perf_counter()
             else:
                 self._sleep(0.02)  # a read that fails at once must not spin
 
     def _title(self) -> str:
-        return f"camera {self._label or self._name}"
-
-    def _there(self) -> bool:
-        """Whether the device is still plugged in, as far as this system tells."""
-        if sys.platform == "linux":
-            return Path(self._name).exists() and v4l2.name_of(self._name) == self._label
-        return True
+        return f"camera {self._device.name or self._device.use}"
 
     def _reopen(self) -> None:
         """Let the device go, and open it again when it can be; one try, after a pause."""
         self._capture.release()
         self._sleep(_RETRY_S)
-        if sys.platform == "linux" and not self._there():
-            again = [d for d in v4l2.devices() if d.capabilities & v4l2.CAPTURE]
-            capturing = [d.path for d in again if d.name == self._label]
-            if not capturing:
+        if sys.platform != "linux" or not plugged_in(self._device):
+            device = again(self._device, devices())
+            if device is None:
                 return
-            self._name = capturing[0]
-        capture = _open(self._name, self._wish)
+            self._device = device
+        capture = _open(self._device, self._wish)
         if capture is not None:
             self._capture = capture
 
@@ -133,17 +142,16 @@ class CameraSource:
         self._capture.release()
 
 
-def _open(name: str, wish: Wish) -> cv2.VideoCapture | None:
+def _open(device: Device, wish: Wish) -> cv2.VideoCapture | None:
     """Open a device as wished, as far as it can; None when it cannot be opened."""
     import cv2
 
     linux = sys.platform == "linux"
-    device: int | str = int(name) if name.isdigit() else name
-    capture = cv2.VideoCapture(device, cv2.CAP_V4L2) if linux else cv2.VideoCapture(device)
+    capture = cv2.VideoCapture(device.opened_as, device.interface)
     if not capture.isOpened():
         capture.release()
         return None
-    fourcc = choose_format(v4l2.modes(name), wish) if linux else ""
+    fourcc = choose_format(v4l2.modes(device.use), wish) if linux else ""
     _ask(capture, wish, fourcc)
     if not linux and wish.fps and rate_of(capture) < wish.fps - 0.5:
         _ask(capture, wish, "MJPG")  # these systems list no modes: see what comes of it
@@ -199,38 +207,10 @@ def choose_format(modes: list[v4l2.Mode], wish: Wish) -> str:
     return "MJPG" if any(mode.fourcc == "MJPG" for mode in (fits or modes)) else ""
 
 
-def device_path(name: str) -> str:
-    """Return what to open for an index, a path, a name or a part of one; "auto" is the first camera
-    that is not a virtual one. Only on Linux are there paths and names.
-    """
-    if sys.platform != "linux":
-        return "0" if name == "auto" else name
-    if name.isdigit():
-        return f"/dev/video{name}"
-    found = v4l2.devices()
-    if name == "auto":
-        real = [d.path for d in found if d.capabilities & v4l2.CAPTURE and not d.loopback]
-        return real[0] if real else "/dev/video0"
-    return _named(name, found) or name
-
-
-def _named(name: str, devices: list[v4l2.Device]) -> str:
-    """Return the path of the device of that name, or of the only one whose name has it for a part;
-    "" when there is none.
-    """
-    exact = [device.path for device in devices if device.name == name]
-    part = [
-        device.path
-        for device in devices
-        if device.capabilities & v4l2.CAPTURE and name.casefold() in device.name.casefold()
-    ]
-    return exact[0] if exact else part[0] if len(part) == 1 else ""
-
-
-def _check_device(path: str) -> None:
-    """Say what is wrong before OpenCV fails without a reason."""
+def _check_device(path: str, there: list[Device]) -> None:
+    """Say what is wrong before OpenCV fails without a reason; on Linux."""
     if not Path(path).exists():
-        raise _unknown(path, [d for d in v4l2.devices() if d.capabilities & v4l2.CAPTURE])
+        raise unknown(path, there)
     if not os.access(path, os.R_OK | os.W_OK):
         raise SourceError(
             f"no permission to use {path}",
@@ -244,27 +224,26 @@ def _check_device(path: str) -> None:
         )
 
 
-def _unknown(name: str, cameras: list[v4l2.Device]) -> SourceError:
-    """What to say of a name that is none of the cameras there are."""
-    if not name.startswith("/dev/") and (Path(name).suffix or "/" in name):
-        return SourceError(f"{name}: no such file", hint="check the name and the folder")
-    known = {known.casefold(): known for known in ("pattern", *(c.name for c in cameras))}
-    near = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.5)
-    guess = f"did you mean {known[near[0]]!r}? " if near else ""
-    return SourceError(f"there is no camera {name}", hint=guess + _there_are(cameras))
+def once_allowed(
+    open_device: Callable[[], cv2.VideoCapture | None],
+    *,
+    sleep: Callable[[float], None],
+    stopped: Callable[[], bool],
+) -> cv2.VideoCapture | None:
+    """Open a camera while macOS asks whether it may be used: until it is answered, none opens
+    (github.com/opencv/opencv/issues/15307). None when that takes too long.
+    """
+    print("macOS asks whether this terminal may use the camera", file=sys.stderr)
+    for _ in range(round(_ANSWER_S / _RETRY_S)):
+        sleep(_RETRY_S)
+        if stopped():
+            return None
+        if (capture := open_device()) is not None:
+            return capture
+    return None
 
 
-def _there_are(cameras: list[v4l2.Device]) -> str:
-    if not cameras:
-        return (
-            "no camera was found: plug one in, or try without one: "
-            "stylecam --webcam clip.mp4 or stylecam --webcam pattern"
-        )
-    names = ", ".join(f"{camera.path} ({camera.name})" for camera in cameras)
-    return f"cameras here: {names}; stylecam cameras tells more"
-
-
-def _remedy(name: str) -> str:
-    return f"is another program using {name}? " + _there_are(
-        [device for device in v4l2.devices() if device.capabilities & v4l2.CAPTURE]
-    )
+def remedy(device: Device, there: list[Device], platform: str = sys.platform) -> str:
+    """What to do about a camera that is there and does not open."""
+    allow = _ALLOW.get(platform, "")
+    return f"is another program using {device.use}? {allow}{there_are(there)}"

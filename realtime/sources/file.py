@@ -159,7 +159,7 @@ class FileSource:
                 picture,
                 round((decoded.pts or 0) * ticks) - shift,
                 self.info.time_base,
-                born_s=time.monotonic(),
+                born_s=time.perf_counter(),
                 duration=round(decoded.duration * ticks),
             )
         if index < 0:

@@ -33,8 +33,6 @@ class Photo(NamedTuple):
 
 def read_image(path: Path) -> Photo:
     """Read a photo. Raises SourceError with the remedy."""
-    import cv2
-
     try:
         # Not cv2.imread: it cannot open names outside ASCII on Windows.
         data = path.read_bytes()
@@ -52,9 +50,8 @@ def read_image(path: Path) -> Photo:
             f"{path} holds {stored.dtype} values, not a photo's",
             hint="convert it to an 8- or 16-bit PNG",
         )
-    pictures = cv2.imcount(str(path))
-    if pictures > 1:
-        notes.append(f"{pictures - 1} further picture(s) left out: the first is painted")
+    if further := _further(raw):
+        notes.append(f"{further} further picture(s) left out: the first is painted")
     rgb = np.ascontiguousarray(_eight_bits(stored)[..., ::-1])
     alpha = None if data.startswith(_JPEG) else _read_alpha(raw, orientation(tags.exif))
     tags = tags._replace(exif=upright(tags.exif))
@@ -74,6 +71,19 @@ def _decode(raw: Any) -> tuple[Any, list[tuple[int, Any]]]:
         stored, kinds, pieces = cv2.imdecodeWithMetadata(raw, flags)
         return stored, list(zip(kinds, pieces, strict=False))
     return None, []
+
+
+def _further(raw: Any) -> int:
+    """Return how many pictures there are after the first."""
+    import cv2
+
+    start = bytes(raw[:64])
+    if start[4:8] == b"ftyp" and b"avis" not in start:
+        return 0  # AVIF of one picture, which would be decoded once more
+    with contextlib.suppress(cv2.error):
+        if cv2.imdecodemulti(raw, cv2.IMREAD_COLOR, range=(1, 2))[0]:
+            return len(cv2.imdecodemulti(raw, cv2.IMREAD_REDUCED_GRAYSCALE_8)[1]) - 1
+    return 0
 
 
 def _eight_bits(values: Any) -> Any:
@@ -151,7 +161,7 @@ class ImageSource:
             self._photo.image,
             0,
             self.info.time_base,
-            born_s=time.monotonic(),
+            born_s=time.perf_counter(),
             duration=1,
             alpha=self._photo.alpha,
         )

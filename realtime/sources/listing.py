@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
-import subprocess
 import sys
 from typing import Any, Final
 
 from .. import v4l2
+from .devices import Device, devices
 
-_ASK_MACOS: Final = ("system_profiler", "-json", "SPCameraDataType")
-_ASK_WINDOWS: Final = (
-    "powershell",
-    "-NoProfile",
-    "-Command",
-    "ConvertTo-Json @(Get-CimInstance Win32_PnPEntity | "
-    "Where-Object PNPClass -in Camera,Image | Select-Object -ExpandProperty Name)",
-)
-_TIMEOUT_S: Final = 20
 _SHOWN: Final = 4
 
 
@@ -66,14 +56,11 @@ def _short(mode: v4l2.Mode) -> str:
 
 
 def cameras() -> list[Camera]:
-    """Return the cameras. Modes are known on Linux only; elsewhere the order is the system's, which
-    OpenCV's numbers need not follow.
-    """
+    """Return the cameras. Modes are known on Linux only."""
     if sys.platform == "linux":
         found = [_linux(device) for device in v4l2.devices()]
         return [camera for camera in found if camera is not None]
-    names = _names(_ASK_MACOS if sys.platform == "darwin" else _ASK_WINDOWS)
-    return [Camera(str(index), name, []) for index, name in enumerate(names)]
+    return [_elsewhere(device) for device in devices()]
 
 
 def _linux(device: v4l2.Device) -> Camera | None:
@@ -88,13 +75,6 @@ def _linux(device: v4l2.Device) -> Camera | None:
     return Camera(device.path, device.name, v4l2.modes(device.path))
 
 
-def _names(ask: tuple[str, ...]) -> list[str]:
-    """Ask the system's own tool; nothing when it is missing or answers otherwise."""
-    try:
-        done = subprocess.run(ask, capture_output=True, text=True, timeout=_TIMEOUT_S, check=True)
-        answer = json.loads(done.stdout or "[]")
-    except (OSError, subprocess.SubprocessError, ValueError):
-        return []
-    if isinstance(answer, dict):
-        answer = [item.get("_name", "") for item in answer.get("SPCameraDataType", [])]
-    return [str(name) for name in answer if name]
+def _elsewhere(device: Device) -> Camera:
+    note = "virtual, a program may be writing to it" if device.virtual else ""
+    return Camera(device.use, device.name, [], note)

@@ -39,12 +39,13 @@ class NetworkSource:
         stats: Stats | None = None,
         sleep: Callable[[float], None] = time.sleep,
         stopped: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
+        prepare_opencv()  # before its first import: it reads its settings once
         import cv2
 
-        prepare_opencv()
         self._url, self._stats = url, stats or Stats()
-        self._sleep, self._stopped = sleep, stopped
+        self._sleep, self._stopped, self._clock = sleep, stopped, clock
         capture = _open(url)
         if capture is None:
             raise SourceError(
@@ -81,7 +82,7 @@ class NetworkSource:
                 break
             stamp = round(1000 * self._capture.get(cv2.CAP_PROP_POS_MSEC))
             last, count = max(last + 1, stamp), count + 1
-            yield Frame(upright(bgr, self.info), last, MICROSECONDS, time.monotonic())
+            yield Frame(upright(bgr, self.info), last, MICROSECONDS, self._clock())
         else:
             return
         if count < _WHOLE * self._frames:
@@ -91,14 +92,14 @@ class NetworkSource:
             )
 
     def _again_and_again(self) -> Iterator[Frame]:
-        origin, pause_s = time.monotonic(), _FIRST_RETRY_S
+        origin, last, pause_s = self._clock(), -1, _FIRST_RETRY_S
         while not self._stopped():
             ok, bgr = self._capture.read()
-            born = time.monotonic()
+            born = self._clock()
             if ok:
                 self._stats.trouble, pause_s = "", _FIRST_RETRY_S
-                stamp = round((born - origin) * 1_000_000)
-                yield Frame(upright(bgr, self.info), stamp, MICROSECONDS, born)
+                last = max(last + 1, round((born - origin) * 1_000_000))  # no two in one tick
+                yield Frame(upright(bgr, self.info), last, MICROSECONDS, born)
                 continue
             self._stats.trouble = f"{self._url} sends no pictures; trying again"
             self._capture.release()
@@ -122,4 +123,7 @@ def _open(url: str) -> cv2.VideoCapture | None:
         1000 * READ_TIMEOUT_S,
     ]
     capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, timeouts)
-    return capture if capture.isOpened() else None
+    if not capture.isOpened():
+        capture.release()
+        return None
+    return capture

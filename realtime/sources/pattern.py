@@ -29,7 +29,7 @@ class PatternSource:
         frames: int | None = None,
         live: bool = False,
         sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.info = VideoInfo(
             height=height,

@@ -25,7 +25,7 @@ class PlaybackSource:
         source: Source,
         *,
         sleep: Callable[[float], None],
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._source, self._sleep, self._clock = source, sleep, clock
         self.info = dataclasses.replace(source.info, live=True)

@@ -79,7 +79,7 @@ def _share(text: str) -> tuple[Style, float]:
     if not text.strip():
         raise StyleError("a part of the blend in --style is empty", hint=BLEND_HINT)
     name, colon, weight = text.strip().rpartition(":")
-    if not colon:
+    if not colon or weight.endswith(".onnx"):  # that was a drive's colon
         return find(text.strip()), 1.0
     if not _is_number(weight) or not 0 <= float(weight) < float("inf"):
         raise StyleError(f"{weight!r} in --style is no weight", hint=BLEND_HINT)

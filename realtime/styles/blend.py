@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..cache import cache_folder, write_whole
+from ..cache import cache_folder
 from ..errors import StyleError
+from ..place import write_whole
 from .onnx_file import weights, with_metadata
 
 if TYPE_CHECKING:

@@ -1,0 +1,168 @@
+"""What other systems do differently, as far as it can be tried on this one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from av.codec.context import Flags
+from media.clips import Film
+from rich.console import Console
+from stylecam.realtime.engines import EngineOptions, open_engine, openvino
+from stylecam.realtime.engines.openvino_library import load
+from stylecam.realtime.place import put_in_place
+from stylecam.realtime.sinks import resumable
+from stylecam.realtime.sinks.codecs import CODECS
+from stylecam.realtime.sinks.formats import _options
+from stylecam.realtime.sinks.window import is_open
+from stylecam.realtime.sources.pattern import PatternSource
+from stylecam.realtime.styles import DEFAULT, Style, find
+from stylecam.realtime.stylize import Look, stylize_file
+from stylecam.training.place import put_in_place as put_style_in_place
+
+
+class Held(type(Path())):  # type: ignore[misc]
+    """A file that another program lets go of after so many tries, as Windows tells of it."""
+
+    left = 0
+    says = 32
+
+    def replace(self, target: Any) -> Any:
+        if self.left:
+            self.left -= 1
+            error = PermissionError(13, "the process cannot access the file")
+            error.winerror = self.says  # type: ignore[attr-defined]
+            raise error
+        return Path(self).replace(target)
+
+
+@pytest.mark.parametrize("put_in_place", [put_in_place, put_style_in_place])
+def test_a_file_that_a_scanner_reads_gets_its_name_when_it_is_let_go(
+    put_in_place: Any, tmp_path: Path
+) -> None:
+    made, final, pauses = Held(tmp_path / "made"), tmp_path / "final", list[float]()
+    final.write_text("old")
+    made.write_text("new")
+    made.left = 3
+    put_in_place(made, final, pauses.append)
+    assert final.read_text() == "new"
+    assert not made.exists()
+    assert pauses == [0.05, 0.1, 0.2]
+
+
+@pytest.mark.parametrize("put_in_place", [put_in_place, put_style_in_place])
+@pytest.mark.parametrize(("says", "tries"), [(32, 7), (112, 1)])
+def test_a_file_that_stays_held_or_fails_otherwise_is_an_error(
+    put_in_place: Any, says: int, tries: int, tmp_path: Path
+) -> None:
+    made, pauses = Held(tmp_path / "made"), list[float]()
+    made.write_text("new")
+    made.left, made.says = 100, says
+    with pytest.raises(OSError, match="cannot access"):
+        put_in_place(made, tmp_path / "final", pauses.append)
+    assert 100 - made.left == tries
+    assert sum(pauses) == pytest.approx(2.55 if tries > 1 else 0)
+
+
+def test_recipes_and_rows_are_utf_8_whatever_the_system_writes_in(tmp_path: Path) -> None:
+    program = """
+import sys
+from pathlib import Path
+from stylecam.benchmarks import rows
+from stylecam.training.recipe import read_recipe
+folder = Path(sys.argv[1])
+(folder / "x.toml").write_bytes('name = "x"\\npainting = "x.png"\\ntitle = "Caf\\u00e9"'.encode())
+assert read_recipe(folder / "x.toml").title == "Caf\\u00e9"
+(folder / "r.jsonl").write_bytes('{"style": "Caf\\u00e9"}\\n'.encode())
+assert rows.read("r", folder=folder) == [{"style": "Caf\\u00e9"}]
+"""
+    ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        env=os.environ | ascii_only,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_long_name_stands_once_in_the_path_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows takes 260 characters in all."""
+    made: list[Path] = []
+
+    def note(path: Path, final: Path) -> None:
+        made.append(path)
+        put_in_place(path, final)
+
+    monkeypatch.setattr(resumable, "put_in_place", note)
+    film, output = Film(96, 128).build(tmp_path / "film.mp4"), tmp_path / f"{'x' * 200}.mp4"
+    look = Look(find(DEFAULT), engine=EngineOptions("echo"))
+    stylize_file(film, output, look, console=Console(quiet=True))
+    assert output.exists()
+    assert [len(str(path.relative_to(tmp_path))) < 230 for path in made] == [True]
+
+
+def test_hardware_is_asked_for_its_own_constant_quality() -> None:
+    h264, av1 = CODECS["h264"], CODECS["av1"]
+    assert _options(h264, "h264_nvenc", 100) == {"cq": "11"}
+    assert _options(h264, "h264_qsv", 0) == {"global_quality": "46"}
+    assert _options(h264, "h264_amf", 100) == {"rc": "cqp", "qp_i": "11", "qp_p": "11"}
+    assert _options(av1, "av1_amf", 0) == {"rc": "cqp", "qp_i": "230", "qp_p": "230"}
+    apple = _options(h264, "h264_videotoolbox", 50)
+    assert apple == {"flags": "+qscale", "global_quality": "5959"}
+    codec = av.CodecContext.create("mpeg4", "w")  # these are FFmpeg's, whichever encoder it is
+    assert isinstance(codec, av.VideoCodecContext)
+    codec.width, codec.height, codec.pix_fmt, codec.framerate = 64, 64, "yuv420p", 30
+    codec.options = apple
+    codec.flags |= Flags.global_header
+    codec.open()
+    assert codec.flags & Flags.qscale
+    assert codec.flags & Flags.global_header
+
+
+def test_a_cache_that_cannot_be_used_is_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As OpenVINO fails on Windows in a user's folder that is not of ASCII."""
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(openvino, "_cached", lambda: {"CACHE_DIR": str(tmp_path / "file" / "x")})
+    options = EngineOptions("openvino", precision="f32")
+    engine = open_engine(options, find(DEFAULT), height=64, width=96, live=True)
+    assert engine.submit(PatternSource(64, 96).image(3)).result().shape == (64, 96, 3)
+    engine.close()
+
+
+@pytest.mark.parametrize(("machine", "photo"), [("arm64", "f32"), ("AMD64", None)])
+def test_photos_and_others_styles_are_painted_in_float_on_arm(
+    machine: str, photo: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    core, style, photos = load().Core(), find(DEFAULT), EngineOptions(statistics="frame")
+    foreign = Style("foreign", style.path, {})
+    assert openvino._precision(photos, style, core) == photo
+    assert openvino._precision(EngineOptions(), foreign, core) == photo
+    assert openvino._precision(EngineOptions(precision="f16"), foreign, core) == "f16"
+    assert openvino._precision(EngineOptions(device="GPU"), foreign, core) is None
+
+
+@pytest.mark.parametrize(
+    ("visible", "framework", "opened"),
+    [
+        (1, "QT", True),
+        (0, "QT", False),
+        (0, "WIN32", False),
+        (0, "COCOA", True),
+        (-1, "COCOA", False),
+    ],
+)
+def test_a_window_that_cocoa_minimised_is_open(visible: int, framework: str, opened: bool) -> None:
+    assert is_open(visible, framework) is opened
