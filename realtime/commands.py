@@ -60,7 +60,7 @@ def _styles(argv: list[str]) -> int:
 def _doctor(argv: list[str]) -> int:
     made = argparse.ArgumentParser(
         prog="stylecam doctor",
-        description="Tell what this machine has and lacks.",
+        description="Check this machine, and say how to fix what is missing.",
         allow_abbrev=False,
     )
     made.add_argument("--json", action="store_true", help="machine-readable")
@@ -72,7 +72,7 @@ def _doctor(argv: list[str]) -> int:
         print_json([check._asdict() for check in checks])
         return 0
     for check in checks:
-        print(f"{'ok  ' if check.ok else 'lack'} {check.name:16} {check.found}")
+        print(f"{'ok  ' if check.ok else '!   '} {check.name:16} {check.found}")
         if check.remedy:
             print(f"     {'':16} try: {check.remedy}")
     return 0

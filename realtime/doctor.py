@@ -60,7 +60,7 @@ def _torch() -> Check:
         return Check(
             "engine torch",
             False,
-            "not installed (needed for NVIDIA GPUs and training only)",
+            "not installed (only needed for NVIDIA GPUs and training)",
             "pip install 'stylecam[torch]'",
         )
     try:
@@ -189,7 +189,7 @@ def _hardware() -> Check:
         for encoder in codec.hardware
         if not try_encoder(encoder, {}, "nv12" if "qsv" in encoder else "yuv420p")
     ]
-    use = "; --encoder auto takes them" if found else " that works here: libx264 and others do"
+    use = "; use --encoder auto" if found else " works here; software encoders do"
     return Check("encoder hardware", True, (", ".join(found) or "none") + use)
 
 

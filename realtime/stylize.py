@@ -125,7 +125,7 @@ def stylize_file(
         except SourceError as error:
             kept = getattr(sink, "kept", 0)
             if kept:
-                error.hint += f" ({kept} painted frames are kept for it)"
+                error.hint += f" (it resumes after the {kept} frames already painted)"
             raise
     return dataclasses.replace(outcome, output=output, notes=[*source.notes, *sink.notes])
 

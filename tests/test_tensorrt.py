@@ -387,7 +387,7 @@ def test_build_makes_each_style_at_each_size(capsys: pytest.CaptureFixture[str])
 
 
 def test_build_refuses_what_it_cannot_do(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no size"):
+    with pytest.raises(UsageError, match="is not a size"):
         build_command.main(["--size", "large"])
     foreign = tmp_path / "foreign.onnx"
     export_style(Generator("small"), {}, foreign)

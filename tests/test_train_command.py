@@ -253,7 +253,7 @@ def test_recipes_can_be_read_and_have_their_painting(path: Path) -> None:
         ),
         (["painting.png", "--photos", "photos", "-o", "painting.png/x"], "is no folder"),
         (["painting.png", "--photos", "photos", "--run-folder", "painting.png"], "is no folder"),
-        (["painting.png", "--photos", "photos", "--resume"], "holds no run to go on with"),
+        (["painting.png", "--photos", "photos", "--resume"], "holds no run to continue"),
         (["flat.png", "--photos", "photos"], "of one colour"),
     ],
 )

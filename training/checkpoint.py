@@ -29,8 +29,8 @@ def read(path: Path, device: str = "cpu") -> dict[str, Any]:
             raise RuntimeError("it is of another version")
     except (OSError, EOFError, KeyError, RuntimeError, AttributeError, pickle.UnpicklingError) as e:
         raise TrainingError(
-            f"{path} cannot be gone on with: {str(e).splitlines()[0] if str(e) else 'it is empty'}"
-            "\n  try: --run-folder with another folder, to begin anew"
+            f"{path} cannot be resumed: {str(e).splitlines()[0] if str(e) else 'it is empty'}"
+            "\n  try: another --run-folder, to start over"
         ) from e
     return state
 

@@ -101,8 +101,8 @@ def _begun(options: argparse.Namespace) -> Plan:
     run: Path = options.run_folder or Path("runs") / recipe.name
     if (run / "checkpoint.pt").exists():
         raise TrainingError(
-            f"{run} holds a run already\n"
-            "  try: --resume to go on with it, or --run-folder with another one"
+            f"{run} already holds a run\n"
+            "  try: --resume to continue it, or another --run-folder"
         )
     return Plan(recipe, _paintings(options, recipe), minutes, run, output, told_by)
 
@@ -119,7 +119,7 @@ def _resumed(options: argparse.Namespace) -> Plan:
     if not (run / "checkpoint.pt").exists():
         others = sorted(str(path.parent) for path in run.parent.glob("*/checkpoint.pt"))
         there = f"--run-folder with one of {', '.join(others)}" if others else "without --resume"
-        raise TrainingError(f"{run} holds no run to go on with\n  try: {there}")
+        raise TrainingError(f"{run} holds no run to continue\n  try: {there}")
     about = read(run / "checkpoint.pt")["about"]
     before = from_values(about["recipe"])
     recipe = changed(before, _changes(options))

@@ -121,7 +121,7 @@ def settle(model: ov.Model, height: int, width: int) -> str:
             if _layout(model.output(0).partial_shape):
                 return layout
     ports = " -> ".join(", ".join(str(shape) for shape in side) for side in sides)
-    raise StyleError(f"this network is no style: it goes {ports}", hint=reason)
+    raise StyleError(f"this network is not a style: its ports are {ports}", hint=reason)
 
 
 def detect_ranges(model: ov.Model, layout: str) -> tuple[str, str]:
@@ -168,7 +168,7 @@ def detect_ranges(model: ov.Model, layout: str) -> tuple[str, str]:
     best = max(scores, key=lambda pair: scores[pair])
     if scores[best] < 0.01:
         raise StyleError(
-            "the values that this network takes cannot be told from its answers",
-            hint="say them: --style-range 0-1, --style-range 0-255 or --style-range=-1-1",
+            "the value range of this network's input cannot be detected",
+            hint="set it: --style-range 0-1, --style-range 0-255 or --style-range=-1-1",
         )
     return best

@@ -43,7 +43,7 @@ class OpenVINOEngine:
             model = core.read_model(style.path)
         except RuntimeError as error:
             raise StyleError(
-                f"{style.path} is no ONNX model that can be read",
+                f"{style.path} cannot be read as an ONNX model",
                 hint=f"OpenVINO says: {_last_line(error)}",
             ) from error
         if not style.native:

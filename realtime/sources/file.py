@@ -91,12 +91,12 @@ class FileSource:
             notes.append("interlaced: deinterlaced with bwdif")
         if self.jumps:
             notes.append(
-                f"the clock goes back {len(self.jumps)} time(s): what follows goes on behind"
+                f"time stamps jump back {len(self.jumps)} time(s): the rest was placed after them"
             )
         if self._moved:
             notes.append(
-                f"{self._moved} frame(s) had no time stamp, or one not after the frame before: "
-                "placed right after it"
+                f"{self._moved} frame(s) had no time stamp, or one not later than the previous "
+                "frame's: placed right after that frame"
             )
         if self.decoder.lost:
             what = f"{self.decoder.lost} pictures cannot be decoded"

@@ -82,7 +82,7 @@ def _share(text: str) -> tuple[Style, float]:
     if not colon:
         return find(text.strip()), 1.0
     if not _is_number(weight) or not 0 <= float(weight) < float("inf"):
-        raise StyleError(f"{weight!r} in --style is no weight", hint=BLEND_HINT)
+        raise StyleError(f"{weight!r} in --style is not a weight", hint=BLEND_HINT)
     return find(name), float(weight)
 
 

@@ -29,7 +29,7 @@ def blend(shares: list[tuple[Style, float]]) -> Path:
     """
     most = max(share for _, share in shares)
     if most <= 0:
-        raise StyleError("the weights of the blend add up to nothing", hint="as in a:0.6,b:0.4")
+        raise StyleError("the weights of the blend add up to zero", hint="for example a:0.6,b:0.4")
     foreign = next((style for style, _ in shares if not style.native), None)
     if foreign is not None:
         raise StyleError(
