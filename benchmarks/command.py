@@ -65,7 +65,7 @@ def main(argv: list[str]) -> int:
             raise
         raise StylecamError(
             f"stylecam bench {asked.what} needs {error.name}, which is not installed",
-            hint="pip install -e '.[quality]'",
+            hint="pip install 'stylecam[quality]'",
         ) from error
 
 
@@ -118,7 +118,7 @@ def _parser(name: str, benchmark: Benchmark) -> argparse.ArgumentParser:
         compared.add_argument("--compare", metavar="REV|FILE", help="with rows kept there")
         compared.add_argument("--across-machines", action="store_true", help="even another's rows")
         compared.add_argument(
-            "--against", metavar="REV", help="with that revision, by turns; exit 1 when slower"
+            "--against", metavar="REV", help="with that revision, alternating; exit 1 if slower"
         )
         compared.add_argument(
             "--turns",

@@ -215,7 +215,7 @@ def unfinished(folder: Path = Path()) -> Check:
     remedies = []
     if outputs:
         folders = " ".join(str(path.with_name(f".{path.name}{SUFFIX}")) for path in outputs)
-        remedies.append(f"run the same command again to go on, or: rm -r {folders}")
+        remedies.append(f"run the same command again to resume, or: rm -r {folders}")
     for path, final in files.items():
         remedies.append(f"mv {path} {final}" if _plays(path) else f"rm {path}")
     found = ", ".join(map(str, [*outputs, *files]))

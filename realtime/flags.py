@@ -173,7 +173,7 @@ def check_mode(options: argparse.Namespace, defaults: argparse.ArgumentParser) -
 
 
 def _check_live(options: argparse.Namespace, defaults: argparse.ArgumentParser) -> None:
-    """Refuse what a source that is no camera, or a run without a virtual one, would ignore."""
+    """Refuse what a source other than a camera, or a run without a virtual one, would ignore."""
 
     def given(*names: str) -> str:
         changed = (name for name in names if getattr(options, name) != defaults.get_default(name))

@@ -302,7 +302,7 @@ def test_a_stream_that_breaks_off_is_opened_again() -> None:
         thread.join()
     assert len(stamps) == 20
     assert stamps == sorted(stamps)
-    assert set(troubles) == {f"{url} sends no pictures; trying again"}
+    assert set(troubles) == {f"{url} sends no frames; trying again"}
     assert set(pauses) == {0.5}
     assert not stats.trouble
 

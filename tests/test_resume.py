@@ -141,7 +141,7 @@ def test_finished_segments_are_not_painted_again(film: Path, tmp_path: Path) -> 
     assert unfinished(tmp_path) == []
 
 
-def test_other_options_begin_anew(film: Path, tmp_path: Path) -> None:
+def test_other_options_start_over(film: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.mp4"
     process = subprocess.Popen(
         command(film, "-o", output, "--engine", "echo"),

@@ -162,7 +162,7 @@ def test_the_command_makes_a_style_and_goes_on_with_it(
     words = ["train", "painting.png", "--photos", "photos", "--run-folder", "runs/mine"]
     assert stylecam([*words, "--minutes", str(spent + 0.01), "--resume", "--device", "cpu"]) == 0
     said = capsys.readouterr()
-    assert "goes on from step" in said.err
+    assert "continues from step" in said.err
     assert "minutes 0.02, now" in said.err
     assert said.out.strip() == "out/mine.onnx"  # it remembers name, output and --set
     later = find("out/mine.onnx").card
@@ -234,8 +234,11 @@ def test_recipes_can_be_read_and_have_their_painting(path: Path) -> None:
         (["painting.png", "--photos", "nowhere"], "nowhere: no such file"),
         (["painting.png", "--photos", "empty"], "no photos or videos"),
         (["photos/note.txt", "--photos", "photos"], "cannot be read as a picture"),
-        (["painting.png", "--photos", "photos", "--set", "strokes=3"], "strokes=3: no such value"),
-        (["painting.png", "--photos", "photos", "--set", "style=much"], "'much' is no number"),
+        (
+            ["painting.png", "--photos", "photos", "--set", "strokes=3"],
+            "strokes=3: no such setting",
+        ),
+        (["painting.png", "--photos", "photos", "--set", "style=much"], "'much' is not a number"),
         (["painting.png", "--photos", "photos", "--base", "photos/note.txt"], "no style file"),
         (["painting.png", "--photos", "photos", "--device", "toaster"], "--device toaster cannot"),
         (["painting.png", "--photos", "photos", "--minutes", "0"], "--minutes must be above 0"),
@@ -251,8 +254,8 @@ def test_recipes_can_be_read_and_have_their_painting(path: Path) -> None:
             ["painting.png", "--photos", "photos", "--size", "large", "--base", "comic"],
             "is a small",
         ),
-        (["painting.png", "--photos", "photos", "-o", "painting.png/x"], "is no folder"),
-        (["painting.png", "--photos", "photos", "--run-folder", "painting.png"], "is no folder"),
+        (["painting.png", "--photos", "photos", "-o", "painting.png/x"], "is not a folder"),
+        (["painting.png", "--photos", "photos", "--run-folder", "painting.png"], "is not a folder"),
         (["painting.png", "--photos", "photos", "--resume"], "holds no run to continue"),
         (["flat.png", "--photos", "photos"], "of one colour"),
     ],

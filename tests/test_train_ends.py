@@ -184,7 +184,7 @@ def test_going_on_needs_a_run_that_can(folder: Path, capsys: pytest.CaptureFixtu
     assert "already done, with 1 steps: runs/tiny/tiny.onnx\n  try: --set steps=2" in said()
     assert "a small network, which cannot become a large one" in said("steps=2", "--size", "large")
     cv2.imwrite("painting.png", PatternSource(150, 230).image(6))
-    assert "begun with another painting" in said("steps=2")
+    assert "started with another painting" in said("steps=2")
     (folder / "painting.png").write_bytes(painting)
     whole = (folder / "runs/tiny/checkpoint.pt").read_bytes()
     (folder / "runs/tiny/checkpoint.pt").write_bytes(whole[:5000])

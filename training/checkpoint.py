@@ -1,4 +1,4 @@
-"""The file that a run goes on from: what the trainer holds, and what was asked for."""
+"""The file that a run resumes from: what the trainer holds, and what was asked for."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def save(trainer: Trainer, path: Path, about: dict[str, Any]) -> None:
 
 
 def read(path: Path, device: str = "cpu") -> dict[str, Any]:
-    """Return what `save` wrote. Raises TrainingError when the file is none, or cut short."""
+    """Return what `save` wrote. Raises TrainingError when the file is not one, or cut short."""
     try:
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
         if not {"step", "seconds", "about"} <= state.keys():
@@ -36,7 +36,7 @@ def read(path: Path, device: str = "cpu") -> dict[str, Any]:
 
 
 def restore(trainer: Trainer, path: Path) -> None:
-    """Let a trainer go on from a checkpoint. Raises TrainingError when it is of another network."""
+    """Resume a trainer from a checkpoint. Raises TrainingError when it is of another network."""
     state = read(path, trainer.device)
     try:
         trainer.load(state)

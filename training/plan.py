@@ -34,11 +34,11 @@ class Plan:
     told_by: str
     """The recipe's file, for the card."""
     notes: tuple[str, ...] = ()
-    """What a run that goes on does otherwise than it was begun."""
+    """What a resumed run changes."""
 
     @property
     def about(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps of it, for a run that goes on."""
+        """Return what a checkpoint keeps of it, for a resumed run."""
         return {
             "recipe": to_values(self.recipe),
             "minutes": self.minutes,
@@ -101,8 +101,7 @@ def _begun(options: argparse.Namespace) -> Plan:
     run: Path = options.run_folder or Path("runs") / recipe.name
     if (run / "checkpoint.pt").exists():
         raise TrainingError(
-            f"{run} already holds a run\n"
-            "  try: --resume to continue it, or another --run-folder"
+            f"{run} already holds a run\n  try: --resume to continue it, or another --run-folder"
         )
     return Plan(recipe, _paintings(options, recipe), minutes, run, output, told_by)
 
@@ -129,12 +128,12 @@ def _resumed(options: argparse.Namespace) -> Plan:
     if recipe.size != before.size:
         raise TrainingError(
             f"{run} trains a {before.size} network, which cannot become a {recipe.size} one\n"
-            "  try: --run-folder with another folder, to begin anew"
+            "  try: --run-folder with another folder, to start over"
         )
     if made.about["paintings"] != about["paintings"]:
         raise TrainingError(
-            f"{run} was begun with another painting\n"
-            "  try: that painting, or --run-folder with another folder, to begin anew"
+            f"{run} was started with another painting\n"
+            "  try: that painting, or --run-folder with another folder, to start over"
         )
     _demand_unfinished(made)
     notes = [*_differences(before, recipe)]
@@ -208,7 +207,7 @@ def _demand_writable(folder: Path) -> None:
     """Raise TrainingError unless the folder, or what it will be made in, can be written to."""
     near = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not near.is_dir() or not os.access(near, os.W_OK | os.X_OK):
-        why = "cannot be written to" if near.is_dir() else "is no folder"
+        why = "cannot be written to" if near.is_dir() else "is not a folder"
         raise TrainingError(f"{near} {why}\n  try: another place with -o or --run-folder")
 
 

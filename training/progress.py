@@ -27,9 +27,9 @@ def introduce(
     parameters = sum(p.numel() for p in trainer.generator.parameters())
     kind = "bfloat16" if trainer.autocast else "float32"
     if trainer.step:
-        whence = f"goes on from step {trainer.step}"
+        whence = f"continues from step {trainer.step}"
     else:
-        whence = "from the base" if started else "from nothing"
+        whence = "from the base" if started else "from scratch"
     console.print(
         f"{recipe.name}: {recipe.size} network, {parameters / 1e3:.0f} K parameters, {whence}; "
         f"{len(pairs.photos)} photos, {len(pairs.moments)} pairs of frames; "

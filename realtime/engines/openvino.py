@@ -123,7 +123,7 @@ class OpenVINOEngine:
         return self._free.popleft().start(image[np.newaxis], self._output_shape, statistics)
 
     def close(self) -> None:
-        """Let requests under way finish, then drop the network."""
+        """Wait for a measurement under way, drop the network; callers wait for their requests."""
         self._free.clear()
         if self.statistics is not None:
             self.statistics.settle()

@@ -55,7 +55,7 @@ def _free(loopbacks: list[v4l2.Device]) -> Check:
         if v4l2.flows(device.path, _BUSY_WITHIN_S):
             busy.append(device.path)
     if busy:
-        found = f"{', '.join(busy)} shows another program's pictures"
+        found = f"{', '.join(busy)} shows another program's video"
         return Check("free to write", False, found, "close that program (or other stylecam)")
     found = f"{loopbacks[0].path} was not released by its last writer; stylecam repairs that"
     return Check("free to write", True, found)

@@ -1,4 +1,4 @@
-"""A video file made in segments, so that a killed run goes on where it was."""
+"""A video file made in segments, so that a killed run can be resumed."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 READ_TIMEOUT_S: Final = 1
 _ABSURD_FPS: Final = 240
 _PATIENCE_S: Final = 3.0
-"""A device that is there but silent for so long is opened anew."""
+"""A device that is there but silent for so long is reopened."""
 _RETRY_S: Final = 0.5
 _RAW: Final = ("YUYV", "UYVY", "NV12", "YU12")
 
@@ -99,7 +99,7 @@ class CameraSource:
                 self._reopen()
                 heard = time.monotonic()
             elif born - heard > _PATIENCE_S:
-                self._stats.trouble = f"{self._title()} sends no pictures; trying again"
+                self._stats.trouble = f"{self._title()} sends no frames; trying again"
                 self._reopen()
                 heard = time.monotonic()
             else:
@@ -245,7 +245,7 @@ def _check_device(path: str) -> None:
 
 
 def _unknown(name: str, cameras: list[v4l2.Device]) -> SourceError:
-    """What to say of a name that is none of the cameras there are."""
+    """What to say when no camera has that name."""
     if not name.startswith("/dev/") and (Path(name).suffix or "/" in name):
         return SourceError(f"{name}: no such file", hint="check the name and the folder")
     known = {known.casefold(): known for known in ("pattern", *(c.name for c in cameras))}

@@ -37,7 +37,7 @@ class FileSource:
     """Decodes the first video stream of a file, or of standard input for the path "-".
 
     `notes` says what differs from what was stored. Frames before `skip` are decoded but not
-    yielded: a run that goes on counts, rather than seeks, so that it sees what the first run saw.
+    yielded: a resumed run counts, rather than seeks, so that it sees what the first run saw.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class FileSource:
                 "frame's: placed right after that frame"
             )
         if self.decoder.lost:
-            what = f"{self.decoder.lost} pictures cannot be decoded"
+            what = f"{self.decoder.lost} frames cannot be decoded"
             notes.append(f"{self.path.name} is damaged: {what}")
         elif self._stats.corrupt:
             what = f"{self._stats.corrupt} corrupt packet(s) skipped"

@@ -95,11 +95,12 @@ def _is_number(text: str) -> bool:
 
 
 def read(path: Path) -> Style:
-    """Read a style file's card. Raises StyleError when the file is no ONNX model."""
+    """Read a style file's card. Raises StyleError when the file is not an ONNX model."""
     try:
         card = json.loads(metadata(path).get("stylecam", "{}"))
     except (ValueError, IndexError, OSError) as error:
         raise StyleError(
-            f"{path} is no ONNX model ({error})", hint="a style is a file exported as ONNX"
+            f"{path} cannot be read as an ONNX model ({error})",
+            hint="a style is a file exported as ONNX",
         ) from error
     return Style(name=card.get("name", path.stem), path=path, card=card)

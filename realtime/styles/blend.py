@@ -33,7 +33,7 @@ def blend(shares: list[tuple[Style, float]]) -> Path:
     foreign = next((style for style, _ in shares if not style.native), None)
     if foreign is not None:
         raise StyleError(
-            f"{foreign.path} cannot be blended: it is no style of stylecam's own",
+            f"{foreign.path} cannot be blended: it was not made by stylecam",
             hint="blend built-in styles, or those that stylecam train makes",
         )
     total = sum(share / most for _, share in shares)  # of shares themselves it may be infinite
