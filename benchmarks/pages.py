@@ -7,8 +7,9 @@ from typing import Final
 
 from . import rows
 from .benchmark import Row
+from .peer_table import best_runtimes, our_precision
 from .plots import draw_all, drawn
-from .report import best_runtimes, newest, newest_gpu, our_precision, quality_table
+from .report import newest, newest_gpu, quality_table
 from .show import cell, markdown
 from .suite import SUITE, load
 
