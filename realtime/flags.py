@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the main command."""
     made = argparse.ArgumentParser(
         prog="stylecam",
-        description="Turn a webcam, a video or a photo into a moving painting, in real time.",
+        description="Turn a webcam, a video or a photo into a painting, in real time.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
