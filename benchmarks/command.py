@@ -65,7 +65,7 @@ def main(argv: list[str]) -> int:
             raise
         raise StylecamError(
             f"stylecam bench {asked.what} needs {error.name}, which is not installed",
-            hint="pip install 'stylecam[quality]'",
+            hint='pip install "stylecam[quality]"',
         ) from error
 
 

@@ -92,7 +92,7 @@ def _train(argv: list[str]) -> int:
     except ModuleNotFoundError as error:
         raise StylecamError(
             f"training needs {error.name}, which is not installed",
-            hint="pip install 'stylecam[train]'",
+            hint='pip install "stylecam[train]"',
         ) from error
 
 
