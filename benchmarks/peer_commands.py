@@ -1,4 +1,4 @@
-"""Whole commands, start-up included: another tool's and ours, by turns."""
+"""Whole commands, start-up included: another tool's and ours, alternating."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def compare(
     rounds: int,
     report: Callable[[str], None] = lambda text: None,
 ) -> list[Row]:
-    """Time the commands of one job, by turns.
+    """Time the commands of one job, alternating.
 
     A photo warms both up, so that clips find all in memory. Ours keeps compiled networks from run
     to run, so of each clip it has had one; the peer keeps nothing.

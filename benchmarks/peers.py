@@ -1,4 +1,4 @@
-"""Others' networks and commands beside ours: same pictures, same machine, by turns, in one run."""
+"""Others' networks and commands beside ours: same pictures, one machine, alternating in one run."""
 
 from __future__ import annotations
 

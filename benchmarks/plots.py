@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .benchmark import Row
-from .report import our_precision
+from .peer_table import our_precision
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

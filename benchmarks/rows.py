@@ -55,7 +55,7 @@ def read(name: str, *, folder: Path = RESULTS) -> list[dict[str, Any]]:
 
 
 def parse(text: str) -> list[dict[str, Any]]:
-    """Return the rows of a JSONL file's text. Raises ValueError when a line is none."""
+    """Return the rows of a JSONL file's text. Raises ValueError when a line is not one."""
     return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 

@@ -125,7 +125,7 @@ class Report:
                 f"latency {latency.p50:.0f} ms (p99 {latency.p99:.0f})"
             )
             if outcome.interrupted:
-                lines.append("interrupted: the file holds what was done so far")
+                lines.append("interrupted: the file ends with the last frame that was done")
         if self.planned > 1:
             lines.append(f"{len(self.done)} of {self.planned} done, {len(self.failed)} failed")
             for path, error in self.failed:

@@ -17,7 +17,8 @@ examples:
   stylecam build                                       for 1280x720
   stylecam build --style great-wave --size 1920x1080 --size 640x360
 
-Styles of one network share an engine: one of them is enough. A run builds what it lacks itself.
+All built-in styles share an engine, so one is enough. Engines that are missing are built when a
+run needs them.
 """
 
 Prepare = Callable[[Style, tuple[int, int]], Any]
@@ -28,7 +29,7 @@ def main(argv: list[str], prepare: Callable[[], Prepare] | None = None) -> int:
     """Run the command; returns the exit code."""
     made = argparse.ArgumentParser(
         prog="stylecam build",
-        description="Build TensorRT engines ahead, for the NVIDIA GPU here; kept in the cache.",
+        description="Build TensorRT engines in advance for this NVIDIA GPU, and cache them.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -88,7 +88,7 @@ def _stylize(argv: list[str]) -> int:
             flags.print_help()
             return EXIT_USAGE
         raise UsageError(
-            "one of INPUT, --webcam and --demo is needed", hint="stylecam --help has examples"
+            "give exactly one of INPUT, --webcam or --demo", hint="stylecam --help for examples"
         )
     if not 0 <= options.strength <= 1:
         raise UsageError("--strength must be between 0 and 1", hint="for example --strength 0.7")
@@ -106,7 +106,7 @@ def _look(options: argparse.Namespace) -> Look:
     style_range = options.style_range
     if style_range is not None and style_range not in RANGES:
         raise UsageError(
-            f"--style-range {style_range!r} is none", hint="one of 0-1, 0-255, --style-range=-1-1"
+            f"--style-range {style_range!r} is not known", hint="0-1, 0-255 or --style-range=-1-1"
         )
     return Look(
         style=find(options.style or DEFAULT),

@@ -48,7 +48,7 @@ def _styles(argv: list[str]) -> int:
 
 
 def _doctor(argv: list[str]) -> int:
-    options = _parsed(argv, "doctor", "Tell what this machine has and lacks.")
+    options = _parsed(argv, "doctor", "Check this machine, and say how to fix what is missing.")
     from .doctor import examine
 
     checks = examine()
@@ -56,7 +56,7 @@ def _doctor(argv: list[str]) -> int:
         print_json([check._asdict() for check in checks])
         return 0
     for check in checks:
-        print(f"{'ok  ' if check.ok else 'lack'} {check.name:16} {check.found}")
+        print(f"{'ok  ' if check.ok else '!   '} {check.name:16} {check.found}")
         if check.remedy:
             print(f"     {'':16} try: {check.remedy}")
     return 0

@@ -18,7 +18,7 @@ _LINE_EVERY_S: Final = 10.0
 
 
 class ProgressSink:
-    """A bar with frames a second and the time left; nothing when output is no terminal."""
+    """A bar with frames a second and the time left; nothing when output is not a terminal."""
 
     def __init__(self, console: Console, stats: Stats, *, title: str, total: int | None) -> None:
         from rich.progress import (

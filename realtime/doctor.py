@@ -63,7 +63,7 @@ def _torch() -> Check:
         return Check(
             "engine torch",
             False,
-            "not installed (needed for NVIDIA GPUs and training only)",
+            "not installed (only needed for NVIDIA GPUs and training)",
             'pip install "stylecam[torch]"',
         )
     try:
@@ -192,7 +192,7 @@ def _hardware() -> Check:
         for encoder in codec.hardware
         if not all(try_encoder(encoder, {}, pix_fmt) for pix_fmt in codec.formats)
     ]
-    use = "; --encoder auto takes them" if found else " that works here: libx264 and others do"
+    use = "; use --encoder auto" if found else " works here; software encoders do"
     return Check("encoder hardware", True, (", ".join(found) or "none") + use)
 
 
@@ -218,7 +218,7 @@ def unfinished(folder: Path = Path()) -> Check:
     remedies = []
     if outputs:
         folders = " ".join(quote(str(work_folder(path))) for path in outputs)
-        remedies.append(f"run the same command again to go on, or: rm -r {folders}")
+        remedies.append(f"run the same command again to resume, or: rm -r {folders}")
     for path, final in files.items():
         here, there = quote(str(path)), quote(str(final))
         remedies.append(f"mv {here} {there}" if _plays(path) else f"rm {here}")

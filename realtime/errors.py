@@ -27,7 +27,7 @@ class EngineError(StylecamError):
 
 
 class StyleError(StylecamError):
-    """There is no such style, or its file is no style."""
+    """There is no such style, or its file is not a style."""
 
 
 class UsageError(StylecamError):

@@ -88,7 +88,7 @@ def _parse_size(size: str, height: int, width: int) -> tuple[int, int]:
             work = (high, wide)
         case _:
             raise UsageError(
-                f"--size {size!r} is no size", hint="give a short side (360) or WxH (640x360)"
+                f"--size {size!r} is not a size", hint="a short side (360) or WxH (640x360)"
             )
     if not all(16 <= side <= LARGEST for side in work):
         raise UsageError(

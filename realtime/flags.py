@@ -19,20 +19,20 @@ examples:
   stylecam clip.mp4 -o out.mkv --style starry-night
   stylecam clip.mp4 --style great-wave:0.6,starry-night:0.4    a blend of two
   stylecam photo.jpg -o painted.jpg --strength 0.7
-  stylecam *.mp4 -o out/                        one after another; the same command goes on
-  stylecam clip.mp4 --size 360                  work at 360 lines: faster; the output keeps its size
-  stylecam --webcam                             your camera in a window; q quits
-  stylecam --webcam 1 -o call.mp4               the second camera, shown and recorded
+  stylecam *.mp4 -o out/                        one after another; run it again to resume
+  stylecam clip.mp4 --size 360                  paint at 360 lines: faster, same output size
+  stylecam --webcam                             your camera in a window; h: help, q: quit
+  stylecam --webcam 1 -o call.mp4               camera 1, shown and recorded
   stylecam --webcam clip.mp4                    a file played as if it were a camera
-  stylecam --webcam --virtual-camera            choose "stylecam" as the camera in a call
-  stylecam clip.mp4 --style path/to/model.onnx  anyone's ONNX style network
+  stylecam --webcam --virtual-camera            a camera that you can choose in a call
+  stylecam clip.mp4 --style path/to/model.onnx  any other ONNX style network
 
 more commands:
-  stylecam cameras     the cameras here, by name, with what they can send
-  stylecam styles      the built-in styles, their artists and licences
-  stylecam build -h    build TensorRT engines ahead, for an NVIDIA GPU
-  stylecam train -h    a style of your own from any painting
-  stylecam doctor      what this machine has, and what to do about what it lacks
+  stylecam cameras     list the cameras and their modes
+  stylecam styles      list the built-in styles, their artists and licences
+  stylecam build -h    build TensorRT engines in advance, for an NVIDIA GPU
+  stylecam train -h    train your own style from any painting
+  stylecam doctor      check this machine, and how to fix what is missing
   stylecam bench -h    measure speed and latency here
 """
 
@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the main command."""
     made = argparse.ArgumentParser(
         prog="stylecam",
-        description="Turn a webcam, a video or a photo into a moving painting, in real time.",
+        description="Turn a webcam, a video or a photo into a painting, in real time.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "-o",
         "--output",
-        help="where to; the suffix decides the format; - is stdout, NAME/ a folder",
+        help="output file; its suffix sets the format; - is stdout, NAME/ a folder",
     )
     made.add_argument("--demo", action="store_true", help="stylize the bundled clip")
     made.add_argument(
@@ -74,8 +74,8 @@ def parser() -> argparse.ArgumentParser:
         nargs="?",
         const="auto",
         metavar="CAMERA",
-        help="live from an index, a name or part of one [the first], /dev/videoN, URL, a video "
-        "file, or 'pattern'",
+        help="live from a camera (index, name or part of it, /dev/videoN) [the first], a URL, a "
+        "video file, or 'pattern' (a test pattern)",
     )
     live = made.add_argument_group("live")
     live.add_argument(
@@ -83,28 +83,28 @@ def parser() -> argparse.ArgumentParser:
         nargs="?",
         const="",
         metavar="DEVICE",
-        help="be a camera that calls can choose [the one called stylecam, or the first]",
+        help="send to a virtual camera for calls [the one named stylecam, else the first]",
     )
     live.add_argument(
         "--virtual-camera-size", default="1280x720", metavar="WxH", help="[%(default)s]"
     )
     live.add_argument("--virtual-camera-fps", type=float, default=30.0, metavar="FPS", help="[30]")
     live.add_argument("--camera-size", metavar="WxH", help="size to ask the camera for [640x480]")
-    live.add_argument("--camera-fps", type=float, metavar="FPS", help="rate to ask it for [30]")
-    live.add_argument("--mirror", action="store_true", help="exchange left and right")
-    live.add_argument("--denoise", action="store_true", help="quieten a camera's noise over time")
+    live.add_argument("--camera-fps", type=float, metavar="FPS", help="rate to ask for [30]")
+    live.add_argument("--mirror", action="store_true", help="flip left and right")
+    live.add_argument("--denoise", action="store_true", help="reduce camera noise over time")
     live.add_argument(
-        "--no-window", action="store_true", help="show nothing (needs -o or --virtual-camera)"
+        "--no-window", action="store_true", help="no window (needs -o or --virtual-camera)"
     )
-    live.add_argument("--seconds", type=float, help="stop after so many seconds")
+    live.add_argument("--seconds", type=float, help="stop after this many seconds")
     look = made.add_argument_group("look")
     look.add_argument("--style", help="a built-in style [great-wave], an .onnx file, or a blend")
     look.add_argument("--strength", type=float, default=1.0, help="0 (photo) to 1 (painting) [1]")
-    look.add_argument("--size", help="size to work at: short side or WxH [the input's own]")
+    look.add_argument("--size", help="size to paint at: short side or WxH [the input's]")
     file = made.add_argument_group("files and recordings")
-    file.add_argument("--start", metavar="TIME", help="begin there: seconds, or h:mm:ss")
-    file.add_argument("--duration", metavar="TIME", help="only so much")
-    file.add_argument("--no-audio", action="store_true", help="leave the sound out")
+    file.add_argument("--start", metavar="TIME", help="start at: seconds, or h:mm:ss")
+    file.add_argument("--duration", metavar="TIME", help="length to process, as --start")
+    file.add_argument("--no-audio", action="store_true", help="drop the sound")
     file.add_argument("--codec", help="h264, hevc, av1, vp9, prores or ffv1 [the container's]")
     file.add_argument("--quality", type=int, help="0 (smallest) to 100 (best) [75; photos 95]")
     file.add_argument("--pix-fmt", metavar="FORMAT", help="as FFmpeg names it: yuv420p10le, ...")
@@ -117,26 +117,26 @@ def parser() -> argparse.ArgumentParser:
         "--decoder",
         choices=("software", "auto"),
         default="software",
-        help="auto takes an NVIDIA GPU's if it works [software]",
+        help="software, or auto: an NVIDIA GPU's if it works [software]",
     )
     file.add_argument("--keep-hdr", action="store_true", help="do not tone-map PQ and HLG to SDR")
     file.add_argument(
-        "--format", choices=("matroska", "y4m"), default="matroska", help="of -o - [matroska]"
+        "--format", choices=("matroska", "y4m"), default="matroska", help="for -o - [matroska]"
     )
-    how = made.add_argument_group("how")
+    how = made.add_argument_group("other")
     how.add_argument("--force", action="store_true", help="overwrite an existing output")
-    how.add_argument("--allow-truncated", action="store_true", help="take what a cut file holds")
+    how.add_argument("--allow-truncated", action="store_true", help="accept a file that is cut off")
     how.add_argument(
         "--engine", default="auto", help="auto, openvino, tensorrt, torch or echo [auto]"
     )
     how.add_argument("--device", help="openvino: CPU, GPU, NPU; torch: cuda, mps, cpu")
     how.add_argument(
-        "--precision", choices=("int8", "f32", "bf16", "f16"), help="[what suits the device]"
+        "--precision", choices=("int8", "f32", "bf16", "f16"), help="[best for the device]"
     )
     how.add_argument(
         "--style-range",
         metavar="RANGE",
-        help="values an .onnx style takes: 0-1, 0-255 or -1-1 [detected]",
+        help="input range of an .onnx style: 0-1, 0-255 or -1-1 [detected]",
     )
     how.add_argument("--json", action="store_true", help="report as JSON")
     how.add_argument("--version", action=_Version, nargs=0, help="print the version")
@@ -164,7 +164,7 @@ def check_mode(options: argparse.Namespace, defaults: argparse.ArgumentParser) -
     if idle:
         what = "for files only, not with --webcam" if live else "for --webcam only"
         remedy = "--seconds 10 ends a live run" if live else "--duration 10 takes a part of a file"
-        raise UsageError(f"{', '.join(idle)}: {what}", hint=f"leave it out; {remedy}")
+        raise UsageError(f"{', '.join(idle)}: {what}", hint=f"remove it; {remedy}")
     if live:
         _check_live(options, defaults)
     _check_output(options.output, live=live)
@@ -178,7 +178,7 @@ def check_mode(options: argparse.Namespace, defaults: argparse.ArgumentParser) -
 
 
 def _check_live(options: argparse.Namespace, defaults: argparse.ArgumentParser) -> None:
-    """Refuse what a source that is no camera, or a run without a virtual one, would ignore."""
+    """Refuse what a source other than a camera, or a run without a virtual one, would ignore."""
 
     def given(*names: str) -> str:
         changed = (name for name in names if getattr(options, name) != defaults.get_default(name))
@@ -192,7 +192,7 @@ def _check_live(options: argparse.Namespace, defaults: argparse.ArgumentParser) 
         )
     flags = given("virtual_camera_size", "virtual_camera_fps")
     if flags and options.virtual_camera is None:
-        raise UsageError(f"{flags}: there is no virtual camera", hint="add --virtual-camera")
+        raise UsageError(f"{flags} needs --virtual-camera", hint="add --virtual-camera")
 
 
 def _check_output(output: str | None, *, live: bool) -> None:
@@ -217,12 +217,12 @@ def size(flag: str, text: str) -> tuple[int, int]:
     except ValueError:
         width = height = 0
     if not (16 <= width <= 8192 and 16 <= height <= 8192):
-        raise UsageError(f"{flag} {text!r} is no size", hint="WxH, as in 1280x720")
+        raise UsageError(f"{flag} {text!r} is not a size", hint="WxH, as in 1280x720")
     return height, width
 
 
 def rate(flag: str, fps: float) -> float:
     """Return a rate that a camera may have."""
     if not 1 <= fps <= 240:
-        raise UsageError(f"{flag} {fps:g} is no rate", hint="between 1 and 240, as in 30")
+        raise UsageError(f"{flag} {fps:g} is not a frame rate", hint="1 to 240, as in 30")
     return fps

@@ -163,9 +163,9 @@ def stylize_live(
 
 
 def faster(stats: Stats, into: Fit) -> str:
-    """Return which size to work at would keep up with the source, "" while this one does.
+    """Return advice on a working size that keeps up with the source, or "" if this one does.
 
-    The time of a picture grows as its pixels.
+    The time for a frame is taken as proportional to its pixels.
     """
     wanted, reached = stats.fps_in, stats.fps_now
     if stats.frames < _ENOUGH_FRAMES or reached >= 0.9 * wanted:

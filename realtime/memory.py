@@ -1,6 +1,6 @@
 """What an engine remembers from frame to frame, kept with each finished segment.
 
-Statistics of instance norm are carried through a clip, so a run that goes on after a kill has to
+Statistics of instance norm are carried through a clip, so a run resumed after a kill has to
 know them as they were, or its pictures would differ from those of a run left alone.
 `engines/followed.py` fills it.
 """

@@ -41,7 +41,7 @@ class FileOptions:
 def describe_job(path: Path, look: Look, options: FileOptions) -> dict[str, Any]:
     """Return all that decides what an output's pictures are, as plain values.
 
-    Two runs of equal jobs make equal pictures, so that the second may go on from the first.
+    Two runs of equal jobs make equal pictures, so that the second may resume the first.
     """
     from importlib.metadata import version
 
@@ -84,7 +84,7 @@ def open_output(
     force: bool,
     stopped: Callable[[], bool],
 ) -> ImageSink | FileSink | ResumableSink:
-    """Open the sink for `path` by its suffix, and let `source` begin where it goes on."""
+    """Open the sink for `path` by its suffix, and let `source` start where it resumes."""
     from .sources.image import ImageSource
 
     if isinstance(source, ImageSource):

@@ -46,7 +46,7 @@ class Recordings:
         if not self.whole.frames:
             raise SinkError(
                 f"{self._path}: nothing was recorded",
-                hint=f"no picture came from {self._source}",
+                hint=f"no frame came from {self._source}",
             )
         return [*self.whole.notes, *self.parts.notes]
 

@@ -57,5 +57,5 @@ def parse_time(option: str, text: str | None) -> Fraction | None:
         parts = []
     seconds = sum((part * 60**place for place, part in enumerate(reversed(parts))), Fraction(0))
     if not 1 <= len(parts) <= 3 or any(part < 0 for part in parts) or seconds > _MOST_S:
-        raise UsageError(f"{option} {text!r} is no time", hint="seconds (90.5) or h:mm:ss")
+        raise UsageError(f"{option} {text!r} is not a time", hint="seconds (90.5) or h:mm:ss")
     return seconds

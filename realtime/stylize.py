@@ -125,7 +125,7 @@ def stylize_file(
             )
         except SourceError as error:
             if sink.kept:
-                error.hint += f" ({sink.kept} painted frames are kept for it)"
+                error.hint += f" (it resumes after the {sink.kept} frames already painted)"
             raise
     return dataclasses.replace(outcome, output=output, notes=[*source.notes, *sink.notes])
 

@@ -46,7 +46,7 @@ class Stylizer:
     """A style, as a function of pictures: uint8 (H, W, 3) in, a new array of that size out.
 
     Calls are taken for the frames of one clip, in order: what instance norm measures is carried
-    from each to the next, so that the painting holds still. It starts anew at a cut, and with
+    from each to the next, so that the painting holds still. It starts over at a cut, and with
     `restart`. `clip=False` is for pictures that have nothing to do with each other.
 
     `style` is a built-in name, the path of an `.onnx` file or a blend ("great-wave:0.6,comic:0.4");
@@ -72,7 +72,9 @@ class Stylizer:
         options = EngineOptions(engine) if isinstance(engine, str) else engine
         for name, value, known in (("order", order, ORDERS), ("engine", options.name, NAMES)):
             if value not in known:
-                raise UsageError(f"{name}={value!r} is none", hint=f"one of {', '.join(known)}")
+                raise UsageError(
+                    f"{name}={value!r} is not known", hint=f"one of {', '.join(known)}"
+                )
         self._style = find(style)
         self.strength = strength
         self._size, self._order = size, order
@@ -94,11 +96,13 @@ class Stylizer:
     @strength.setter
     def strength(self, strength: float) -> None:
         if not 0 <= strength <= 1:
-            raise UsageError(f"strength={strength} is none", hint="from 0, the picture, to 1")
+            raise UsageError(
+                f"strength={strength} is out of range", hint="0 (picture) to 1 (painting)"
+            )
         self._strength = float(strength)
 
     def __call__(self, picture: Image) -> Image:
-        """Return the painting of a picture, as soon as it can be had."""
+        """Return the painting of one picture, with the lowest latency."""
         return self._end(self._begin(picture, live=True))
 
     def stream(self, pictures: Iterable[Image]) -> Iterator[Image]:

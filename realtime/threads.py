@@ -159,7 +159,7 @@ class Beat:
 
 
 class Later(Generic[T]):
-    """One call in a thread of its own, to be asked for now and then."""
+    """Runs `work` once in its own thread; poll `done`, or wait for `result`."""
 
     def __init__(self, work: Callable[[], T]) -> None:
         self._work = work

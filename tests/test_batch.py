@@ -223,7 +223,7 @@ def test_a_part_by_the_command(tmp_path: Path) -> None:
     late = stylecam(ANIMATION, "-o", "no.mp4", "--start", "1:00:00", cwd=tmp_path, code=1)
     assert b"--start" in late.stderr
     for option in ("--start", "--duration"):
-        assert b"is no time" in stylecam("a", option, "soon", cwd=tmp_path, code=2).stderr
+        assert b"is not a time" in stylecam("a", option, "soon", cwd=tmp_path, code=2).stderr
 
 
 def test_times_as_people_write_them() -> None:

@@ -112,7 +112,7 @@ def test_counts_and_seconds_that_are_none(line: str, capsys: pytest.CaptureFixtu
         main(line.split())
     assert ended.value.code == 2
     option, value = line.split()[-2:]
-    assert f"argument {option}: '{value}' is no" in capsys.readouterr().err
+    assert f"argument {option}: '{value}' is not a" in capsys.readouterr().err
 
 
 def test_the_shortest_runs(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_what_a_plain_install_lacks_is_said_with_the_remedy(what: str, lacking: 
     assert done.returncode == 1
     assert done.stderr.splitlines()[-2:] == [
         f"error: stylecam bench {what} needs {lacking}, which is not installed",
-        "  try: pip install -e '.[quality]'",
+        '  try: pip install "stylecam[quality]"',
     ]
 
 
@@ -150,7 +150,7 @@ def test_all_goes_on_after_one_that_fails(
     assert run_all({"engine": ["--sizes", "nonsense", *kept], "graphs": kept}) == 1
     said = capfd.readouterr()
     assert said.err.splitlines()[-1] == "failed: engine"
-    assert "'nonsense' is no size" in said.err
+    assert "'nonsense' is not a size" in said.err
     assert len(rows.read("graphs", folder=tmp_path)) == len(built_in())
 
 

@@ -100,9 +100,9 @@ def test_blending_needs_no_onnx() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("{a}:x,{b}", "'x' in --style is no weight"),
-        ("{a}:-1,{b}", "'-1' in --style is no weight"),
-        ("{a}:0,{b}:0", "add up to nothing"),
+        ("{a}:x,{b}", "'x' in --style is not a weight"),
+        ("{a}:-1,{b}", "'-1' in --style is not a weight"),
+        ("{a}:0,{b}:0", "add up to zero"),
         ("{a},nowhere", "there is no style 'nowhere'"),
         (r"{b},C:\styles\{a}.onnx", r"C:\styles\{a}.onnx: no such style file"),
         ("{a}:0.5", "nothing to blend {a} with"),

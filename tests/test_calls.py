@@ -161,7 +161,7 @@ def test_a_virtual_camera_that_fails_is_told_with_the_next_picture(
             sink.write(grey(5))
             time.sleep(0.01)
 
-    with pytest.raises(SinkError, match="takes no more pictures: the device is gone") as caught:
+    with pytest.raises(SinkError, match="stopped accepting frames: the device is gone") as caught:
         keep_writing()
     assert "stylecam doctor" in caught.value.hint
 
@@ -239,7 +239,7 @@ def test_a_stream_that_breaks_off_is_opened_again() -> None:
         thread.join()
     assert len(stamps) == 20
     assert stamps == sorted(stamps)
-    assert set(troubles) == {f"{url} sends no pictures; trying again"}
+    assert set(troubles) == {f"{url} sends no frames; trying again"}
     assert set(pauses) == {0.5}
     assert not stats.trouble
 

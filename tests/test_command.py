@@ -142,7 +142,7 @@ def test_audio_only_input(make_clip: ClipMaker, tmp_path: Path) -> None:
         (["-o", "clip.mp4", "--force"], "the input itself"),
         (["--style", "great-wafe"], "did you mean great-wave"),
         (["--style", "missing.onnx"], "no such style file"),
-        (["--style", "clip.mp4.onnx"], "no ONNX model"),
+        (["--style", "clip.mp4.onnx"], "as an ONNX model"),
         (["--engine", "tensorrt"], "TensorRT"),
         (["--engine", "openvino", "--device", "GPU"], "GPU"),
         (["-o", "o" * 300 + ".mp4"], "File name too long"),

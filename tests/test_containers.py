@@ -225,7 +225,7 @@ def test_recordings_put_one_behind_the_other_go_on(suffix: str, tmp_path: Path) 
     clip = tmp_path / "three.ts"
     clip.write_bytes(3 * one.read_bytes())
     notes = echo(clip, output := tmp_path / f"out{suffix}").notes
-    assert "the clock goes back 2 time(s): what follows goes on behind" in notes
+    assert "time stamps jump back 2 time(s): the rest was placed after them" in notes
     assert not any("damaged" in note or "placed right after" in note for note in notes)
     found = times(output)
     assert len(found) == 135

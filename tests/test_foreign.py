@@ -204,7 +204,7 @@ def test_a_network_without_a_range_asks_for_it(tmp_path: Path) -> None:
             constant.CopyFrom(numpy_helper.from_array(np.zeros((3, 3, 1, 1), np.float32), "swap"))
     onnx.save(model, path)
     image = PatternSource(HEIGHT, WIDTH).image(4)
-    with pytest.raises(StyleError, match="cannot be told") as caught:
+    with pytest.raises(StyleError, match="cannot be detected") as caught:
         paint(path, image)
     assert "--style-range 0-255" in caught.value.hint
     assert (paint(path, image, "0-1") == 255).all()

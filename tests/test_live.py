@@ -204,8 +204,8 @@ def test_a_style_that_cannot_be_loaded_changes_nothing(tmp_path: Path) -> None:
         before = painting_of(engine, image)
         controls = Controls(engine, [good, bad], RecordingSink(_no_file), Stats(), folder=tmp_path)
         controls.wish("next style", Frame(image, 0, Fraction(1), 0.0))
-        shown = shown_by(controls, "no ONNX model")
-        assert "bad.onnx is no ONNX model" in shown
+        shown = shown_by(controls, "as an ONNX model")
+        assert "bad.onnx cannot be read as an ONNX" in shown
         assert engine.style is good
         assert np.array_equal(painting_of(engine, image), before)
 

@@ -37,22 +37,22 @@ def test_what_is_known_of_sizes_and_numbers_is_complete() -> None:
         ("batch = 0", "batch: 0 is not within 1 to 256"),
         (f"seed = {10**400}", "seed: 1000"),
         ("steps = 0", "steps: 0"),
-        ('steps = "many"', "steps: 'many' is no whole number"),
-        ("steps = 1.5", "steps: 1.5 is no whole number"),
+        ('steps = "many"', "steps: 'many' is not a whole number"),
+        ("steps = 1.5", "steps: 1.5 is not a whole number"),
         ("painting_long_side = 8", "painting_long_side: 8 is not within 64 to 4096"),
         ("style = -5", "style: -5 is not within 0"),
-        ("style = nan", "style: nan is no number"),
-        ("style = true", "style: True is no number"),
+        ("style = nan", "style: nan is not a number"),
+        ("style = true", "style: True is not a number"),
         ("coarse = 7", "coarse: 7 is not within 0 to 1"),
         ("ema = 2", "ema: 2"),
         ("noise = -1", "noise: -1 is not within 0 to 20"),
-        ('size = "huge"', "size: 'huge' is none of small, large"),
-        ("title = 3", "title: 3 is no text"),
-        ("styles = 3", "there is no value 'styles', did you mean style?"),
+        ('size = "huge"', "size: 'huge' is not one of small, large"),
+        ("title = 3", "title: 3 is not text"),
+        ("styles = 3", "there is no setting 'styles', did you mean style?"),
         ("mean = 0.5", "the first stage has none before it"),
         ("[then]", "begins with [[then]]"),
         ("[[then]]\ncrop = 100", "stage 2: crop"),
-        ("[[then]]\nstyles = 3", "stage 2: there is no value"),
+        ("[[then]]\nstyles = 3", "stage 2: there is no setting"),
         ('[[then]]\nsize = "large"', "stage 2: size"),
     ],
 )
@@ -94,7 +94,7 @@ def test_means_are_of_their_stage_only() -> None:
     ]
     values = {"name": "x", "painting": "x.png", "then": [{"mean": 0.5}, {"style": 3}]}
     assert [stage.mean for stage in from_values(values).then] == [0.5, 1]
-    with pytest.raises(TrainingError, match="no such value"):
+    with pytest.raises(TrainingError, match="no such setting"):
         changed(Recipe("x", "x.png"), ["mean=0.5"])
 
 

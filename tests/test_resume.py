@@ -95,7 +95,7 @@ def test_killed_at_any_moment_the_same_command_goes_on(film: Path, tmp_path: Pat
             except subprocess.TimeoutExpired:
                 process.kill()
         text = process.communicate(timeout=240)[0].decode()
-        went_on += "went on after" in text
+        went_on += "resumed after" in text
         complete = output.exists()  # also if the kill came when all was done
         if complete:
             assert pictures(output) == pictures(whole), text
@@ -139,12 +139,12 @@ def test_finished_segments_are_not_painted_again(film: Path, tmp_path: Path) -> 
     kept = len(list(work_folder(output).glob("*.segment")))
     assert kept >= 3
     done = subprocess.run(arguments, capture_output=True, text=True, check=True)
-    assert f"went on after {SEGMENT * kept} frames" in done.stdout
+    assert f"resumed after {SEGMENT * kept} frames" in done.stdout
     assert len(decode(output)) == 150
     assert unfinished(tmp_path) == []
 
 
-def test_other_options_begin_anew(film: Path, tmp_path: Path) -> None:
+def test_other_options_start_over(film: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.mp4"
     process = subprocess.Popen(
         command(film, "-o", output, "--engine", "echo"),
@@ -158,8 +158,8 @@ def test_other_options_begin_anew(film: Path, tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert "begun anew" in done.stdout
-    assert "went on" not in done.stdout
+    assert "started over" in done.stdout
+    assert "resumed" not in done.stdout
     assert len(decode(output)) == 150
 
 
@@ -206,11 +206,11 @@ def test_a_disk_that_fills_keeps_what_was_done(film: Path, tmp_path: Path) -> No
     done = subprocess.run(arguments, capture_output=True, text=True, check=False, preexec_fn=full)
     assert done.returncode == 1, done.stderr
     assert "out.mp4 cannot be written" in done.stderr
-    assert "the same command then goes on" in done.stderr
+    assert "the same command then resumes" in done.stderr
     assert not output.exists()
     assert film.read_bytes() == before
     done = subprocess.run(arguments, capture_output=True, text=True, check=True)
-    assert "went on after" in done.stdout
+    assert "resumed after" in done.stdout
     assert len(decode(output)) == 150
 
 
@@ -273,11 +273,11 @@ def test_what_a_cut_file_gave_is_kept_for_the_next_run(film: Path, tmp_path: Pat
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "is cut short" in done.stderr
-    assert "painted frames are kept for it" in done.stderr
+    assert "frames already painted" in done.stderr
     assert not (tmp_path / "out.mp4").exists()
     arguments.append("--allow-truncated")
     done = subprocess.run(arguments, capture_output=True, text=True, check=True)
-    assert "went on after" in done.stdout
+    assert "resumed after" in done.stdout
     assert 12 < len(decode(tmp_path / "out.mp4")) < 150
 
 

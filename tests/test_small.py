@@ -67,7 +67,7 @@ def test_sizes_that_are_none(size: str) -> None:
     [
         (f"--webcam {__file__} --camera-size 640x480", "--camera-size: for cameras", "leave it"),
         ("--webcam rtsp://host/x --camera-fps 9", "--camera-fps: for cameras, not for rtsp", ""),
-        ("--webcam --virtual-camera-fps 9", "there is no virtual camera", "--virtual-camera"),
+        ("--webcam --virtual-camera-fps 9", "needs --virtual-camera", "--virtual-camera"),
         ("clip.mp4 --format y4m -o out.mp4", "--format y4m: for standard", "leave it out"),
         ("--webcam --format y4m", "--format y4m: for standard output only", "add -o -"),
         ("--webcam -o rtmp://host/x", "does not stream", "-o - | ffmpeg -i - -c copy -f flv rtmp:"),

@@ -153,7 +153,7 @@ def test_a_second_picture_is_left_out_and_said(tmp_path: Path) -> None:
             frame = av.VideoFrame(track.width, track.height, "yuv420p")
             frame.pts = 0
             container.mux([*track.encode(frame), *track.encode(None)])
-    assert "second picture" in echo(clip, tmp_path / "out.mkv").notes[0]
+    assert "second video" in echo(clip, tmp_path / "out.mkv").notes[0]
     assert decode(tmp_path / "out.mkv")[0].shape == (64, 64, 3)
 
 

@@ -12,6 +12,9 @@ from stylecam.benchmarks.benchmark import Row
 from stylecam.benchmarks.command import main
 from stylecam.realtime.errors import StylecamError
 
+SHORT, END_OF_SHORT = report.IN_SHORT
+PLACES = f"# x\n{SHORT}\nold\n{END_OF_SHORT}\n{report.BEGIN}\nold\n{report.END}\nrest\n"
+
 HERE = {"cpu": "Ours", "cores": 2, "cpu_features": ["avx2"], "commit": "abc", "date": "2026-01-02"}
 OLD = HERE | {"cpu": "Another", "date": "2026-01-01"}
 SPREAD = {"p50": 5.4, "p95": 6.0, "p99": 7.6}
@@ -52,6 +55,11 @@ def kept(tmp_path: Path) -> Path:
         stamped = [engine(*size, by * 4e7 / (size[0] * size[1])) | machine for size in sizes]
         rows.append("engine", stamped, folder=folder)
     peers = [network("torch", 900.0), network("OpenVINO", 600.0), photo]
+    command = {"case": "whole command, same codec", "peer": "Large", "width": 640, "height": 360}
+    command |= {"frames": 109, "peer_ms": 153.0, "our_ms": 25.0, "ratio": 6.12}
+    in_f32 = {"case": f"{command['case']}, ours in f32", "our_ms": 50.0, "ratio": 3.0}
+    peers += [command, command | in_f32 | {"ratio_range": [2.0, 4.0]}]
+    peers += [command | {"width": 1280, "height": 720}]
     rows.append("peers", [row | HERE for row in peers], folder=folder)
     drawn = clock | {"histogram": [[5.0, 40], [5.5, 20], [7.5, 1]], "dropped": 0} | HERE
     rows.append("latency", [drawn], folder=folder)
@@ -62,6 +70,7 @@ def test_the_readme_and_the_page_hold_the_rows() -> None:
     text = report.README.read_text(encoding="utf-8")
     shown = text.split(report.BEGIN)[1].split(report.END)[0].strip()
     assert shown == report.figures()
+    assert text.split(SHORT)[1].split(END_OF_SHORT)[0].strip() == report.in_short()
     page = report.README.parent / "benchmarks" / "README.md"
     assert page.read_text(encoding="utf-8") == pages.text()
 
@@ -71,16 +80,30 @@ def test_the_readme_selects(kept: Path) -> None:
     assert "| network alone, OpenVINO f32, 640×360 | 174 fps | 5 / 8 ms |" in shown
     assert "87 fps" not in shown  # the older machine's
     assert "256×144" not in shown
-    line = "| 600 ms, f32 | 20.0 ms, int8 | 30.0 times (24.0–40.0) | 40.0 ms | 15.0 times |"
-    assert f"| Large, 640×360, OpenVINO {line}" in shown
+    line = "| 600 ms, f32 | 40.0 ms | 15.0 times | 20.0 ms, int8 | 30.0 times (24.0–40.0) |"
+    assert f"| Large, network alone, OpenVINO {line}" in shown
+    line = "| 153 ms | 50.0 ms | 3.0 times (2.0–4.0) | 25.0 ms | 6.1 times |"
+    assert f"| Large, whole command, same codec {line}" in shown
+    assert "1280" not in shown.split("compared with")[1]
     assert "random weights" in shown
     assert "torch" not in shown  # the slower runtime
-    assert "no: theirs, 2.0 times" in shown
+    assert "| 300 ms | 20.0 ms | no: theirs by 2.00 times (12.0–20.0) |  |  |" in shown  # in f32
     assert shown.endswith("2 cores of Ours (avx2), 2026-01-02.")
 
 
+def test_the_readme_begins_with_the_speed(kept: Path) -> None:
+    assert report.in_short(kept) == ""
+    live = {"case": "live at 30 fps", "fps": 29.9, "width": 640, "height": 360}
+    found = [live, live | {"width": 1280, "height": 720, "fps": 20.6}, live | {"height": 100}]
+    rows.append("pipeline", [row | HERE for row in found], folder=kept)
+    speed = (
+        "On 2 cores of Ours (avx2), without a GPU: live 30 fps at 640×360 and 21 fps at 1280×720."
+    )
+    assert report.in_short(kept) == speed
+
+
 def test_the_page_has_all(kept: Path, tmp_path: Path) -> None:
-    (tmp_path / "README.md").write_text(f"# x\n{report.BEGIN}\nold\n{report.END}\nrest\n")
+    (tmp_path / "README.md").write_text(PLACES)
     written = report.renew_all(folder=kept, root=tmp_path)
     names = ["README.md", "README.md", "speed.png", "latency.png", "peers.png"]
     assert [path.name for path in written] == names
@@ -128,24 +151,25 @@ def test_quality_has_its_commit_and_date_on_the_page(kept: Path) -> None:
 def test_nothing_is_written_without_matplotlib(
     kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "README.md").write_text(text := f"{report.BEGIN}\nold\n{report.END}\n")
+    (tmp_path / "README.md").write_text(PLACES)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ModuleNotFoundError, match="matplotlib"):
         report.renew_all(folder=kept, root=tmp_path)
-    assert (tmp_path / "README.md").read_text() == text
+    assert (tmp_path / "README.md").read_text() == PLACES
     assert not (tmp_path / "benchmarks").exists()
 
 
 def test_tables_without_rows_or_marks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert report.figures(tmp_path / "none") == ""
-    (tmp_path / "README.md").write_text("# no marks\n")
-    with pytest.raises(StylecamError, match="no place"):
-        report.renew_all(folder=tmp_path, root=tmp_path)
-    (tmp_path / "README.md").write_text(text := f"{report.BEGIN}\nold\n{report.END}\n")
+    for text in ("# no marks\n", PLACES.replace(SHORT, ""), PLACES.replace(report.END, "")):
+        (tmp_path / "README.md").write_text(text)
+        with pytest.raises(StylecamError, match="no place"):
+            report.renew_all(folder=tmp_path, root=tmp_path)
+    (tmp_path / "README.md").write_text(PLACES)
     for folder in (tmp_path / "none", tmp_path):
         with pytest.raises(StylecamError, match="holds no rows"):
             report.renew_all(folder=folder, root=tmp_path)
-    assert (tmp_path / "README.md").read_text() == text
+    assert (tmp_path / "README.md").read_text() == PLACES
     with pytest.raises(SystemExit):
         main(["tables", "--unknown"])
     assert "unrecognized" in capsys.readouterr().err

@@ -247,7 +247,7 @@ def test_styles_share_one_engine_which_is_built_once_and_refitted() -> None:
     assert trt.builds == [True, True]
 
 
-def test_a_damaged_file_is_built_anew_and_it_is_said() -> None:
+def test_a_damaged_file_is_rebuilt_and_it_is_said() -> None:
     trt = FakeTensorRT()
     makes, said = workshop(trt)
     style = find_style("great-wave")
@@ -255,7 +255,7 @@ def test_a_damaged_file_is_built_anew_and_it_is_said() -> None:
     assert path is not None
     path.write_bytes(path.read_bytes()[:-7])
     assert paints(makes.prepare(style, SIZE), style) > 40
-    assert "cannot be used and is built anew: its checksum is wrong" in said.getvalue()
+    assert "cannot be used and is rebuilt: its checksum is wrong" in said.getvalue()
     assert trt.builds == [True, True]
 
 
@@ -387,7 +387,7 @@ def test_build_makes_each_style_at_each_size(capsys: pytest.CaptureFixture[str])
 
 
 def test_build_refuses_what_it_cannot_do(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no size"):
+    with pytest.raises(UsageError, match="is not a size"):
         build_command.main(["--size", "large"])
     foreign = tmp_path / "foreign.onnx"
     export_style(Generator("small"), {}, foreign)

@@ -162,7 +162,7 @@ def test_the_command_makes_a_style_and_goes_on_with_it(
     words = ["train", "painting.png", "--photos", "photos", "--run-folder", "runs/mine"]
     assert stylecam([*words, "--minutes", str(spent + 0.01), "--resume", "--device", "cpu"]) == 0
     said = capsys.readouterr()
-    assert "goes on from step" in said.err
+    assert "continues from step" in said.err
     assert "minutes 0.02, now" in said.err
     assert said.out.strip() == "out/mine.onnx"  # it remembers name, output and --set
     later = find("out/mine.onnx").card
@@ -251,26 +251,29 @@ def test_a_bug_is_not_taken_for_a_fault_of_the_user(
         (["painting.png", "--photos", "nowhere"], "nowhere: no such file"),
         (["painting.png", "--photos", "empty"], "no photos or videos"),
         (["photos/note.txt", "--photos", "photos"], "cannot be read as a picture"),
-        (["painting.png", "--photos", "photos", "--set", "strokes=3"], "strokes=3: no such value"),
-        (["painting.png", "--photos", "photos", "--set", "style=much"], "'much' is no number"),
-        (["painting.png", "--photos", "photos", "--base", "photos/note.txt"], "no style file"),
+        (
+            ["painting.png", "--photos", "photos", "--set", "strokes=3"],
+            "strokes=3: no such setting",
+        ),
+        (["painting.png", "--photos", "photos", "--set", "style=much"], "'much' is not a number"),
+        (["painting.png", "--photos", "photos", "--base", "photos/note.txt"], "not a style file"),
         (["painting.png", "--photos", "photos", "--device", "toaster"], "--device toaster cannot"),
         (["painting.png", "--photos", "photos", "--minutes", "0"], "--minutes must be above 0"),
         (["painting.png", "--photos", "photos", "--vgg", "photos/note.txt"], "note.txt"),
         (["painting.png", "--photos", "photos", "--minutes", "inf"], "--minutes must be above 0"),
         (["painting.png", "--photos", "photos", "--minutes", "1e300"], "--minutes must be above"),
         (["painting.png", "--photos", "photos", "--set", "name=a/b"], "cannot be the name"),
-        (["painting.png", "--photos", "photos", "--set", "size=huge"], "none of small, large"),
-        (["painting.png", "--photos", "photos", "--set", "steps=many"], "no whole number"),
+        (["painting.png", "--photos", "photos", "--set", "size=huge"], "not one of small, large"),
+        (["painting.png", "--photos", "photos", "--set", "steps=many"], "not a whole number"),
         (["painting.png", "--photos", "photos", "--set", "styles=3"], "did you mean style?"),
         (["painting.png", "--photos", "photos", "--base", "nowhere"], "nowhere"),
         (
             ["painting.png", "--photos", "photos", "--size", "large", "--base", "comic"],
             "is a small",
         ),
-        (["painting.png", "--photos", "photos", "-o", "painting.png/x"], "is no folder"),
-        (["painting.png", "--photos", "photos", "--run-folder", "painting.png"], "is no folder"),
-        (["painting.png", "--photos", "photos", "--resume"], "holds no run to go on with"),
+        (["painting.png", "--photos", "photos", "-o", "painting.png/x"], "is not a folder"),
+        (["painting.png", "--photos", "photos", "--run-folder", "painting.png"], "is not a folder"),
+        (["painting.png", "--photos", "photos", "--resume"], "holds no run to continue"),
         (["flat.png", "--photos", "photos"], "of one colour"),
     ],
 )

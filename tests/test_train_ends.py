@@ -206,7 +206,7 @@ def test_a_terminal_of_80_columns_shows_what_is_left() -> None:
         report(Row(125, 700, losses, 1.0, 720.0, 125, False))
     text = shown.getvalue()
     assert "step 125/700, 12 min left; style 0.43 content 0.92 temporal 0.0012" in text
-    assert "About 100 steps will fit into 10 minutes; 600 are wanted, some 60 minutes." in text
+    assert "About 100 steps will fit into 10 minutes; 600 are advised, about 60 minutes." in text
 
 
 def test_going_on_needs_a_run_that_can(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -223,15 +223,15 @@ def test_going_on_needs_a_run_that_can(folder: Path, capsys: pytest.CaptureFixtu
     assert "already done, with 1 steps: runs/tiny/tiny.onnx\n  try: --set steps=2" in said()
     assert "a small network, which cannot become a large one" in said("steps=2", "--size", "large")
     cv2.imwrite("painting.png", PatternSource(150, 230).image(6))
-    assert "begun with another painting" in said("steps=2")
+    assert "started with another painting" in said("steps=2")
     (folder / "painting.png").write_bytes(painting)
     whole = (folder / "runs/tiny/checkpoint.pt").read_bytes()
     (folder / "runs/tiny/checkpoint.pt").write_bytes(whole[:5000])
-    assert "checkpoint.pt cannot be gone on with" in said("steps=2")
-    assert "holds no run to go on with" in said("--run-folder", "runs/other")
+    assert "checkpoint.pt cannot be resumed" in said("steps=2")
+    assert "holds no run to continue" in said("--run-folder", "runs/other")
     (folder / "runs/tiny/checkpoint.pt").write_bytes(whole)
     assert main([*words, "steps=2", "--resume"]) == 0
-    assert "goes on with steps 1, now 2" in capsys.readouterr().err
+    assert "continuing with steps 1, now 2" in capsys.readouterr().err
     assert find("runs/tiny/tiny.onnx").card["steps"] == 2
 
 

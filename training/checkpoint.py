@@ -1,4 +1,4 @@
-"""The file that a run goes on from: what the trainer holds, and what was asked for."""
+"""The file that a run resumes from: what the trainer holds, and what was asked for."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ def save(trainer: Trainer, path: Path, about: dict[str, Any]) -> None:
 
 
 def read(path: Path, device: str = "cpu") -> dict[str, Any]:
-    """Return what `save` wrote. Raises TrainingError when the file is none, or cut short."""
+    """Return what `save` wrote. Raises TrainingError when the file is not one, or cut short."""
     try:
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
         if not {"step", "seconds", "about"} <= state.keys():
             raise RuntimeError("it is of another version")
     except (OSError, EOFError, KeyError, RuntimeError, AttributeError, pickle.UnpicklingError) as e:
         raise TrainingError(
-            f"{path} cannot be gone on with: {str(e).splitlines()[0] if str(e) else 'it is empty'}",
-            hint="--run-folder with another folder, to begin anew",
+            f"{path} cannot be resumed: {str(e).splitlines()[0] if str(e) else 'it is empty'}",
+            hint="another --run-folder, to start over",
         ) from e
     return state
 
 
 def restore(trainer: Trainer, path: Path) -> None:
-    """Let a trainer go on from a checkpoint. Raises TrainingError when it is of another network."""
+    """Resume a trainer from a checkpoint. Raises TrainingError when it is of another network."""
     state = read(path, trainer.device)
     try:
         trainer.load(state)

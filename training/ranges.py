@@ -47,7 +47,7 @@ def check(key: str, value: Any, *, whole: bool) -> None:
     least, most, multiple_of = RANGES[key]
     right = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
     if not right or not (isinstance(value, int) or math.isfinite(value)):
-        raise TrainingError(f"{key}: {value!r} is no {'whole number' if whole else 'number'}")
+        raise TrainingError(f"{key}: {value!r} is not a {'whole number' if whole else 'number'}")
     if not least <= value <= most or (value % multiple_of and multiple_of > 1):
         step = f", a multiple of {multiple_of}" if multiple_of > 1 else ""
         raise TrainingError(f"{key}: {value} is not within {least:g} to {most:g}{step}")

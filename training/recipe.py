@@ -65,7 +65,7 @@ class Recipe:
     mean: float = 1.0
     """Share of a stage's weights in the mean with the stage before, which is then its result."""
     then: tuple[Recipe, ...] = ()
-    """Further stages, each with a schedule of its own, begun from the result of the one before."""
+    """Further stages, each with its own schedule, starting from the result of the one before."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -74,9 +74,9 @@ class Recipe:
         texts = ("title", "artist", "licence", "photos", "name", "size")
         for key in texts:
             if not isinstance(getattr(self, key), str):
-                raise TrainingError(f"{key}: {getattr(self, key)!r} is no text")
+                raise TrainingError(f"{key}: {getattr(self, key)!r} is not text")
         if self.size not in SIZES:
-            raise TrainingError(f"size: {self.size!r} is none of {', '.join(SIZES)}")
+            raise TrainingError(f"size: {self.size!r} is not one of {', '.join(SIZES)}")
         if self.name in ("", ".", "..") or any(c in "/\\" or ord(c) < 32 for c in self.name):
             raise TrainingError(f"name: {self.name!r} cannot be the name of a file")
         if not self.paintings or not all(isinstance(name, str) and name for name in self.paintings):
@@ -144,7 +144,7 @@ def stages_of(recipe: Recipe) -> list[Recipe]:
 def changed(recipe: Recipe, texts: list[str]) -> Recipe:
     """Return the recipe with values given as "key=value"; each counts for every stage.
 
-    Raises TrainingError naming the text that is none.
+    Raises TrainingError naming the text that is wrong.
     """
     kinds = {
         field.name: type(getattr(recipe, field.name))
@@ -158,13 +158,13 @@ def changed(recipe: Recipe, texts: list[str]) -> Recipe:
         if key not in kinds:
             numbers = ", ".join(name for name in kinds if name in RANGES)
             raise TrainingError(
-                f"--set {text}: no such value{_near(key, kinds)}; there are {numbers}"
+                f"--set {text}: no such setting{_near(key, kinds)}; there are {numbers}"
             )
         try:
             changes[key] = kinds[key](value)
         except ValueError as error:
             whole = "whole number" if kinds[key] is int else "number"
-            raise TrainingError(f"--set {text}: {value!r} is no {whole}") from error
+            raise TrainingError(f"--set {text}: {value!r} is not a {whole}") from error
     try:
         then = tuple(dataclasses.replace(stage, **changes) for stage in recipe.then)
         return dataclasses.replace(recipe, **changes, then=then)
@@ -176,7 +176,7 @@ def _check_keys(values: dict[str, Any]) -> None:
     known = [field.name for field in dataclasses.fields(Recipe)]
     for key in values:
         if key not in known or key == "then":
-            raise TrainingError(f"there is no value {key!r}{_near(key, known)}")
+            raise TrainingError(f"there is no setting {key!r}{_near(key, known)}")
 
 
 def _near(key: str, known: Any) -> str:

@@ -81,7 +81,7 @@ class Trainer:
             self.targets = [self._targets(painting[None].to(device)) for painting in self.paintings]
 
     def state(self) -> dict[str, Any]:
-        """Return what `load` needs to go on from here."""
+        """Return what `load` needs to resume from here."""
         parts = {part: getattr(self, part).state_dict() for part in _PARTS}
         told = {"step": self.step, "seconds": self.seconds, "figures": self.figures}
         return told | parts

@@ -31,7 +31,7 @@ class Moment(NamedTuple):
 def read_moments(path: Path, short_side: int = 480, *, count: int = VIDEO_PAIRS) -> list[Moment]:
     """Take up to `count` pairs, spread over a video, with a short side of `short_side` at most.
 
-    Raises TrainingError when the file is no video.
+    Raises TrainingError when the file is not a video.
     """
     moments: list[Moment] = []
     try:

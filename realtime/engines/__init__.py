@@ -124,7 +124,7 @@ def open_engine(
         try:
             return _open(wanted, style, size, live=live, report=report)
         except EngineError as error:
-            report.note(f"{name} is passed over: {error.message}: {error.hint}")
+            report.note(f"{name} cannot be used: {error.message}: {error.hint}; trying the next")
     wanted = dataclasses.replace(options, name=engines[-1])
     return _open(wanted, style, size, live=live, report=report)
 

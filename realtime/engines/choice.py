@@ -31,7 +31,7 @@ def choose(environment: Environment, options: EngineOptions, *, native: bool) ->
     version = environment.driver
     if not version or options.device is not None:
         return Choice(["openvino"], [])
-    here = "there is an NVIDIA GPU" + (f" (driver {version})" if version != "found" else "")
+    here = "NVIDIA GPU found" + (f" (driver {version})" if version != "found" else "")
     obstacle = _obstacle(environment, native=native)
     if obstacle:
         return Choice(["openvino"], [f"{here}, but {obstacle}"])

@@ -82,7 +82,7 @@ def read(key: EngineKey) -> EngineFile | None:
     except FileNotFoundError:
         return None
     if not data.startswith(_MAGIC):
-        raise ValueError("it is no engine file")
+        raise ValueError("it is not an engine file")
     head, _, engine = data[len(_MAGIC) :].partition(b"\n")
     header = json.loads(head)
     if header.get("sha256") != hashlib.sha256(engine).hexdigest():

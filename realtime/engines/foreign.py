@@ -32,7 +32,7 @@ def adapt(model: ov.Model, *, height: int, width: int, value_range: str | None =
 
     The layout is read from the input's shape, the value ranges found by `detect_ranges` unless
     given. A network that cannot have this size is fed a resized picture, and its painting is
-    resized back. Raises StyleError when it is no network from one RGB picture to another.
+    resized back. Raises StyleError when it is not a network from one RGB picture to another.
     """
     from openvino import Layout, Type
     from openvino.preprocess import PrePostProcessor, ResizeAlgorithm
@@ -83,7 +83,7 @@ def _to_bytes(height: int, width: int, low: float, high: float) -> Callable[[Out
 
 
 def _layout(shape: ov.PartialShape) -> str | None:
-    """Return NCHW or NHWC, or None when this is no RGB picture."""
+    """Return NCHW or NHWC, or None when this is not an RGB picture."""
     if shape.rank.is_static and len(shape) == 4:
         for layout in LAYOUTS:
             channels = shape[layout.index("C")]
@@ -95,7 +95,7 @@ def _layout(shape: ov.PartialShape) -> str | None:
 def settle(model: ov.Model, height: int, width: int) -> str:
     """Give the input one shape, as near to one picture of (height, width) as the network takes.
 
-    Returns the input's layout. Raises StyleError when it is no network from one RGB picture to
+    Returns the input's layout. Raises StyleError when it is not a network from one RGB picture to
     another.
     """
     from openvino import PartialShape
@@ -121,7 +121,7 @@ def settle(model: ov.Model, height: int, width: int) -> str:
             if _layout(model.output(0).partial_shape):
                 return layout
     ports = " -> ".join(", ".join(str(shape) for shape in side) for side in sides)
-    raise StyleError(f"this network is no style: it goes {ports}", hint=reason)
+    raise StyleError(f"this network is not a style: its ports are {ports}", hint=reason)
 
 
 def detect_ranges(model: ov.Model, layout: str) -> tuple[str, str]:
@@ -168,7 +168,7 @@ def detect_ranges(model: ov.Model, layout: str) -> tuple[str, str]:
     best = max(scores, key=lambda pair: scores[pair])
     if scores[best] < 0.01:
         raise StyleError(
-            "the values that this network takes cannot be told from its answers",
-            hint="say them: --style-range 0-1, --style-range 0-255 or --style-range=-1-1",
+            "the value range of this network's input cannot be detected",
+            hint="set it: --style-range 0-1, --style-range 0-255 or --style-range=-1-1",
         )
     return best

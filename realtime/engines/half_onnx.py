@@ -40,7 +40,7 @@ def half_onnx(path: Path, *, height: int, width: int) -> bytes:
         )
         for name in step.inputs:
             if name in constants:
-                # The scales of a resize are no part of the arithmetic, and stay float32.
+                # The scales of a resize are not part of the arithmetic and stay float32.
                 halved = constants[name].dtype == np.float32 and step.operator != "Resize"
                 tensors[name] = constants[name].astype(np.float16) if halved else constants[name]
         if step.operator == "ConvNorm":

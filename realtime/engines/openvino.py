@@ -43,7 +43,7 @@ class OpenVINOEngine:
             model = core.read_model(style.path)
         except RuntimeError as error:
             raise StyleError(
-                f"{style.path} is no ONNX model that can be read",
+                f"{style.path} cannot be read as an ONNX model",
                 hint=f"OpenVINO says: {_last_line(error)}",
             ) from error
         if not style.native:
@@ -124,7 +124,7 @@ class OpenVINOEngine:
         return self._free.popleft().start(image[np.newaxis], self._output_shape, statistics)
 
     def close(self) -> None:
-        """Let requests under way finish, then drop the network."""
+        """Wait for a measurement under way, drop the network; callers wait for their requests."""
         self._free.clear()
         if self.statistics is not None:
             self.statistics.settle()

@@ -1,4 +1,4 @@
-"""Double buffering: one picture goes up to the device, one is computed, one comes down.
+"""Pipelining: one picture goes up to the device, one is computed, one comes down.
 
     slot 0   upload │ kernel, network, kernel │ download
     slot 1          upload │ kernel, network, kernel │ download

@@ -14,13 +14,13 @@ alike. Counted from the first frame of a scene:
 | 0 | measured, waited for, and used at once |
 | 15 | begun to be measured, unless it looks like the one that was measured last |
 | 16 to 22 | painted with what was known before |
-| 23 | the measurement of 15 is the new target: 4 % of the way is gone with each frame |
+| 23 | the measurement of 15 becomes the target; each frame moves 4 % of the remaining way to it |
 | 30, 45, ... | as 15 |
 
-A cut begins a scene. A fade-in or a dissolve begins none, but leaves what was measured behind: then
-the frame is measured at once, and half of the way is gone with each frame. A fade-out leaves it as
-it is, and gets dark. A frame that shows nothing is never measured: it is painted as a dark place of
-the scene before, or of an ordinary one where it is the first.
+A cut starts a scene. A fade-in or a dissolve does not, but makes the last measurement stale: then
+the frame is measured at once, and each frame moves half of the remaining way. A fade-out leaves it
+as it is, and gets dark. A frame that shows nothing is never measured: it is painted as a dark place
+of the scene before, or of an ordinary one where it is the first.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class SmoothedStatistics:
                 self._coming.result()
 
     def forget(self) -> None:
-        """Begin anew with the next frame, as at a cut."""
+        """Start over with the next frame, as at a cut."""
         self._before = None
 
     def state(self) -> dict[str, Any]:

@@ -115,7 +115,7 @@ class Workshop:
         return Prepared(network, path, key.tensorrt)
 
     def _kept(self, key: EngineKey, style: Style, graph: OnnxModule) -> TensorRTNetwork | None:
-        """Return the network in a kept engine, or None when there is none that is good for it."""
+        """Return the network in a kept engine, or None when none fits."""
         try:
             kept = engine_files.read(key)
             if kept is None:
@@ -125,7 +125,7 @@ class Workshop:
                 network.refit()
             network.check()
         except (EngineError, ValueError, OSError) as error:
-            self.report.note(f"the {key} that is kept cannot be used and is built anew: {error}")
+            self.report.note(f"the {key} that is kept cannot be used and is rebuilt: {error}")
             return None
         return network
 

@@ -2,7 +2,7 @@
 
 With torch-tensorrt, the network of `planes.py` is exported and converted whole; without it,
 TensorRT's own parser reads `half_onnx.py`. Either way the engine computes in the types of the
-network, as all TensorRTs since 10.14 build for torch-tensorrt 2.11 and newer: float16 is no flag.
+network, as TensorRT since 10.14 does for torch-tensorrt 2.11 and newer: float16 is not a flag.
 """
 
 from __future__ import annotations

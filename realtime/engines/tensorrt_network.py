@@ -126,7 +126,7 @@ class TensorRTNetwork:
             painting = paint(photo_NCHW.half(), affine).float()
             error = float(torch.mean((painting - expected) ** 2))
         decibels = -10 * np.log10(max(error, 1e-12))
-        if not decibels >= _FAITHFUL_DB:  # nor when it is no number
+        if not decibels >= _FAITHFUL_DB:  # nor when it is not a number
             raise EngineError(
                 f"the TensorRT engine does not paint as PyTorch does (PSNR {decibels:.0f} dB)",
                 hint="use --engine torch",

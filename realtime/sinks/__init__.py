@@ -3,7 +3,7 @@
 | name | what |
 | --- | --- |
 | file | a video file or standard output, written in one go |
-| resumable | a video file or numbered pictures, in segments: a killed run goes on |
+| resumable | a video file or numbered pictures, in segments: a killed run resumes |
 | image | one picture |
 | window | a window on the screen |
 | null | nowhere, for measuring |
@@ -31,9 +31,7 @@ class Sink(Protocol):
         ...
 
     def abort(self) -> None:
-        """Give up: leave nothing behind, but of a live source what was recorded. Idempotent, and
-        nothing after `close`.
-        """
+        """Discard the output; a live recording is kept. Idempotent; does nothing after `close`."""
         ...
 
 

@@ -63,7 +63,7 @@ class Carried:
             picture.metadata.setdefault("timecode", stream.metadata["timecode"])
             return
         if kind == "video" and not cover:
-            self.notes.append(f"second picture (stream {stream.index}) left out: one is painted")
+            self.notes.append(f"second video (stream {stream.index}) left out: only one is painted")
         elif cover and muxer == "matroska":
             self._attach(stream)
         elif holds(muxer, stream):

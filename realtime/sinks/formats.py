@@ -168,7 +168,7 @@ def _encoders(kind: Codec, wish: str) -> tuple[str, ...]:
         return (*kind.hardware, kind.software)
     if wish not in (kind.software, *kind.hardware):
         raise UsageError(
-            f"--encoder {wish} is none for this codec",
+            f"--encoder {wish} does not encode this codec",
             hint=f"auto, software or one of {', '.join((kind.software, *kind.hardware))}",
         )
     return (wish,)

@@ -55,9 +55,9 @@ def _free(loopbacks: list[v4l2.Device]) -> Check:
         if v4l2.flows(device.path, _BUSY_WITHIN_S):
             busy.append(device.path)
     if busy:
-        found = f"{', '.join(busy)} shows another program's pictures"
-        return Check("free to write", False, found, "end that program, or stylecam there")
-    found = f"{loopbacks[0].path} was left behind by its last writer; stylecam mends that itself"
+        found = f"{', '.join(busy)} shows another program's video"
+        return Check("free to write", False, found, "close that program (or other stylecam)")
+    found = f"{loopbacks[0].path} was not released by its last writer; stylecam repairs that"
     return Check("free to write", True, found)
 
 
@@ -87,7 +87,7 @@ def choose(wanted: str | None) -> str:
             f"{paths} is in use: another program writes to it",
             hint=f"end that program (fuser -v {devices[0].path} names it)",
         )
-    raise SinkError(f"{paths} takes no second writer until v4l2loopback is reloaded", hint=RELOAD)
+    raise SinkError(f"{paths} accepts no new writer until v4l2loopback is reloaded", hint=RELOAD)
 
 
 def _no_such(path: str) -> str:

@@ -22,7 +22,7 @@ class PartialFile:
         if final.is_dir():
             raise SinkError(f"{final} is a folder", hint=f"name a file: {final / 'out.mp4'}")
         if final.exists() and not force:
-            raise SinkError(f"{final} exists", hint="--force overwrites it, -o names another")
+            raise SinkError(f"{final} exists", hint="--force to overwrite it, or another -o")
         try:
             self.path.open("wb").close()
         except OSError as error:

@@ -1,4 +1,4 @@
-"""A video file made in segments, so that a killed run goes on where it was."""
+"""A video file made in segments, so that a killed run can be resumed."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ class ResumableSink:
         self._remembered: Snapshot = {}
         self.notes: list[str] = []
         if self.done:
-            self.notes.append(f"went on after {self.done} frames that an earlier run left")
+            self.notes.append(f"resumed after {self.done} frames of an earlier run")
         if self._work.restarted:
-            self.notes.append("an unfinished run with other options was there: begun anew")
+            self.notes.append("an unfinished run did not match this one: started over")
 
     @property
     def kept(self) -> int:
@@ -197,7 +197,7 @@ class ResumableSink:
     def _error(self, error: Exception) -> SinkError:
         made = write_error(self._path, error)
         if self.kept:
-            made.hint += f"; the same command then goes on after {self.kept} frames"
+            made.hint += f"; the same command then resumes after {self.kept} frames"
         return made
 
     def abort(self) -> None:
@@ -219,7 +219,7 @@ def _refuse(path: Path, *, force: bool) -> None:
         )
     there = numbered_files(path) if is_sequence(path) else [path] if path.exists() else []
     if there and not force:
-        raise SinkError(f"{there[0]} exists", hint="--force overwrites it, -o names another")
+        raise SinkError(f"{there[0]} exists", hint="--force to overwrite it, or another -o")
 
 
 def _give_memory_back() -> None:

@@ -72,8 +72,8 @@ class VirtualCameraSink:
             self._camera.send(self._canvas)
         except (RuntimeError, OSError) as error:
             raise SinkError(
-                f"the virtual camera {self._camera.device} takes no more pictures: {error}",
-                hint="start again; stylecam doctor checks it",
+                f"the virtual camera {self._camera.device} stopped accepting frames: {error}",
+                hint="start again; if it fails again, run stylecam doctor",
             ) from error
         now_s = self._clock()
         self._due_s = pacing.next_due_s(self._due_s, self._period_s, waited_s)
@@ -130,7 +130,7 @@ def open_camera(
         import pyvirtualcam
     except ImportError as error:
         raise SinkError(
-            f"a virtual camera needs pyvirtualcam, which is not here ({error})", hint=INSTALL
+            f"a virtual camera needs pyvirtualcam, which cannot be loaded ({error})", hint=INSTALL
         ) from error
     if sys.platform == "linux":
         from .loopback import choose, confirm

@@ -39,12 +39,12 @@ ARROWS: Final = {  # codes of X11, Windows and macOS
 HELP: Final = (
     "n p  or arrows\tnext, previous style",
     "+ -\tstronger, weaker",
-    "space, held\tthe camera's own picture",
-    "m\tboth, side by side",
+    "hold space\tshow the original",
+    "m\tsplit view: original left, painting right",
     "s\tsave a snapshot",
-    "r\tstart, stop recording",
+    "r\tstart or stop recording",
     "f\tfull screen",
-    "o\tpicture alone, for a program that films the window",
+    "o\thide or show the status text (for window capture)",
     "h\tthis help",
     "q or Esc\tquit",
 )
@@ -107,8 +107,8 @@ def require_display() -> None:
     if problem:
         raise SinkError(
             f"no window can be shown: {problem}",
-            hint="run it on the desktop (on Wayland with Xwayland), record with -o out.mp4, "
-            "or fill a --virtual-camera",
+            hint="run it on a desktop (on Wayland with Xwayland), record with -o out.mp4, "
+            "or use --virtual-camera",
         )
 
 

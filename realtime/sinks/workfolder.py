@@ -1,15 +1,15 @@
 """Finished segments of a coded video in a folder beside the output, so that a run that was
-killed can go on.
+killed can be resumed.
 
     .out.mp4.stylecam/
-        job.json          what is made of what, and how: a run of another job begins anew
-        lock              held while a run goes on
+        job.json          what is made of what, and how: a run of another job starts over
+        lock              held during a run
         whole.mp4         the output, while it is put together
         00000.segment ... coded pictures of SEGMENT_FRAMES frames each; the last may have fewer
 
 A segment is a row of records: a header (pts, dts, duration, size, flags), then the packet's
 bytes. One has the flag MEMORY: what the engine remembers after the segment. The last has the flag
-END and tells how many frames there are; a file without it is no segment.
+END and tells how many frames there are; a file without it is not a segment.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class WorkFolder:
         return next((picture.data for flags, picture in records if flags & _MEMORY), b"")
 
     def leave(self) -> None:
-        """Let go of the folder; keep it if there is anything in it to go on from."""
+        """Let go of the folder; keep it if there is anything in it to resume from."""
         if self._file is not None:
             with contextlib.suppress(OSError):
                 self._file.close()
@@ -174,7 +174,7 @@ def _records(segment: Path) -> Iterator[tuple[int, CodedPicture]]:
 
 
 def _frames_in(segment: Path) -> int | None:
-    """Return how many frames a finished segment holds; None when it is none."""
+    """Return how many frames a finished segment holds; None when it is not one."""
     try:
         with segment.open("rb") as file:
             file.seek(-_RECORD.size, os.SEEK_END)

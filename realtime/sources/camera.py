@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 READ_TIMEOUT_S: Final = 1
 _ABSURD_FPS: Final = 240
 _PATIENCE_S: Final = 3.0
-"""A device that is there but silent for so long is opened anew."""
+"""A device that is there but silent for so long is reopened."""
 _RETRY_S: Final = 0.5
 _ANSWER_S: Final = 30.0
 """How long macOS may wait for an answer to its question."""
@@ -115,7 +115,7 @@ class CameraSource:
                 self._reopen()
                 heard = time.perf_counter()
             elif born - heard > _PATIENCE_S:
-                self._stats.trouble = f"{self._title()} sends no pictures; trying again"
+                self._stats.trouble = f"{self._title()} sends no frames; trying again"
                 self._reopen()
                 heard = time.perf_counter()
             else:

@@ -75,13 +75,13 @@ class Decoder:
                 if stream.codec_context is None:
                     self.container.close()
                     raise SourceError(
-                        f"{self._path}: its picture is in a format this FFmpeg cannot decode",
+                        f"{self._path}: its video is in a format this FFmpeg cannot decode",
                         hint="convert it to H.264 with the program that made it",
                     )
                 stream.thread_type = "AUTO"
                 return stream
         self.container.close()
-        raise SourceError(f"{self._path} has no picture, only sound", hint="name a video file")
+        raise SourceError(f"{self._path} has no video, only sound", hint="name a video file")
 
     def seek(self, begin_s: Fraction) -> None:
         """Go to the key frame before `begin_s`; without an index, read from the beginning."""

@@ -38,7 +38,7 @@ class FileSource:
     """Decodes the first video stream of a file, or of standard input for the path "-".
 
     `notes` says what differs from what was stored. Frames before `skip` are decoded but not
-    yielded: a run that goes on counts, rather than seeks, so that it sees what the first run saw.
+    yielded: a resumed run counts, rather than seeks, so that it sees what the first run saw.
     """
 
     def __init__(
@@ -93,15 +93,15 @@ class FileSource:
             notes.append("interlaced: deinterlaced with bwdif")
         if self.jumps:
             notes.append(
-                f"the clock goes back {len(self.jumps)} time(s): what follows goes on behind"
+                f"time stamps jump back {len(self.jumps)} time(s): the rest was placed after them"
             )
         if self._moved:
             notes.append(
-                f"{self._moved} frame(s) had no time stamp, or one not after the frame before: "
-                "placed right after it"
+                f"{self._moved} frame(s) had no time stamp, or one not later than the previous "
+                "frame's: placed right after that frame"
             )
         if self.decoder.lost:
-            what = f"{self.decoder.lost} pictures cannot be decoded"
+            what = f"{self.decoder.lost} frames cannot be decoded"
             notes.append(f"{self.path.name} is damaged: {what}")
         elif self._stats.corrupt:
             what = f"{self._stats.corrupt} corrupt packet(s) skipped"

@@ -87,7 +87,7 @@ class NetworkSource:
             return
         if count < _WHOLE * self._frames:
             raise SourceError(
-                f"{self._url} broke off after {count} of {self._frames} pictures",
+                f"{self._url} broke off after {count} of {self._frames} frames",
                 hint="check the network and start again, or download it first",
             )
 
@@ -101,7 +101,7 @@ class NetworkSource:
                 last = max(last + 1, round((born - origin) * 1_000_000))  # no two in one tick
                 yield Frame(upright(bgr, self.info), last, MICROSECONDS, born)
                 continue
-            self._stats.trouble = f"{self._url} sends no pictures; trying again"
+            self._stats.trouble = f"{self._url} sends no frames; trying again"
             self._capture.release()
             self._sleep(pause_s)
             pause_s = min(2 * pause_s, _LAST_RETRY_S)

@@ -132,7 +132,7 @@ class Upright:
 
         self.notes: list[str] = []
         if "A53_CC" in [data.type.name for data in _side_data(first).values()]:
-            self.notes.append("closed captions left out: they were coded inside the picture")
+            self.notes.append("closed captions left out: they were coded inside the video")
         if transparent(first):
             self.notes.append(TRANSPARENCY)
         self._size = (first.width, first.height)

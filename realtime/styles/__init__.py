@@ -82,7 +82,7 @@ def _share(text: str) -> tuple[Style, float]:
     if not colon or weight.endswith(".onnx"):  # that was a drive's colon
         return find(text.strip()), 1.0
     if not _is_number(weight) or not 0 <= float(weight) < float("inf"):
-        raise StyleError(f"{weight!r} in --style is no weight", hint=BLEND_HINT)
+        raise StyleError(f"{weight!r} in --style is not a weight", hint=BLEND_HINT)
     return find(name), float(weight)
 
 
@@ -95,11 +95,12 @@ def _is_number(text: str) -> bool:
 
 
 def read(path: Path) -> Style:
-    """Read a style file's card. Raises StyleError when the file is no ONNX model."""
+    """Read a style file's card. Raises StyleError when the file is not an ONNX model."""
     try:
         card = json.loads(metadata(path).get("stylecam", "{}"))
     except (ValueError, IndexError, OSError) as error:
         raise StyleError(
-            f"{path} is no ONNX model ({error})", hint="a style is a file exported as ONNX"
+            f"{path} cannot be read as an ONNX model ({error})",
+            hint="a style is a file exported as ONNX",
         ) from error
     return Style(name=card.get("name", path.stem), path=path, card=card)

@@ -29,11 +29,11 @@ def blend(shares: list[tuple[Style, float]]) -> Path:
     """
     most = max(share for _, share in shares)
     if most <= 0:
-        raise StyleError("the weights of the blend add up to nothing", hint="as in a:0.6,b:0.4")
+        raise StyleError("the weights of the blend add up to zero", hint="for example a:0.6,b:0.4")
     foreign = next((style for style, _ in shares if not style.native), None)
     if foreign is not None:
         raise StyleError(
-            f"{foreign.path} cannot be blended: it is no style of stylecam's own",
+            f"{foreign.path} cannot be blended: it was not made by stylecam",
             hint="blend built-in styles, or those that stylecam train makes",
         )
     total = sum(share / most for _, share in shares)  # of shares themselves it may be infinite

