@@ -59,7 +59,7 @@ def plan(inputs: list[Path], output: str | None, style: Style) -> list[Job]:
         if other != job.input:
             raise UsageError(
                 f"{other} and {job.input} would both become {job.output}",
-                hint="rename one, or run them apart",
+                hint="rename one, or run them separately",
             )
     sources = {path.resolve(): path for path in inputs if path != PIPE}
     for job in jobs:
