@@ -65,7 +65,7 @@ def plan(
         if other != job.input:
             raise UsageError(
                 f"{other} and {job.input} would both become {job.output}",
-                hint="rename one, or run them apart",
+                hint="rename one, or run them separately",
             )
     sources = {path.resolve(): path for path in inputs if path != PIPE}
     for job in jobs:

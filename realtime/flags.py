@@ -188,7 +188,7 @@ def _check_live(options: argparse.Namespace, defaults: argparse.ArgumentParser) 
     flags = given("camera_size", "camera_fps")
     if flags and ("://" in name or Path(name).is_file()):
         raise UsageError(
-            f"{flags}: for cameras, not for {name}", hint="leave it out; --size scales the work"
+            f"{flags}: for cameras, not for {name}", hint="remove it; --size sets the painting size"
         )
     flags = given("virtual_camera_size", "virtual_camera_fps")
     if flags and options.virtual_camera is None:

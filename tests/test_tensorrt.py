@@ -203,7 +203,7 @@ def test_an_engine_is_kept_whole_or_not_at_all() -> None:
         (whole[:-1], "checksum"),
         (whole[:40], "Unterminated|delimiter|Expecting"),
         (whole.replace(b'"8.9"', b'"9.0"'), "something else"),
-        (b"", "no engine file"),
+        (b"", "not an engine file"),
     ):
         path.write_bytes(damaged)
         with pytest.raises(ValueError, match=says):

@@ -1,4 +1,4 @@
-"""How a training ends: by its time, by a signal, by an error, and how it is gone on with."""
+"""How a training ends: by its time, by a signal, by an error, and how it is resumed."""
 
 from __future__ import annotations
 

@@ -115,9 +115,7 @@ class Gpu(NamedTuple):
 def current_gpu() -> Gpu:
     """Return the GPU that PyTorch uses. Raises EngineError when there is none."""
     if not torch.cuda.is_available():
-        raise EngineError(
-            "PyTorch finds no NVIDIA GPU", hint="stylecam doctor tells about the driver"
-        )
+        raise EngineError("PyTorch finds no NVIDIA GPU", hint="stylecam doctor checks the driver")
     device = torch.device("cuda", torch.cuda.current_device())
     major, second = torch.cuda.get_device_capability(device)
     return Gpu(device, torch.cuda.get_device_name(device), f"{major}.{second}")

@@ -45,7 +45,7 @@ def _instance_norm(a: Attributes, x: Tensor, scale: Tensor, bias: Tensor) -> Ten
 
 def _pad(a: Attributes, x: Tensor, pads: list[int], value: float | None = None) -> Tensor:
     if a.get("mode") != b"edge":
-        raise EngineError("the torch engine knows padding by repeating the edge only")
+        raise EngineError("the torch engine pads by repeating the edge only")
     top, left, bottom, right = (pads[i] for i in (2, 3, 6, 7))
     return F.pad(x, (left, right, top, bottom), mode="replicate")
 
@@ -54,13 +54,13 @@ def _resize(a: Attributes, x: Tensor, roi: Tensor | None, scales: list[float]) -
     known = {(b"linear", b"half_pixel"): "bilinear", (b"nearest", b"asymmetric"): "nearest"}
     asked = (a.get("mode", b"nearest"), a.get("coordinate_transformation_mode", b"half_pixel"))
     if asked not in known:
-        raise EngineError(f"the torch engine knows no resize of kind {asked}")
+        raise EngineError(f"the torch engine does not support resizing by {asked}")
     return F.interpolate(x, scale_factor=scales[2:], mode=known[asked])
 
 
 def _depth_to_space(a: Attributes, x: Tensor) -> Tensor:
     if a.get("mode", b"DCR") != b"CRD":
-        raise EngineError("the torch engine knows DepthToSpace in CRD order only")
+        raise EngineError("the torch engine supports DepthToSpace in CRD order only")
     return F.pixel_shuffle(x, a["blocksize"])
 
 

@@ -65,7 +65,7 @@ class TensorRTNetwork:
             (False, planes, True),
         ]
         if set(wanted) != set(names):
-            raise EngineError(f"the engine goes another way: {sorted(names.values())}")
+            raise EngineError(f"the engine has other ports: {sorted(names.values())}")
         photo, affine, painting = (names[port] for port in wanted)
         return photo, affine, painting
 

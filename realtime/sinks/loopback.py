@@ -85,7 +85,7 @@ def choose(wanted: str | None) -> str:
     if any(v4l2.flows(device.path, _BUSY_WITHIN_S) for device in devices):
         raise SinkError(
             f"{paths} is in use: another program writes to it",
-            hint=f"end that program (fuser -v {devices[0].path} names it)",
+            hint=f"close that program (fuser -v {devices[0].path} names it)",
         )
     raise SinkError(f"{paths} accepts no new writer until v4l2loopback is reloaded", hint=RELOAD)
 

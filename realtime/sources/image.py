@@ -43,7 +43,7 @@ def read_image(path: Path) -> Photo:
     tags, notes = read_tags(data, found)
     if stored is None:
         if b"Exif\0\0" in data:
-            notes.append("EXIF left out: it is read from what OpenCV reads only")
+            notes.append("EXIF left out: it is read only from formats that OpenCV reads")
         return Photo(_read_with_ffmpeg(path), tags=tags, notes=tuple(notes))
     if stored.dtype not in (np.uint8, np.uint16):
         raise SourceError(
