@@ -47,7 +47,7 @@ class Journal:
 
     def means(self) -> dict[str, float]:
         """Return the mean figures since the last row, or those of that row; the trainer keeps
-        them, for a run that is gone on with.
+        them, for a run that is resumed.
         """
         if self._recent:
             self._trainer.figures |= {

@@ -110,7 +110,7 @@ def again(device: Device, there: list[Device]) -> Device | None:
 
 
 def unknown(name: str, there: list[Device]) -> SourceError:
-    """What to say of a name that is none of the cameras there are."""
+    """What to say when no camera has that name."""
     if not name.startswith("/dev/") and (Path(name).suffix or "/" in name):
         return SourceError(f"{name}: no such file", hint="check the name and the folder")
     names = [device.name for device in there if device.captures]
