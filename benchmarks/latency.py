@@ -18,7 +18,7 @@ from stylecam.realtime.styles import DEFAULT, Style, find
 from stylecam.realtime.threads import Threads
 
 from .benchmark import Benchmark, Report, Row, parse_seconds, parse_size
-from .memory import apart, peak_memory_mb
+from .memory import in_new_process, peak_memory_mb
 from .pipeline import run_live
 from .turns import chunk_medians, histogram, in_ms, spread
 
@@ -59,7 +59,7 @@ class ClockSource(PatternSource):
     def __iter__(self) -> Iterator[Frame]:
         for frame in super().__iter__():
             image = frame.image.copy()
-            paint(image, int(frame.born_s / TICK_S) % (1 << BITS))
+            paint(image, int(frame.captured_s / TICK_S) % (1 << BITS))
             yield frame.with_image(image)
 
 
@@ -73,7 +73,7 @@ class ClockSink(NullSink):
     def write(self, frame: Frame) -> None:
         """Note how old the picture is by what it shows."""
         now, painted = int(time.perf_counter() / TICK_S), read(frame.image)
-        readable = painted == int(frame.born_s / TICK_S) % (1 << BITS)
+        readable = painted == int(frame.captured_s / TICK_S) % (1 << BITS)
         self.ages_s.append(TICK_S * ((now - painted) % (1 << BITS)) if readable else None)
 
 
@@ -135,7 +135,9 @@ def _measure(options: argparse.Namespace, report: Report) -> list[Row]:
     for size in options.sizes.split(","):
         report(f"{size}: {options.seconds:.0f} seconds")
         height, width = parse_size(size)
-        measured.append(apart(latency, style, height=height, width=width, seconds=options.seconds))
+        measured.append(
+            in_new_process(latency, style, height=height, width=width, seconds=options.seconds)
+        )
     return measured
 
 

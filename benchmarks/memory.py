@@ -13,7 +13,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def apart(work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+def in_new_process(work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
     """Return what a function of some module returns, or raises, in a new process."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(work, *arguments, **named).result()

@@ -26,7 +26,7 @@ from stylecam.realtime.stylize import Look, stylize_file
 from stylecam.realtime.threads import Threads
 
 from .benchmark import Benchmark, Report, Row, parse_count, parse_seconds, parse_size
-from .memory import apart, peak_memory_mb
+from .memory import in_new_process, peak_memory_mb
 from .turns import chunk_medians, histogram, in_ms
 
 
@@ -103,7 +103,7 @@ def run_live(
     with closing(open_engine(options, style, height=height, width=width, live=True)) as opened:
         first = source.image(0)  # allocates
         picture = Converter().to_planes(first, BT709) if opened.planar else first
-        opened.submit(into.enter(picture)).result()
+        opened.submit(into.to_network(picture)).result()
         with threads:
             run(source, opened, [sink], fit=into, threads=threads, stats=stats, seconds=seconds)
         return stats, opened.description
@@ -150,11 +150,13 @@ def _measure(options: argparse.Namespace, report: Report) -> list[Row]:
         clips = [options.clip] if options.clip else [DEMO, enlarged(DEMO, 720, Path(folder))]
         for clip in clips:
             report(f"file to file, {clip.name}")
-            measured.append(apart(file_to_file, clip, look, rounds=options.rounds))
+            measured.append(in_new_process(file_to_file, clip, look, rounds=options.rounds))
     for size in options.live_sizes.split(","):
         report(f"live, {size}")
         height, width = parse_size(size)
-        measured.append(apart(live, style, height=height, width=width, seconds=options.seconds))
+        measured.append(
+            in_new_process(live, style, height=height, width=width, seconds=options.seconds)
+        )
     return measured
 
 

@@ -2,7 +2,7 @@
 
 Each pixel follows the new picture by a share that grows with how much the 3x3 pixels around it
 differ from what was shown before: as much as noise differs, and it is an average over some frames;
-more, and it is the new picture. Its twin for pictures in bytes is `realtime/sources/quiet.py`.
+more, and it is the new picture. Its twin for pictures in bytes is `realtime/sources/denoise.py`.
 """
 
 from __future__ import annotations

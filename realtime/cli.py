@@ -165,7 +165,7 @@ def _live(options: argparse.Namespace, look: Look) -> int:
     from fractions import Fraction
 
     from .live import Outputs, VirtualCamera, stylize_live
-    from .sources import Wish
+    from .sources import CameraMode
     from .terminal import status_console
 
     if options.no_window and options.output is None and options.virtual_camera is None:
@@ -192,7 +192,7 @@ def _live(options: argparse.Namespace, look: Look) -> int:
             _coding(options),
         ),
         console=status_console(quiet=options.json),
-        wish=Wish(
+        wanted=CameraMode(
             size("--camera-size", asked) if asked else None,
             None if asked_fps is None else rate("--camera-fps", asked_fps),
         ),

@@ -16,7 +16,7 @@ from .sinks.recording import RecordingSink
 from .stats import Stats
 from .styles import Style
 from .switch import SwitchingEngine
-from .threads import Later
+from .threads import BackgroundCall
 
 STEP: Final = 0.1
 _MESSAGE_S: Final = 3.0
@@ -26,10 +26,10 @@ _WIDTH: Final = 70
 
 
 class Controls:
-    """Style, strength, snapshot and recording, by the name of a wish. Only in the main thread.
+    """Style, strength, snapshot and recording, by the name of a command. Only in the main thread.
 
     Files are named by the time and written into `folder`. What fails stays in the picture until
-    the next wish, and goes to `tell`, which may keep it for longer.
+    the next command, and goes to `tell`, which may keep it for longer.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class Controls:
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._engine, self._recording, self._stats = engine, recording, stats
-        self._clock, self._tell, self._saving = clock, tell, list[Later[str]]()
+        self._clock, self._tell, self._saving = clock, tell, list[BackgroundCall[str]]()
         known = [style.path.resolve() for style in styles]
         self._styles = styles if engine.style.path.resolve() in known else [engine.style, *styles]
         self._index = [s.path.resolve() for s in self._styles].index(engine.style.path.resolve())
         self._folder, self._strength = folder, strength
         self._message, self._until_s = "", 0.0
         self._figures, self._renew_s = "", 0.0
-        self._wishes: dict[str, Callable[[Frame], str]] = {
+        self._commands: dict[str, Callable[[Frame], str]] = {
             "next style": lambda _: self._turn(1),
             "previous style": lambda _: self._turn(-1),
             "stronger": lambda _: self._change(STEP),
@@ -65,10 +65,10 @@ class Controls:
         """How much painting: 0 (photo) to 1."""
         return self._strength
 
-    def wish(self, name: str, frame: Frame) -> None:
+    def command(self, name: str, frame: Frame) -> None:
         """Do what the viewer asked for; what fails is said, and the picture goes on."""
         try:
-            self._say(self._wishes[name](frame))
+            self._say(self._commands[name](frame))
         except StylecamError as error:
             self._complain(error)
 
@@ -123,7 +123,7 @@ class Controls:
         if self._saving:
             return "the last snapshot is being written"
         path = self._name(".png")
-        self._saving.append(Later(lambda: _save(path, frame)))
+        self._saving.append(BackgroundCall(lambda: _save(path, frame)))
         return ""
 
     def _record(self) -> str:

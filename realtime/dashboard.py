@@ -82,7 +82,7 @@ class LiveSink:
         self._advice = advice
         self._every_s = _TABLE_EVERY_S if console.is_terminal else _LINE_EVERY_S
         self._shown_s, self._trouble = time.perf_counter(), ""
-        # Not refreshed by a thread of its own: frames, or their absence, are beat enough.
+        # Not refreshed by a thread of its own: frames, or their absence, come often enough.
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._say(f"{title()} | {engine()}")
         if console.is_terminal:

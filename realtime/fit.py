@@ -23,7 +23,7 @@ class Fit(NamedTuple):
     work: tuple[int, int]
     padded: tuple[int, int]
 
-    def enter(self, picture: Picture) -> Picture:
+    def to_network(self, picture: Picture) -> Picture:
         """Scale; then pad RGB by mirroring at the bottom and right (a planar engine does that
         itself). The same object if nothing is to do.
         """
@@ -41,7 +41,7 @@ class Fit(NamedTuple):
             )
         return picture
 
-    def leave(self, picture: Picture) -> Picture:
+    def from_network(self, picture: Picture) -> Picture:
         """Undo `enter`: crop the padding, then scale back to the frame's size."""
         if isinstance(picture, Yuv420):
             return _scaled_planes(picture, self.frame)

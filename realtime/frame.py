@@ -112,7 +112,7 @@ class Frame:
     pts: int
     """Presentation time in units of `time_base`; exact, never seconds in a float."""
     time_base: Fraction
-    born_s: float
+    captured_s: float
     """When it was captured, on `time.perf_counter`'s clock, as everywhere: on Windows that of
     `time.monotonic` ticks only 64 times a second.
     """

@@ -20,7 +20,7 @@ from .fit import SMALLEST, Fit, fit
 from .pipeline import run
 from .recordings import Recordings
 from .sinks import Sink
-from .sources import Source, Wish, open_live
+from .sources import CameraMode, Source, open_live
 from .sources.camera import prepare_opencv
 from .sources.devices import devices, find
 from .stats import Stats
@@ -67,7 +67,7 @@ def stylize_live(
     outputs: Outputs,
     *,
     console: Console,
-    wish: Wish = Wish(),  # noqa: B008 - frozen
+    wanted: CameraMode = CameraMode(),  # noqa: B008 - frozen
     mirror: bool = False,
     denoise: bool = False,
     seconds: float | None = None,
@@ -93,7 +93,7 @@ def stylize_live(
             sinks.append(shown)
         where = _open_virtual_camera(outputs.virtual_camera, sinks, stats, source=name)
         source = open_live(
-            name, stats=stats, sleep=threads.sleep, stopped=lambda: threads.stopping, wish=wish
+            name, stats=stats, sleep=threads.sleep, stopped=lambda: threads.stopping, wanted=wanted
         )
         stack.enter_context(closing(source))
         source = _changed(source, mirror=mirror, denoise=denoise)
@@ -119,14 +119,14 @@ def stylize_live(
         )
         stack.callback(controls.finish)
         if shown is not None:
-            shown.attach(controls.lines, controls.wish)
+            shown.attach(controls.lines, controls.command)
             sinks.append(recordings.parts)
         status = LiveSink(
             console,
             stats,
             title=lambda: " | ".join([source.info.description, *where]),
             engine=lambda: f"{engine.style.name} | {engine.description}",
-            advice=lambda: faster(stats, into),
+            advice=lambda: size_advice(stats, into),
         )
         sinks.append(status)
 
@@ -154,7 +154,7 @@ def stylize_live(
             seconds=seconds,
             waiting=waiting,
         )
-        notes += [*recordings.notes(), *filter(None, [faster(stats, into)])]
+        notes += [*recordings.notes(), *filter(None, [size_advice(stats, into)])]
         for path in recordings.parts.saved:
             say(f"saved {path}")
         outcome = Outcome(outputs.file, stats, engine.description, threads.stopping, notes)
@@ -162,7 +162,7 @@ def stylize_live(
     return outcome
 
 
-def faster(stats: Stats, into: Fit) -> str:
+def size_advice(stats: Stats, into: Fit) -> str:
     """Return advice on a working size that keeps up with the source, or "" if this one does.
 
     The time for a frame is taken as proportional to its pixels.
@@ -180,9 +180,9 @@ def _changed(source: Source, *, mirror: bool, denoise: bool) -> Source:
 
         source = MirrorSource(source)
     if denoise:
-        from .sources.quiet import QuietSource
+        from .sources.denoise import DenoisedSource
 
-        source = QuietSource(source)
+        source = DenoisedSource(source)
     return source
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .threads import Once
+from .threads import Lazy
 
 Snapshot = dict[str, Any]
 """As `SmoothedStatistics.state` returns it; its arrays are never written to, so none is copied."""
@@ -43,7 +43,7 @@ def encode(state: Snapshot) -> bytes:
     """Return a snapshot as bytes, exactly; waits for what is still being measured."""
 
     def plain(value: Any) -> Any:
-        if isinstance(value, Once):
+        if isinstance(value, Lazy):
             value = value.result()
         array = np.ascontiguousarray(value)
         data = base64.b64encode(array.tobytes()).decode("ascii")

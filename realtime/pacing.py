@@ -18,7 +18,7 @@ def next_due_s(due_s: float, period_s: float, waited_s: float | None) -> float:
     """When the next picture of a fixed rate is due, after the one due at `due_s`.
 
     `waited_s` is how long the picture sent then had waited, None when it was an old one once
-    more. While new pictures come in step, the beat moves towards their arrival by at most
+    more. While new pictures come in step, the due times move towards their arrival by at most
     `LOCKING` of a period at a time: they then wait for `TARGET_WAIT` of a
     period, not for up to a whole one.
     """

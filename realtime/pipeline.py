@@ -58,9 +58,9 @@ def prepare(
         stats.taken()
         with stats.stage("fit"):
             if converter is None or planes is None:
-                picture = fit.enter(frame.image)
+                picture = fit.to_network(frame.image)
             else:
-                picture = fit.enter(converter.to_planes(frame.picture, planes))
+                picture = fit.to_network(converter.to_planes(frame.picture, planes))
         yield Prepared(frame, picture)
 
 
@@ -105,7 +105,7 @@ def collect(
         with stats.stage("engine wait"):
             painting = pending.result()
         with stats.stage("finish"):
-            painting = fit.leave(painting)
+            painting = fit.from_network(painting)
             if strength is not None:
                 painting = mix(frame.picture, painting, strength(), converter)
         yield frame.painted(painting)
@@ -173,7 +173,7 @@ def run(
                 for sink in sinks:
                     with stats.stage("sink"):
                         sink.write(frame)
-                stats.shown(frame.born_s)
+                stats.shown(frame.captured_s)
                 if live and threads.stopping:
                     break
         except WindowClosed:

@@ -63,7 +63,7 @@ class Stats:
         """Count a frame that came from the source."""
         self._taken.append(time.perf_counter())
 
-    def shown(self, born_s: float) -> None:
+    def shown(self, captured_s: float) -> None:
         """Count a frame that reached every sink; `born_s` as in `Frame`."""
         now = time.perf_counter()
         if not self.frames:
@@ -71,7 +71,7 @@ class Stats:
         self.frames += 1
         self._last_s = now
         self._shown.append(now)
-        self.record("latency", now - born_s)
+        self.record("latency", now - captured_s)
 
     @property
     def latency(self) -> Percentiles:

@@ -151,10 +151,10 @@ class Stylizer:
         into = fit(height, width, size=self._size)
         engine = self._open(into, live=live)
         taken: Any = self._converter.to_planes(image, BT709) if engine.planar else image
-        return _Begun(image, into, engine.submit(into.enter(taken)), engine)
+        return _Begun(image, into, engine.submit(into.to_network(taken)), engine)
 
     def _end(self, begun: _Begun) -> Image:
-        painting = as_rgb(begun.fit.leave(begun.pending.result()))
+        painting = as_rgb(begun.fit.from_network(begun.pending.result()))
         mixed = as_rgb(mix(begun.image, painting, self.strength, self._converter))
         return np.ascontiguousarray(mixed[..., ::-1]) if self._order == "bgr" else mixed
 

@@ -10,7 +10,7 @@ from .engines import Engine, Pending
 from .errors import EngineError, StylecamError
 from .frame import Picture
 from .styles import Style
-from .threads import JOIN_TIMEOUT_S, Later
+from .threads import JOIN_TIMEOUT_S, BackgroundCall
 
 if TYPE_CHECKING:
     from .engines.statistics import SmoothedStatistics
@@ -26,7 +26,7 @@ class SwitchingEngine:
         self.style, self.depth = style, self._current.depth
         self.description, self.planar = self._current.description, self._current.planar
         self._wanted = style
-        self._loading: tuple[Style, Later[Engine]] | None = None
+        self._loading: tuple[Style, BackgroundCall[Engine]] | None = None
         self._next: Engine | None = None
         self._old: Engine | None = None
         self._old_for = 0
@@ -78,7 +78,7 @@ class SwitchingEngine:
         changed = self._wanted.path.resolve() != self.style.path.resolve()
         if self._loading is None and self._next is None and changed:
             wanted = self._wanted
-            self._loading = wanted, Later(lambda: self._warm(wanted))
+            self._loading = wanted, BackgroundCall(lambda: self._warm(wanted))
 
     @property
     def loading(self) -> str:

@@ -43,7 +43,7 @@ def orientation(exif: bytes) -> int:
     return value if 1 <= value <= 8 else 1
 
 
-def upright(exif: bytes) -> bytes:
+def without_orientation(exif: bytes) -> bytes:
     """Return the same EXIF for the picture turned upright, without the thumbnail of what it was."""
     at, end = _find(exif)
     changed = bytearray(exif)

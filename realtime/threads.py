@@ -129,7 +129,7 @@ def per_thread(make: Callable[[], T]) -> Callable[[], T]:
     return own
 
 
-class Beat:
+class Periodic:
     """Calls `work` again and again in a thread of its own. `work` returns how many seconds later
     its next turn is due. Stopped by `stop`, or when `work` raises; `check` raises that then.
     """
@@ -137,7 +137,7 @@ class Beat:
     def __init__(self, work: Callable[[], float]) -> None:
         self._work, self._stopping = work, threading.Event()
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="stylecam-beat", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="stylecam-periodic", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
@@ -158,7 +158,7 @@ class Beat:
         self._thread.join(JOIN_TIMEOUT_S)
 
 
-class Later(Generic[T]):
+class BackgroundCall(Generic[T]):
     """Runs `work` once in its own thread; poll `done`, or wait for `result`."""
 
     def __init__(self, work: Callable[[], T]) -> None:
@@ -191,7 +191,7 @@ class Later(Generic[T]):
         return self._value
 
 
-class Once(Generic[T]):
+class Lazy(Generic[T]):
     """A value that is computed by the first who asks for it; the others wait."""
 
     def __init__(self, compute: Callable[[], T]) -> None:

@@ -12,7 +12,7 @@ from media import ClipMaker
 from stylecam.benchmarks import latency, rows
 from stylecam.benchmarks.benchmark import parse_size
 from stylecam.benchmarks.command import main, run_all
-from stylecam.benchmarks.memory import apart, peak_memory_mb
+from stylecam.benchmarks.memory import in_new_process, peak_memory_mb
 from stylecam.benchmarks.suite import SUITE, load
 from stylecam.benchmarks.turns import (
     burst_length,
@@ -212,13 +212,13 @@ def test_latency_is_read_off_the_pictures(style: str, tmp_path: Path) -> None:
 def test_memory_is_that_of_the_case_alone() -> None:
     held = bytearray(600_000_000)
     held[::4096] = b"x" * len(held[::4096])  # all of it is touched
-    ours, its_own = peak_memory_mb(), apart(peak_memory_mb)
+    ours, its_own = peak_memory_mb(), in_new_process(peak_memory_mb)
     assert ours is not None
     assert its_own is not None
     assert its_own < 500
     assert ours >= 600
     with pytest.raises(UsageError) as caught:  # what fails there fails here
-        apart(parse_size, "nonsense")
+        in_new_process(parse_size, "nonsense")
     assert caught.value.hint == "WxH, as in 640x360"
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import cv2
 import pytest
 from stylecam.realtime import v4l2
-from stylecam.realtime.sources import Wish
+from stylecam.realtime.sources import CameraMode
 from stylecam.realtime.sources.camera import choose_format, once_allowed, remedy
 from stylecam.realtime.sources.devices import Device, again, devices, find, numbered, unknown
 from stylecam.realtime.sources.listing import Camera
@@ -28,20 +28,22 @@ WEBCAM = [
 
 
 @pytest.mark.parametrize(
-    ("modes", "wish", "fourcc"),
+    ("modes", "wanted", "fourcc"),
     [
-        (WEBCAM, Wish(), "YUYV"),
-        (WEBCAM, Wish((720, 1280), 30), "MJPG"),
-        (WEBCAM, Wish((720, 1280)), "MJPG"),
-        (WEBCAM, Wish((720, 1280), 10), "YUYV"),
-        (WEBCAM, Wish((1080, 1920), 30), "MJPG"),
-        ([mode("YUYV 1280 720 10")], Wish((720, 1280), 30), ""),
-        ([mode("NV12 1280 720 2997/100")], Wish((720, 1280), 30), "NV12"),
-        ([], Wish((720, 1280), 30), ""),
+        (WEBCAM, CameraMode(), "YUYV"),
+        (WEBCAM, CameraMode((720, 1280), 30), "MJPG"),
+        (WEBCAM, CameraMode((720, 1280)), "MJPG"),
+        (WEBCAM, CameraMode((720, 1280), 10), "YUYV"),
+        (WEBCAM, CameraMode((1080, 1920), 30), "MJPG"),
+        ([mode("YUYV 1280 720 10")], CameraMode((720, 1280), 30), ""),
+        ([mode("NV12 1280 720 2997/100")], CameraMode((720, 1280), 30), "NV12"),
+        ([], CameraMode((720, 1280), 30), ""),
     ],
 )
-def test_mjpg_only_where_raw_is_too_slow(modes: list[v4l2.Mode], wish: Wish, fourcc: str) -> None:
-    assert choose_format(modes, wish) == fourcc
+def test_mjpg_only_where_raw_is_too_slow(
+    modes: list[v4l2.Mode], wanted: CameraMode, fourcc: str
+) -> None:
+    assert choose_format(modes, wanted) == fourcc
 
 
 def test_a_camera_is_summed_up() -> None:

@@ -191,8 +191,8 @@ def test_ten_bits_are_kept_where_the_codec_can(tmp_path: Path) -> None:
         assert any("became 8" in note for note in outcome.notes) != kept
         assert len(planes) == 3
         assert psnr(decode(output)[0], decode(clip)[0]) > 30
-    echo(clip, tmp_path / "wish.mkv", Coding("h264", pix_fmt="yuv420p10le"))
-    assert read_planes(tmp_path / "wish.mkv")[1].format.name == "yuv420p10le"
+    echo(clip, tmp_path / "asked.mkv", Coding("h264", pix_fmt="yuv420p10le"))
+    assert read_planes(tmp_path / "asked.mkv")[1].format.name == "yuv420p10le"
 
 
 HDR = {"colorspace": 9, "color_primaries": 9, "color_range": 1}

@@ -56,7 +56,7 @@ def test_source(source: Source) -> None:
             assert frame.image.dtype == np.uint8
             assert isinstance(frame.pts, int)
             assert frame.time_base == info.time_base
-            assert abs(frame.born_s - time.perf_counter()) < 5
+            assert abs(frame.captured_s - time.perf_counter()) < 5
             seen.append(frame)
             if len(seen) == 12:
                 break

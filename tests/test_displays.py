@@ -58,25 +58,25 @@ class Windowless(WindowSink):
         self._pressed_s: dict[str, float] = {}
         self._frame = object()  # type: ignore[assignment]
         self._bare = self._help = False
-        self.wishes: list[str] = []
-        self._wish = lambda name, _: self.wishes.append(name)
+        self.commands: list[str] = []
+        self._command = lambda name, _: self.commands.append(name)
 
-    def hold(self, wish: str, seconds: float) -> None:
-        self._press(wish)
+    def hold(self, command: str, seconds: float) -> None:
+        self._press(command)
         self.now_s += 0.5
         for _ in range(round((seconds - 0.5) * 30)):
-            self._press(wish)
+            self._press(command)
             self.now_s += 1 / 30
 
 
 def test_a_key_that_is_held_asks_once() -> None:
     keys = Windowless()
-    for wish in ("snapshot", "record", "overlay"):
-        keys.hold(wish, 3)
-    assert keys.wishes == ["snapshot", "record"]
+    for command in ("snapshot", "record", "overlay"):
+        keys.hold(command, 3)
+    assert keys.commands == ["snapshot", "record"]
     assert keys._bare
     keys.hold("stronger", 1)
-    assert keys.wishes.count("stronger") > 10
+    assert keys.commands.count("stronger") > 10
     keys.now_s += 1
     keys._press("record")
-    assert keys.wishes.count("record") == 2
+    assert keys.commands.count("record") == 2

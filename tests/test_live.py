@@ -35,7 +35,7 @@ from stylecam.realtime.errors import (
 )
 from stylecam.realtime.fit import fit
 from stylecam.realtime.frame import Frame, Image, Picture
-from stylecam.realtime.live import faster
+from stylecam.realtime.live import size_advice
 from stylecam.realtime.pipeline import run
 from stylecam.realtime.sinks import NullSink
 from stylecam.realtime.sinks.file import FileSink
@@ -46,14 +46,14 @@ from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import Style, built_in, find
 from stylecam.realtime.switch import SwitchingEngine
-from stylecam.realtime.threads import Beat, Later, Threads
+from stylecam.realtime.threads import BackgroundCall, Periodic, Threads
 
 
 def test_keys_have_meanings() -> None:
     named = {ord("q"): "quit", 27: "quit", ord("N"): "next style", 0xFF51: "previous style"}
     named |= {0x270000: "next style", ord("="): "stronger", 0x100000 | ord("s"): "snapshot"}
-    for code, wish in named.items():
-        assert meaning(code) == wish
+    for code, command in named.items():
+        assert meaning(code) == command
     assert meaning(ord("z")) == meaning(0xFFE1) == ""
 
 
@@ -203,7 +203,7 @@ def test_a_style_that_cannot_be_loaded_changes_nothing(tmp_path: Path) -> None:
     with closing(SwitchingEngine(good, engine_for)) as engine:
         before = painting_of(engine, image)
         controls = Controls(engine, [good, bad], RecordingSink(_no_file), Stats(), folder=tmp_path)
-        controls.wish("next style", Frame(image, 0, Fraction(1), 0.0))
+        controls.command("next style", Frame(image, 0, Fraction(1), 0.0))
         shown = shown_by(controls, "as an ONNX model")
         assert "bad.onnx cannot be read as an ONNX" in shown
         assert engine.style is good
@@ -230,21 +230,21 @@ def test_controls(tmp_path: Path) -> None:
     with closing(SwitchingEngine(style, lambda _: EchoEngine())) as engine:
         controls = Controls(engine, built_in(), recording, stats, strength=0.95, folder=tmp_path)
         frames = list(itertools.islice(PatternSource(64, 96), 40))
-        controls.wish("stronger", frames[0])
+        controls.command("stronger", frames[0])
         assert controls.strength() == 1.0
         for _ in range(12):
-            controls.wish("weaker", frames[0])
+            controls.command("weaker", frames[0])
         assert controls.strength() == 0.0
-        controls.wish("snapshot", frames[7])
+        controls.command("snapshot", frames[7])
         assert "saved" in shown_by(controls, ".png")
         (snapshot,) = tmp_path.glob("*.png")
         assert np.array_equal(decode(snapshot)[0], frames[7].image)
         for turn in range(2):
-            controls.wish("record", frames[0])
+            controls.command("record", frames[0])
             assert any("recording" in line for line in controls.lines())
             for frame in frames[10 * turn + 10 : 10 * turn + 20]:
                 recording.write(frame)
-            controls.wish("record", frames[0])
+            controls.command("record", frames[0])
         videos = sorted(tmp_path.glob("*.mp4"))
         assert [len(times(video)) for video in videos] == [10, 10]
         assert times(videos[1])[0] == 0
@@ -261,7 +261,7 @@ def test_figures_are_renewed_twice_a_second_and_what_a_viewer_does_at_once() -> 
             moments_s.append(now_s)
             stats.stages.clear()
             stats.record("latency", latency_s)
-            controls.wish("weaker", Frame(PatternSource(64, 96).image(0), 0, Fraction(1), 0.0))
+            controls.command("weaker", Frame(PatternSource(64, 96).image(0), 0, Fraction(1), 0.0))
             shown.append(controls.lines()[0])
     assert shown == [
         f"0 fps  {ms} ms  great-wave {percent}%" for ms, percent in ((10, 90), (10, 80), (20, 70))
@@ -276,11 +276,11 @@ def test_a_recording_that_cannot_be_made_is_said(tmp_path: Path) -> None:
         recording = RecordingSink(lambda path: FileSink(path, PatternSource(64, 96).info))
         controls = Controls(engine, built_in(), recording, Stats(), folder=folder, tell=told.append)
         frame = next(iter(PatternSource(64, 96)))
-        for count, wish in enumerate(("record", "snapshot"), 1):
-            controls.wish(wish, frame)
+        for count, command in enumerate(("record", "snapshot"), 1):
+            controls.command(command, frame)
             assert "try: make the folder first: mkdir -p" in shown_by(controls, "cannot be written")
             assert len(told) == count
-            controls.wish("weaker", frame)
+            controls.command("weaker", frame)
             assert "cannot be written" not in " ".join(controls.lines())
         assert "cannot be written" in told[0]
         assert "mkdir" in told[1]
@@ -326,7 +326,7 @@ def test_beat_and_later_hand_over_errors() -> None:
             raise ValueError("boom")
         return 0.001
 
-    beat, later = Beat(work), Later(lambda: 1 // 0)
+    beat, later = Periodic(work), BackgroundCall(lambda: 1 // 0)
     deadline = time.monotonic() + 5
     while (len(turns) < 3 or not later.done) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -336,7 +336,7 @@ def test_beat_and_later_hand_over_errors() -> None:
         beat.check()
     with pytest.raises(ZeroDivisionError):
         later.result()
-    assert Later(lambda: 7).result() == 7
+    assert BackgroundCall(lambda: 7).result() == 7
 
 
 def test_waiting_is_called_while_no_frame_comes() -> None:
@@ -415,7 +415,7 @@ def test_every_way_out_takes_less_than_two_seconds(what: str) -> None:
 )
 def test_a_size_that_would_keep_up_is_named(reached: float, frames: int, advice: str) -> None:
     stats = SimpleNamespace(fps_in=30.0, fps_now=reached, frames=frames)
-    assert faster(stats, fit(720, 1280)) == advice  # type: ignore[arg-type]
+    assert size_advice(stats, fit(720, 1280)) == advice  # type: ignore[arg-type]
 
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]

@@ -9,7 +9,7 @@ import numpy as np
 import openvino as ov
 import pytest
 from openvino import opset13 as ops
-from stylecam.realtime.engines.openvino_layout import arranged
+from stylecam.realtime.engines.openvino_layout import with_fast_layout
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import find
 
@@ -35,7 +35,7 @@ def kinds(model: ov.Model) -> Counter[str]:
 @pytest.mark.parametrize("style", ["great-wave", "comic"])
 def test_it_paints_the_same_picture(style: str, height: int, width: int) -> None:
     model, image = network(style, height, width), PatternSource(height, width).image(5)[None]
-    made = arranged(model)
+    made = with_fast_layout(model)
     difference = np.abs(painted(model, image).astype(int) - painted(made, image))
     assert difference.max() <= 1
     assert difference.mean() < 1e-3
@@ -45,7 +45,7 @@ def test_it_paints_the_same_picture(style: str, height: int, width: int) -> None
 def test_what_is_slow_is_gone() -> None:
     before, after = (
         kinds(network("great-wave", 64, 64)),
-        kinds(arranged(network("great-wave", 64, 64))),
+        kinds(with_fast_layout(network("great-wave", 64, 64))),
     )
     slow = ("DepthToSpace", "Interpolate")
     assert [before[kind] for kind in slow] == [1, 2]
@@ -73,4 +73,4 @@ def test_another_enlargement_stays_as_it_is(mode: str, scales: list[int], coordi
         nearest_mode="floor",
     )
     model = ov.Model([big], [image])
-    assert kinds(arranged(model)) == kinds(model)
+    assert kinds(with_fast_layout(model)) == kinds(model)

@@ -16,7 +16,7 @@ from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, find
 from stylecam.realtime.stylize import Look, Outcome, default_output, stylize_file
-from stylecam.realtime.tags import orientation, upright
+from stylecam.realtime.tags import orientation, without_orientation
 
 ECHO = Look(find(DEFAULT), engine=EngineOptions("echo"))
 IMAGE = PatternSource(64, 80).image(0)
@@ -74,12 +74,12 @@ def test_exif_and_colour_profile_are_kept(suffix: str, tmp_path: Path) -> None:
     assert echo(made, tmp_path / f"out{suffix}").notes == []
     assert cv2.imread(str(tmp_path / f"out{suffix}")).shape == (80, 64, 3)
     found = tags(tmp_path / f"out{suffix}")
-    assert found[0] == upright(exif(6)) != exif(6)
+    assert found[0] == without_orientation(exif(6)) != exif(6)
     if suffix != ".avif":  # whose profile OpenCV writes and does not read
         assert found[2] == profile()
     again = tmp_path / "again.jpg"  # not turned once more
     echo(tmp_path / f"out{suffix}", again)
-    assert tags(again) == {0: upright(exif(6)), 2: profile()}
+    assert tags(again) == {0: without_orientation(exif(6)), 2: profile()}
     assert cv2.imread(str(again)).shape == (80, 64, 3)
 
 
@@ -105,12 +105,12 @@ def test_what_a_photo_cannot_hold_is_said(tmp_path: Path) -> None:
 def test_exif_becomes_upright_and_loses_its_thumbnail(order: str) -> None:
     made = exif(8, order)
     assert orientation(made) == 8
-    assert orientation(upright(made)) == 1
-    assert upright(made)[34:38] == bytes(4)
-    assert b"Stylo X" in upright(made)
+    assert orientation(without_orientation(made)) == 1
+    assert without_orientation(made)[34:38] == bytes(4)
+    assert b"Stylo X" in without_orientation(made)
     for broken in (b"", b"MM", made[:20], made[:4] + b"\xff" * 20):
         assert orientation(broken) == 1
-        assert len(upright(broken)) == len(broken)
+        assert len(without_orientation(broken)) == len(broken)
 
 
 def test_further_pictures_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

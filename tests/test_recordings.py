@@ -39,14 +39,14 @@ def test_a_recording_says_what_came_of_it(tmp_path: Path) -> None:
     with closing(SwitchingEngine(find("great-wave"), lambda _: EchoEngine())) as engine:
         controls = Controls(engine, built_in(), recording, Stats(), folder=tmp_path)
         frames = list(itertools.islice(PatternSource(64, 96), 12))
-        controls.wish("record", frames[0])
-        controls.wish("record", frames[0])
+        controls.command("record", frames[0])
+        controls.command("record", frames[0])
         assert "nothing was recorded" in controls.lines()[-1]
         assert not list(tmp_path.iterdir())
-        controls.wish("record", frames[0])
+        controls.command("record", frames[0])
         for frame in frames:
             recording.write(frame)
-        controls.wish("record", frames[0])
+        controls.command("record", frames[0])
         assert controls.lines()[-1] == f"saved {recording.saved[0]}"
     assert recording.saved == list(tmp_path.glob("*.mov"))
 
@@ -185,7 +185,7 @@ class Silent(PatternSource):
         while not self.stopped():
             self.sleep(0.1)
         yield from ()
-def silent(name, *, stats, sleep, stopped, wish):
+def silent(name, *, stats, sleep, stopped, wanted):
     source = Silent(64, 64, live=True)
     source.sleep, source.stopped = sleep, stopped
     return source

@@ -78,16 +78,16 @@ def film(tmp_path: Path) -> Path:
 def test_killed_at_any_moment_the_same_command_goes_on(film: Path, tmp_path: Path) -> None:
     """SIGKILL at random moments, each time begun again, against a run left alone."""
     whole, output = tmp_path / "whole.mp4", tmp_path / "out.mp4"
-    wish = ["--size", "64"]  # the engine that ships, with what it carries through a clip
+    options = ["--size", "64"]  # the engine that ships, with what it carries through a clip
     begun = time.monotonic()
-    subprocess.run(command(film, "-o", whole, *wish), check=True, capture_output=True)
+    subprocess.run(command(film, "-o", whole, *options), check=True, capture_output=True)
     seconds = time.monotonic() - begun
     seed = random.randrange(1 << 32)
     print(f"seed {seed}, {seconds:.1f} s undisturbed")  # told when it fails
     chance, kills, midway, went_on = random.Random(seed), 0, 0, 0
     while True:
         process = subprocess.Popen(
-            command(film, "-o", output, *wish), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            command(film, "-o", output, *options), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         if kills < KILLS:
             try:

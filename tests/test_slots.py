@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from fake_device import FakeDevice
-from stylecam.realtime.engines.slots import ALIGNMENT, Flight, Plan, Slots, Work, places
+from stylecam.realtime.engines.slots import ALIGNMENT, Plan, SlotResult, Slots, Work, places
 from stylecam.realtime.errors import EngineError
 from stylecam.realtime.fit import fit
 from stylecam.realtime.frame import Frame, Image
@@ -45,26 +45,26 @@ def painting(number: int) -> Image:
     return result
 
 
-def submit(slots: Slots, number: int) -> Flight:
+def submit(slots: Slots, number: int) -> SlotResult:
     mine, extra = picture(number), np.array([number], np.int32)
-    flight = slots.submit(mine, extra)
+    pending = slots.submit(mine, extra)
     mine[:], extra[:] = 0, 0  # they are the caller's again
-    return flight
+    return pending
 
 
 @pytest.mark.parametrize("depth", [2, 3, 5])
 @pytest.mark.parametrize("seed", range(20))
 def test_any_order_of_work_gives_every_painting_to_its_picture(seed: int, depth: int) -> None:
     device, choose = FakeDevice(seed), random.Random(seed)
-    under_way: list[tuple[int, Flight]] = []
+    under_way: list[tuple[int, SlotResult]] = []
     results: list[tuple[int, Image]] = []
 
     def land() -> None:
-        number, flight = under_way.pop(0)
+        number, pending = under_way.pop(0)
         if choose.random() < 0.5:
-            flight.wait()
-        results.append((number, flight.result()))
-        flight.wait()
+            pending.wait()
+        results.append((number, pending.result()))
+        pending.wait()
 
     with closing(Slots(device, PLAN, depth=depth)) as slots:
         for number in range(40):
@@ -86,12 +86,12 @@ def test_any_order_of_work_gives_every_painting_to_its_picture(seed: int, depth:
 def test_copies_overlap_the_network_both_ways() -> None:
     device = FakeDevice(1)
     with closing(Slots(device, PLAN)) as slots:
-        flights = [submit(slots, number) for number in range(3)]
+        submitted = [submit(slots, number) for number in range(3)]
         for number in range(3, 60):
-            flights.pop(0).result()
-            flights.append(submit(slots, number))
-        for flight in flights:
-            flight.result()
+            submitted.pop(0).result()
+            submitted.append(submit(slots, number))
+        for pending in submitted:
+            pending.result()
     order = " ".join(device.done)
     assert "net 0 up 1" in order  # the next goes up before this one comes down
     assert "up 1 down 0" in order
@@ -101,36 +101,36 @@ def test_copies_overlap_the_network_both_ways() -> None:
 def test_no_more_pictures_than_slots() -> None:
     device = FakeDevice(0)
     with closing(Slots(device, PLAN, depth=2)) as slots:
-        flights = [submit(slots, number) for number in range(2)]
+        submitted = [submit(slots, number) for number in range(2)]
         with pytest.raises(EngineError, match="more than 2 pictures"):
             submit(slots, 2)
-        assert np.array_equal(flights[0].result(), painting(0))
-        flights.append(submit(slots, 2))
-        assert np.array_equal(flights[1].result(), painting(1))
-        assert np.array_equal(flights[2].result(), painting(2))
+        assert np.array_equal(submitted[0].result(), painting(0))
+        submitted.append(submit(slots, 2))
+        assert np.array_equal(submitted[1].result(), painting(1))
+        assert np.array_equal(submitted[2].result(), painting(2))
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_network_that_fails_is_told_and_leaves_nothing(seed: int) -> None:
     device = FakeDevice(seed, fails_at=7)
     slots = Slots(device, PLAN)
-    good, flights = 0, list[Flight]()
+    good, submitted = 0, list[SlotResult]()
 
     def paint() -> None:
         nonlocal good
         for number in range(20):
-            if len(flights) == 3:
-                assert np.array_equal(flights.pop(0).result(), painting(good))
+            if len(submitted) == 3:
+                assert np.array_equal(submitted.pop(0).result(), painting(good))
                 good += 1
-            flights.append(submit(slots, number))
+            submitted.append(submit(slots, number))
 
     with pytest.raises(EngineError, match="the device failed"):
         paint()
     assert good <= 6
-    for flight in flights:
-        flight.wait()  # errors are for `result`
+    for pending in submitted:
+        pending.wait()  # errors are for `result`
         with pytest.raises(EngineError):
-            flight.result()
+            pending.result()
     slots.close()
     assert device.live == 0
 
@@ -153,14 +153,14 @@ def test_a_slot_that_cannot_be_made_frees_those_before_it() -> None:
 def test_closed_with_pictures_under_way(seed: int) -> None:
     device = FakeDevice(seed)
     slots = Slots(device, PLAN)
-    flights = [submit(slots, number) for number in range(3)]
+    submitted = [submit(slots, number) for number in range(3)]
     slots.close()
     slots.close()
     assert device.live == 0
-    for flight in flights:
-        flight.wait()
+    for pending in submitted:
+        pending.wait()
         with pytest.raises(EngineError, match="closed"):
-            flight.result()
+            pending.result()
     with pytest.raises(EngineError, match="closed"):
         submit(slots, 4)
 
@@ -184,11 +184,11 @@ class SlotEngine:
 
 
 class Shaped:
-    def __init__(self, flight: Flight, shape: tuple[int, ...]) -> None:
-        self.wait, self._flight, self._shape = flight.wait, flight, shape
+    def __init__(self, pending: SlotResult, shape: tuple[int, ...]) -> None:
+        self.wait, self._pending, self._shape = pending.wait, pending, shape
 
     def result(self) -> Image:
-        return self._flight.result().reshape(self._shape)
+        return self._pending.result().reshape(self._shape)
 
 
 class Collected(NullSink):

@@ -129,20 +129,20 @@ def test_a_fade_in_is_followed_and_a_fade_out_gets_dark() -> None:
 
 def test_what_a_glance_tells() -> None:
     photo, other = decode(SIGNING)[0], decode(ANIMATION)[0]
-    before = scene.glance(photo)
-    half = scene.glance((photo * 0.5).astype(np.uint8))
+    before = scene.thumbnail(photo)
+    half = scene.thumbnail((photo * 0.5).astype(np.uint8))
     assert scene.has_drifted(half, before)
     assert not scene.has_drifted(before, half)  # it gets dark
-    assert scene.has_drifted(before, scene.glance(photo // 2 + other // 2))
-    assert not scene.has_drifted(before, scene.glance(np.roll(photo, 90, 1)))  # a pan
+    assert scene.has_drifted(before, scene.thumbnail(photo // 2 + other // 2))
+    assert not scene.has_drifted(before, scene.thumbnail(np.roll(photo, 90, 1)))  # a pan
     entered = photo.copy()
     cv2.circle(entered, (0, 0), 250, (255, 250, 240), -1)
-    assert not scene.has_drifted(before, scene.glance(entered))
-    assert scene.is_cut(before, scene.glance(other))
-    assert not scene.is_cut(before, scene.glance(entered))
+    assert not scene.has_drifted(before, scene.thumbnail(entered))
+    assert scene.is_cut(before, scene.thumbnail(other))
+    assert not scene.is_cut(before, scene.thumbnail(entered))
     noise = np.random.default_rng(0).integers(-3, 4, photo.shape)
-    assert scene.is_still(before, scene.glance((photo + noise).clip(0, 255).astype(np.uint8)))
-    assert scene.is_empty(scene.glance(photo // 50))
+    assert scene.is_still(before, scene.thumbnail((photo + noise).clip(0, 255).astype(np.uint8)))
+    assert scene.is_empty(scene.thumbnail(photo // 50))
     assert not scene.is_empty(before)
 
 

@@ -316,13 +316,13 @@ def test_interlaced_video_is_deinterlaced_and_said(tmp_path: Path) -> None:
     outcome = echo(clip, tmp_path / "out.mkv")
     assert "interlaced: deinterlaced with bwdif" in outcome.notes
     assert times(tmp_path / "out.mkv") == times(clip)
-    combed, woven = decode(clip)[10], decode(tmp_path / "out.mkv")[10]
+    combed, deinterlaced = decode(clip)[10], decode(tmp_path / "out.mkv")[10]
 
     def combing(image: np.ndarray) -> float:
         rows = image.astype(int)
         return float(np.abs(rows[1:-1] - (rows[:-2] + rows[2:]) / 2).mean())
 
-    assert combing(woven) < 0.6 * combing(combed)
+    assert combing(deinterlaced) < 0.6 * combing(combed)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])

@@ -34,7 +34,7 @@ from stylecam.realtime.engines.half_onnx import half_onnx
 from stylecam.realtime.engines.onnx_module import OnnxModule
 from stylecam.realtime.engines.planes import PlanarStyle
 from stylecam.realtime.engines.report import Report
-from stylecam.realtime.engines.tensorrt import Prepared, Workshop
+from stylecam.realtime.engines.tensorrt import EngineStore, Prepared
 from stylecam.realtime.engines.tensorrt_build import build_onnx, typing_options
 from stylecam.realtime.engines.tensorrt_library import Library, find, load
 from stylecam.realtime.engines.tensorrt_network import kernel_names
@@ -210,10 +210,10 @@ def test_an_engine_is_kept_whole_or_not_at_all() -> None:
             engine_files.read(KEY)
 
 
-def workshop(trt: FakeTensorRT) -> tuple[Workshop, io.StringIO]:
+def store_of(trt: FakeTensorRT) -> tuple[EngineStore, io.StringIO]:
     said = io.StringIO()
     report = Report(Console(file=said, width=500))
-    return Workshop(Library("tensorrt_rtx", ""), trt, GPU, report), said
+    return EngineStore(Library("tensorrt_rtx", ""), trt, GPU, report), said
 
 
 def paints(prepared: Prepared, style: Style) -> float:
@@ -229,7 +229,7 @@ def paints(prepared: Prepared, style: Style) -> float:
 
 def test_styles_share_one_engine_which_is_built_once_and_refitted() -> None:
     trt = FakeTensorRT()
-    makes, said = workshop(trt)
+    makes, said = store_of(trt)
     first, second = find_style("great-wave"), find_style("starry-night")
     made = makes.prepare(first, SIZE)
     assert paints(made, first) > 40
@@ -249,7 +249,7 @@ def test_styles_share_one_engine_which_is_built_once_and_refitted() -> None:
 
 def test_a_damaged_file_is_rebuilt_and_it_is_said() -> None:
     trt = FakeTensorRT()
-    makes, said = workshop(trt)
+    makes, said = store_of(trt)
     style = find_style("great-wave")
     path = makes.prepare(style, SIZE).path
     assert path is not None
@@ -265,7 +265,7 @@ def test_where_nothing_can_be_kept_it_is_built_each_time_and_said(
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("STYLECAM_CACHE", str(tmp_path / "file" / "cache"))
     trt = FakeTensorRT()
-    makes, said = workshop(trt)
+    makes, said = store_of(trt)
     style = find_style("great-wave")
     made = makes.prepare(style, SIZE)
     assert paints(made, style) > 40
@@ -281,7 +281,7 @@ def test_where_nothing_can_be_kept_it_is_built_each_time_and_said(
 )
 def test_where_refitting_fails_each_style_has_its_own(fault: str, says: str) -> None:
     trt = FakeTensorRT(fault)
-    makes, said = workshop(trt)
+    makes, said = store_of(trt)
     for style in (find_style("great-wave"), find_style("starry-night")):
         assert paints(makes.prepare(style, SIZE), style) > 40
         assert says in said.getvalue()
@@ -292,7 +292,7 @@ def test_where_refitting_fails_each_style_has_its_own(fault: str, says: str) -> 
 
 
 def test_a_tensorrt_network_paints_a_clip_in_slots() -> None:
-    makes, _ = workshop(FakeTensorRT())
+    makes, _ = store_of(FakeTensorRT())
     device = FakeDevice(5)
     network = makes.prepare(find_style("great-wave"), SIZE).network
     engine = GpuEngine(device, network, size=SIZE, smoothed=True, title="test")

@@ -25,7 +25,7 @@ from stylecam.training.network import SIZES
 from stylecam.training.recipe import Recipe, read_recipe
 from stylecam.training.trainer import Trainer
 from stylecam.training.vgg import VGG19, load_vgg19
-from stylecam.training.videos import read_moments
+from stylecam.training.videos import read_frame_pairs
 
 TRAINING = Path(__file__).parent.parent / "training"
 RECIPES = sorted((TRAINING / "recipes").glob("*.toml"))
@@ -77,10 +77,10 @@ def test_every_photo_has_its_turn(folder: Path) -> None:
 
 
 def test_videos_give_neighbouring_frames(folder: Path) -> None:
-    moments = read_moments(SIGNING, count=10)
-    assert len(moments) == 10
-    near = np.mean([np.abs(a.astype(int) - b).mean() for a, b in moments])
-    far = np.abs(moments[0].first.astype(int) - moments[-1].first).mean()
+    frame_pairs = read_frame_pairs(SIGNING, count=10)
+    assert len(frame_pairs) == 10
+    near = np.mean([np.abs(a.astype(int) - b).mean() for a, b in frame_pairs])
+    far = np.abs(frame_pairs[0].first.astype(int) - frame_pairs[-1].first).mean()
     assert 0 < near < far
     stream = Pairs([SIGNING], batch=1, crop=96, seed=0, steps=5)
     assert not stream.photos

@@ -16,7 +16,7 @@ from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.training.data import Pairs
 from stylecam.training.errors import TrainingError
 from stylecam.training.pictures import read_painting, read_photo
-from stylecam.training.videos import read_moments
+from stylecam.training.videos import read_frame_pairs
 
 
 def save_photos(folder: Path, names: list[str]) -> None:
@@ -146,8 +146,8 @@ def test_pairs_are_spread_over_the_whole_video(
     tmp_path: Path, suffix: str, frames: int, gop: int
 ) -> None:
     path = long_clip(tmp_path / f"long.{suffix}", frames=frames, gop=gop)
-    moments = read_moments(path, count=12)
-    times = np.array([(moment.first.mean() - 20) / 200 for moment in moments])
+    frame_pairs = read_frame_pairs(path, count=12)
+    times = np.array([(pair.first.mean() - 20) / 200 for pair in frame_pairs])
     assert len(times) == 12
     assert (np.diff(times) > 0.04).all()  # of 0.083, a key frame early at most
     assert times[-1] > 0.85
@@ -155,8 +155,8 @@ def test_pairs_are_spread_over_the_whole_video(
 
 def test_frames_are_held_as_small_as_they_are_used(tmp_path: Path) -> None:
     path = long_clip(tmp_path / "large.mp4", frames=12, size=(1920, 1080))
-    moments = read_moments(path, 480, count=4)
-    assert {frame.shape for moment in moments for frame in moment} == {(480, 853, 3)}
+    frame_pairs = read_frame_pairs(path, 480, count=4)
+    assert {frame.shape for pair in frame_pairs for frame in pair} == {(480, 853, 3)}
     alone = Pairs([path], batch=1, crop=64, seed=0, steps=1)
     assert [tuple(view.shape) for view in alone.samples()] == [(3, 480, 853)] * 4
 
@@ -165,4 +165,4 @@ def test_frames_are_held_as_small_as_they_are_used(tmp_path: Path) -> None:
 def test_a_video_of_a_phone_stands_upright(tmp_path: Path, degrees: int) -> None:
     clip = Film(rotation=(degrees, False, False), audio=()).build(tmp_path / "phone.mp4")
     upright = np.rot90(PatternSource(96, 128).image(0), degrees // 90)
-    assert psnr(read_moments(clip, count=2)[0].first, np.ascontiguousarray(upright)) > 28
+    assert psnr(read_frame_pairs(clip, count=2)[0].first, np.ascontiguousarray(upright)) > 28

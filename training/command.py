@@ -202,7 +202,7 @@ def _card(planned: Plan, index: int) -> dict[str, Any]:
     recipe = stages[index]
     keys = ("name", "title", "artist", "licence", "photos", "size", "painting_long_side", "seed")
     card = {key: getattr(recipe, key) for key in keys} | {
-        "recipe": planned.told_by,
+        "recipe": planned.recipe_name,
         "painting_sha256": ", ".join(digest(path) for path in paintings),
         "version": importlib.metadata.version("stylecam"),
     }

@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 from .errors import TrainingError
 from .motion import SHIFT_PX, Pair, frame_pair, still_pair
 from .pictures import LOG, read_photo, to_tensor
-from .videos import VIDEO_PAIRS, Moment, read_moments
+from .videos import VIDEO_PAIRS, FramePair, read_frame_pairs
 
 PHOTO_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 VIDEO_SUFFIXES: Final = frozenset({".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v"})
@@ -51,10 +51,10 @@ class Pairs(Dataset[Pair]):
         self._needed_px = max(crop, SHORT_SIDE_PX[1])
         files = sorted(path for source in sources for path in _files(source))
         self.photos = [path for path in files if path.suffix.lower() in PHOTO_SUFFIXES]
-        self.moments = self._moments(
+        self.frame_pairs = self._frame_pairs(
             [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES]
         )
-        if not self.photos and not self.moments:
+        if not self.photos and not self.frame_pairs:
             known = ", ".join(sorted(PHOTO_SUFFIXES | VIDEO_SUFFIXES))
             named = ", ".join(str(source) for source in sources)
             raise TrainingError(f"{named}: no photos or videos there (looked for {known})")
@@ -71,11 +71,11 @@ class Pairs(Dataset[Pair]):
 
     def samples(self, count: int = 4) -> list[Tensor]:
         """Return photos or frames from all over, (3, H, W) each."""
-        total = len(self.photos) + len(self.moments)
+        total = len(self.photos) + len(self.frame_pairs)
         return [self._view(n)[0] for n in range(0, total, max(1, total // count))][:count]
 
     def _one(self, index: int) -> Pair:
-        total = len(self.photos) + len(self.moments)
+        total = len(self.photos) + len(self.frame_pairs)
         epoch, place = divmod(index, total)
         chosen = int(np.random.default_rng((self.seed, epoch)).permutation(total)[place])
         random = np.random.default_rng((self.seed, epoch, place, 1))
@@ -87,11 +87,11 @@ class Pairs(Dataset[Pair]):
 
     def _view(self, chosen: int) -> list[Tensor]:
         """Read a photo, or two frames; instead of what cannot be read what comes after it."""
-        total = len(self.photos) + len(self.moments)
+        total = len(self.photos) + len(self.frame_pairs)
         for turn in range(total):
             number = (chosen + turn) % total
             if number >= len(self.photos):
-                return [to_tensor(frame) for frame in self.moments[number - len(self.photos)]]
+                return [to_tensor(frame) for frame in self.frame_pairs[number - len(self.photos)]]
             if number in self._unreadable:
                 continue
             try:
@@ -103,15 +103,15 @@ class Pairs(Dataset[Pair]):
             f"none of the {total} photos can be read, {self.photos[0]} to begin with"
         )
 
-    def _moments(self, videos: list[Path]) -> list[Moment]:
-        moments: list[Moment] = []
+    def _frame_pairs(self, videos: list[Path]) -> list[FramePair]:
+        frame_pairs: list[FramePair] = []
         for path in videos:
             count = max(2, min(VIDEO_PAIRS, HELD_PAIRS // len(videos)))
             try:
-                moments += read_moments(path, self._needed_px, count=count)
+                frame_pairs += read_frame_pairs(path, self._needed_px, count=count)
             except TrainingError as error:
                 LOG.warning("%s; it is left out", error)
-        return moments
+        return frame_pairs
 
     def _crop(self, views: list[Tensor], random: np.random.Generator) -> list[Tensor]:
         """Give all views the same random scale, place and mirroring: (1, 3, crop, crop) each."""

@@ -122,11 +122,11 @@ def train(
     def finish() -> None:
         nonlocal style
         journal.row()
+        style = trainer.average.to("cpu")
+        if before is not None and recipe.mean < 1:  # in every process: the next stage begins here
+            style = style.mean_with(before, recipe.mean)
         if ranks.rank() == 0:
             save()
-            style = trainer.average.to("cpu")
-            if before is not None and recipe.mean < 1:
-                style = style.mean_with(before, recipe.mean)
             figures = {key: round(value, 4) for key, value in journal.means().items()}
             spent = {"steps": trainer.step, "minutes": round(trainer.seconds / 60, 1)}
             export_style(style, card | spent | {"losses": figures}, result)

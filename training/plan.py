@@ -31,7 +31,7 @@ class Plan:
     run: Path
     output: Path | None
     """None: the style in the run folder is the result."""
-    told_by: str
+    recipe_name: str
     """The recipe's file, for the card."""
     notes: tuple[str, ...] = ()
     """What a resumed run changes."""
@@ -43,7 +43,7 @@ class Plan:
             "recipe": to_values(self.recipe),
             "minutes": self.minutes,
             "output": None if self.output is None else str(self.output),
-            "told_by": self.told_by,
+            "recipe_name": self.recipe_name,
             "paintings": [[digest(path) for path in stage] for stage in self.paintings],
         }
 
@@ -92,11 +92,11 @@ def _begun(options: argparse.Namespace) -> Plan:
     if _is_recipe(what):
         recipe = read_recipe(what)
         output = _output(options.output, recipe.name)
-        minutes, told_by = options.minutes, what.name
+        minutes, recipe_name = options.minutes, what.name
     else:
         output = _output(options.output, what.stem) or Path(f"{what.stem}.onnx")
         recipe = Recipe(output.stem, what.name)
-        minutes, told_by = options.minutes or MINUTES, "of stylecam train"
+        minutes, recipe_name = options.minutes or MINUTES, "of stylecam train"
     recipe = changed(recipe, _changes(options))
     run: Path = options.run_folder or Path("runs") / recipe.name
     if (run / "checkpoint.pt").exists():
@@ -104,7 +104,7 @@ def _begun(options: argparse.Namespace) -> Plan:
             f"{run} already holds a run",
             hint="--resume to continue it, or another --run-folder",
         )
-    return Plan(recipe, _paintings(options, recipe), minutes, run, output, told_by)
+    return Plan(recipe, _paintings(options, recipe), minutes, run, output, recipe_name)
 
 
 def _resumed(options: argparse.Namespace) -> Plan:
@@ -125,7 +125,7 @@ def _resumed(options: argparse.Namespace) -> Plan:
     recipe = changed(before, _changes(options))
     minutes = options.minutes or about["minutes"]
     output = given or (about["output"] and Path(about["output"]))
-    made = Plan(recipe, _paintings(options, recipe), minutes, run, output, about["told_by"])
+    made = Plan(recipe, _paintings(options, recipe), minutes, run, output, about["recipe_name"])
     if recipe.size != before.size:
         raise TrainingError(
             f"{run} trains a {before.size} network, which cannot become a {recipe.size} one",

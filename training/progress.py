@@ -32,7 +32,7 @@ def introduce(
         whence = "from the base" if started else "from scratch"
     console.print(
         f"{recipe.name}: {recipe.size} network, {parameters / 1e3:.0f} K parameters, {whence}; "
-        f"{len(pairs.photos)} photos, {len(pairs.moments)} pairs of frames; "
+        f"{len(pairs.photos)} photos, {len(pairs.frame_pairs)} pairs of frames; "
         f"{trainer.device}, {kind}",
         highlight=False,
     )

@@ -21,29 +21,31 @@ SEEK_FROM_S: Final = 4.0
 """Nearer than this, decoding what lies between two pairs costs less than a seek to a key frame."""
 
 
-class Moment(NamedTuple):
+class FramePair(NamedTuple):
     """Two neighbouring frames of a video, uint8 RGB (H, W, 3)."""
 
     first: Bytes3
     second: Bytes3
 
 
-def read_moments(path: Path, short_side: int = 480, *, count: int = VIDEO_PAIRS) -> list[Moment]:
+def read_frame_pairs(
+    path: Path, short_side: int = 480, *, count: int = VIDEO_PAIRS
+) -> list[FramePair]:
     """Take up to `count` pairs, spread over a video, with a short side of `short_side` at most.
 
     Raises TrainingError when the file is not a video.
     """
-    moments: list[Moment] = []
+    frame_pairs: list[FramePair] = []
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             for before, after in _spread(container, stream, count):
-                moments.append(Moment(_small(before, short_side), _small(after, short_side)))
+                frame_pairs.append(FramePair(_small(before, short_side), _small(after, short_side)))
     except (av.FFmpegError, IndexError, OSError) as error:
-        if not moments:  # else: cut short, as a copy that was not finished is
+        if not frame_pairs:  # else: cut short, as a copy that was not finished is
             raise TrainingError(f"{path} cannot be read as a video ({error})") from error
-    return moments
+    return frame_pairs
 
 
 def _spread(

@@ -26,7 +26,7 @@ class CudaDevice:
 
     def stream(self) -> Any:
         """Make a stream. Never the default one, on which TensorRT would wait for others."""
-        with speaking("make a stream"):
+        with wrapping_errors("make a stream"):
             return torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
 
     def event(self) -> Any:
@@ -35,20 +35,20 @@ class CudaDevice:
 
     def host_buffer(self, size: int) -> HostBuffer:
         """Allocate page-locked bytes."""
-        with speaking(f"allocate {size} page-locked bytes"):
+        with wrapping_errors(f"allocate {size} page-locked bytes"):
             memory = torch.empty(size, dtype=torch.uint8, pin_memory=True)
         return HostBuffer(memory.numpy(), memory)
 
     def buffer(self, size: int) -> Any:
         """Allocate bytes on the device."""
-        with speaking(f"allocate {size} bytes"):
+        with wrapping_errors(f"allocate {size} bytes"):
             return torch.empty(size, dtype=torch.uint8, device=self._device)
 
     def capture(self, work: Work, source: Any, target: Any, stream: Any) -> Any:
         """Record the work as a graph. Other threads may use the device meanwhile, as they do when a
         style is loaded during a run, so only this thread is held to what may be captured.
         """
-        with speaking("prepare the network"), torch.cuda.device(self._device), _benchmark():
+        with wrapping_errors("prepare the network"), torch.cuda.device(self._device), _benchmark():
             source.zero_()  # what runs to warm up should compute on numbers
             stream.wait_stream(torch.cuda.current_stream())
             with torch.no_grad(), torch.cuda.stream(stream):
@@ -69,7 +69,7 @@ class CudaDevice:
 
     def launch(self, graph: Any, stream: Any) -> None:
         """Enqueue a graph."""
-        with speaking("start the network"), torch.cuda.stream(stream):
+        with wrapping_errors("start the network"), torch.cuda.stream(stream):
             graph.replay()
 
     def download(self, source: Any, target: HostBuffer, stream: Any) -> None:
@@ -77,17 +77,17 @@ class CudaDevice:
         self._copy(source, target.handle, stream)
 
     def _copy(self, source: Tensor, target: Tensor, stream: Any) -> None:
-        with speaking("copy a picture"), torch.cuda.stream(stream):
+        with wrapping_errors("copy a picture"), torch.cuda.stream(stream):
             target.copy_(source, non_blocking=True)
 
     def record(self, event: Any, stream: Any) -> None:
         """Let `event` be done when all that is on the stream now is."""
-        with speaking("record an event"):
+        with wrapping_errors("record an event"):
             event.record(stream)
 
     def wait(self, event: Any) -> None:
         """Return when it is done; the interpreter is free meanwhile."""
-        with speaking("compute a picture"):
+        with wrapping_errors("compute a picture"):
             event.synchronize()
 
     def drain(self, stream: Any) -> None:
@@ -127,13 +127,13 @@ def stream_of(device: torch.device) -> int:
 
 
 @contextmanager
-def apart(device: torch.device) -> Iterator[None]:
+def on_own_stream(device: torch.device) -> Iterator[None]:
     """Work on a stream of its own, so that nobody else's waits; done when the block ends."""
     if device.type != "cuda":
         yield
         return
     stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-    with speaking("try the engine"), torch.no_grad():
+    with wrapping_errors("try the engine"), torch.no_grad():
         stream.wait_stream(torch.cuda.current_stream(device))
         with torch.cuda.stream(stream):
             yield
@@ -152,7 +152,7 @@ def _benchmark() -> Iterator[None]:
 
 
 @contextmanager
-def speaking(task: str) -> Iterator[None]:
+def wrapping_errors(task: str) -> Iterator[None]:
     """Turn errors of PyTorch, Triton and the C compiler that Triton calls into ours."""
     try:
         yield

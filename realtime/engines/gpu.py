@@ -24,7 +24,7 @@ from torch import Tensor
 from ..colour import FULL
 from ..errors import EngineError
 from ..frame import Yuv420
-from .slots import Device, Flight, Plan, Slots, Work, places
+from .slots import Device, Plan, SlotResult, Slots, Work, places
 from .statistics import Affine, SmoothedStatistics, Statistics
 
 Painter = Callable[[Tensor, Tensor], Tensor]
@@ -58,12 +58,12 @@ class Network(Protocol):
 class _Painting:
     """A picture under way, and what it will be."""
 
-    def __init__(self, flight: Flight, photo: Yuv420) -> None:
-        self.wait, self._flight, self._photo = flight.wait, flight, photo
+    def __init__(self, pending: SlotResult, photo: Yuv420) -> None:
+        self.wait, self._pending, self._photo = pending.wait, pending, photo
 
     def result(self) -> Yuv420:
         """Wait, free the slot and return the painting."""
-        samples = self._flight.result()
+        samples = self._pending.result()
         return Yuv420(samples, self._photo.height, self._photo.width, self._photo.colour)
 
 
@@ -111,8 +111,8 @@ class GpuEngine:
         measuring = self._prepare(picture).measuring
         if measuring is None:
             return lambda: np.empty((2, 0), np.float32)
-        flight = measuring.submit(picture.data)
-        return lambda: flight.result().view(np.float32).reshape(2, -1)
+        pending = measuring.submit(picture.data)
+        return lambda: pending.result().view(np.float32).reshape(2, -1)
 
     def _prepare(self, picture: Yuv420) -> _Prepared:
         """Return the slots for this picture's layout, made if it is the first of its kind."""

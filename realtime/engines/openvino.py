@@ -66,9 +66,9 @@ class OpenVINOEngine:
             if options.statistics == "smoothed" and style.native:
                 if device == "CPU" and _is_x86():
                     # Not for one picture: it takes longer than it saves.
-                    from .openvino_layout import arranged
+                    from .openvino_layout import with_fast_layout
 
-                    model = arranged(model)
+                    model = with_fast_layout(model)
                 model = self._carry_statistics(core, model, device, precision)
             elif precision == "int8":
                 from .openvino_int8 import in_8_bits

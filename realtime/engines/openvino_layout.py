@@ -40,7 +40,7 @@ _BILINEAR: Final = np.outer([1, 3, 3, 1], [1, 3, 3, 1]).astype(np.float32) / 16
 """Doubling by a transposed convolution of stride 2: each pixel spreads over 4x4."""
 
 
-def arranged(model: ov.Model) -> ov.Model:
+def with_fast_layout(model: ov.Model) -> ov.Model:
     """Return a copy of a network of fixed size, uint8 RGB (1, H, W, 3) in and out."""
     model = model.clone()
     for op in model.get_ordered_ops():

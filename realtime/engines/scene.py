@@ -1,6 +1,6 @@
 """What has changed between two frames of a clip, told from small pictures of them.
 
-A glance is float32 RGB (18, 32, 3) of 255; looking at two takes a fraction of a millisecond.
+A thumbnail is float32 RGB (18, 32, 3) of 255; looking at two takes a fraction of a millisecond.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..frame import Picture, Yuv420
 
-Glance = npt.NDArray[np.float32]
+Thumbnail = npt.NDArray[np.float32]
 
 CUT: Final = 28.0
 """Mean absolute difference of two neighbouring frames that makes them two scenes."""
@@ -31,7 +31,7 @@ _WIDTH, _HEIGHT = 32, 18
 _RANKS: Final = [_WIDTH * _HEIGHT * percent // 100 for percent in (10, 25, 50, 75, 90)]
 
 
-def glance(picture: Picture) -> Glance:
+def thumbnail(picture: Picture) -> Thumbnail:
     """Look at a frame, uint8 RGB (H, W, 3) or in planes."""
     rgb: Any = picture
     if isinstance(picture, Yuv420):
@@ -44,22 +44,22 @@ def glance(picture: Picture) -> Glance:
     return small.astype(np.float32)
 
 
-def is_cut(before: Glance, now: Glance) -> bool:
+def is_cut(before: Thumbnail, now: Thumbnail) -> bool:
     """Whether a scene ends between two neighbouring frames."""
     return float(np.abs(now - before).mean()) > CUT
 
 
-def is_still(earlier: Glance, now: Glance) -> bool:
+def is_still(earlier: Thumbnail, now: Thumbnail) -> bool:
     """Whether both show the same picture, but for noise."""
     return float(np.abs(now - earlier).mean()) < STILL
 
 
-def is_empty(now: Glance) -> bool:
+def is_empty(now: Thumbnail) -> bool:
     """Whether there is nothing to see."""
     return float(now.std()) < EMPTY
 
 
-def has_drifted(earlier: Glance, now: Glance) -> bool:
+def has_drifted(earlier: Thumbnail, now: Thumbnail) -> bool:
     """Whether the picture has become another without a cut: it was faded in, dissolved, exposed
     anew.
 
@@ -98,7 +98,7 @@ def _ordinary(height: int, width: int) -> npt.NDArray[np.uint8]:
     return grey
 
 
-def _levels(colours: Glance) -> npt.NDArray[np.float32]:
+def _levels(colours: Thumbnail) -> npt.NDArray[np.float32]:
     """Return five quantiles of each channel, (5, 3)."""
     ordered: npt.NDArray[np.float32] = np.sort(colours.reshape(-1, 3), 0)[_RANKS]
     return ordered

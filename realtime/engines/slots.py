@@ -164,16 +164,16 @@ class _Slot:
         self._made, self._work = [], None
 
 
-class Flight:
+class SlotResult:
     """One picture under way."""
 
     def __init__(self, slots: Slots, slot: _Slot) -> None:
         self._slots, self._slot = slots, slot
-        self._landed = False
+        self._collected = False
 
     def wait(self) -> None:
         """Return when it is done. From any thread; errors are left to `result`."""
-        if self._landed or self._slots.closed:
+        if self._collected or self._slots.closed:
             return
         try:
             self._slot.wait()
@@ -188,7 +188,7 @@ class Flight:
             self._slot.wait()
             return self._slot.painting()
         finally:
-            self._landed = True
+            self._collected = True
             self._slots.take_back(self._slot)
 
 
@@ -213,7 +213,7 @@ class Slots:
         """Whether no picture is under way."""
         return len(self._free) == self.depth
 
-    def submit(self, *parts: npt.NDArray[Any]) -> Flight:
+    def submit(self, *parts: npt.NDArray[Any]) -> SlotResult:
         """Start on a picture: `parts` are contiguous arrays of the sizes in the plan, and free for
         their owner when this returns. Raises EngineError when more than `depth` are under way.
         """
@@ -223,7 +223,7 @@ class Slots:
         slot = self._free.popleft()
         # A slot that fails to start stays out: what it has enqueued may still be under way.
         slot.start(parts)
-        return Flight(self, slot)
+        return SlotResult(self, slot)
 
     def take_back(self, slot: _Slot) -> None:
         """Take back a slot whose picture is done."""

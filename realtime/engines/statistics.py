@@ -34,8 +34,8 @@ import numpy.typing as npt
 
 from ..errors import EngineError
 from ..frame import Picture
-from ..threads import Once
-from .scene import Glance, glance, has_drifted, is_cut, is_empty, is_still, ordinary
+from ..threads import Lazy
+from .scene import Thumbnail, has_drifted, is_cut, is_empty, is_still, ordinary, thumbnail
 
 Statistics = npt.NDArray[np.float32]
 Affine = npt.NDArray[np.float32]
@@ -52,7 +52,7 @@ DRIFT_EVERY: Final = 2
 FOLLOW_DRIFT: Final = 0.5
 """Share of the way that is gone with each frame then."""
 
-Measurement: TypeAlias = Once[Statistics]
+Measurement: TypeAlias = Lazy[Statistics]
 """Statistics of one picture, perhaps still to be computed. Asked for by any thread."""
 
 
@@ -64,8 +64,8 @@ class SmoothedStatistics:
 
     def __init__(self, measure: Callable[[Any], Callable[[], Statistics]]) -> None:
         self._measure = measure
-        self._before: Glance | None = None
-        self._measured: Glance = np.empty(0, np.float32)
+        self._before: Thumbnail | None = None
+        self._measured: Thumbnail = np.empty(0, np.float32)
         self._target = self._current = np.empty((2, 0), np.float32)
         self._coming: Measurement | None = None
         self._follow = FOLLOW
@@ -73,7 +73,7 @@ class SmoothedStatistics:
 
     def step(self, picture: Picture) -> Statistics:
         """Return what the next frame, uint8 RGB (H, W, 3) or in planes, is to be painted with."""
-        before, now = self._before, glance(picture)
+        before, now = self._before, thumbnail(picture)
         self._before = now
         if before is None or (is_cut(before, now) and not is_empty(now)):
             self._age, self._follow = 0, FOLLOW
@@ -95,10 +95,10 @@ class SmoothedStatistics:
 
     def _measure_now(self, picture: Picture) -> None:
         self.settle()
-        self._coming, self._measured = None, glance(picture)
+        self._coming, self._measured = None, thumbnail(picture)
         self._target = self._measure(picture)()
 
-    def _is_worth_measuring(self, now: Glance) -> bool:
+    def _is_worth_measuring(self, now: Thumbnail) -> bool:
         return not is_empty(now) and not is_still(self._measured, now)
 
     def settle(self) -> None:

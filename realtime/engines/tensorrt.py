@@ -77,11 +77,11 @@ def prepare(library: Library, style: Style, *, size: tuple[int, int], report: Re
         raise EngineError(
             f"{style.path} is not a stylecam style", hint="use --engine openvino for it"
         )
-    return Workshop(library, load(library), current_gpu(), report).prepare(style, size)
+    return EngineStore(library, load(library), current_gpu(), report).prepare(style, size)
 
 
 @dataclasses.dataclass(frozen=True)
-class Workshop:
+class EngineStore:
     """Where engines are kept, refitted and built: with one TensorRT, for one GPU."""
 
     library: Library

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..errors import EngineError
-from .cuda import apart, stream_of
+from .cuda import on_own_stream, stream_of
 from .gpu import Painter
 from .onnx_module import OnnxModule
 from .planes import Folded, PlanarStyle
@@ -118,7 +118,7 @@ class TensorRTNetwork:
         small = torch.rand((1, 3, 9, 16), generator=generator)
         photo_NCHW = torch.nn.functional.interpolate(small, self._size, mode="bicubic")
         photo_NCHW = photo_NCHW.clamp(0, 1).to(self.device)
-        with apart(self.device):
+        with on_own_stream(self.device):
             statistics = self.measure(photo_NCHW).cpu().numpy()
             affine = torch.from_numpy(self.affine(statistics)).to(self.device)
             expected = Folded(self._style, torch.float32)(photo_NCHW, affine)

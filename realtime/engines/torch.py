@@ -73,10 +73,10 @@ def open_torch(
     if device.type != "cuda":
         title += str(device)
         return TorchEngine(style, device, PRECISIONS[precision], smoothed=smoothed, title=title)
-    from .cuda import CudaDevice, speaking
+    from .cuda import CudaDevice, wrapping_errors
     from .gpu import GpuEngine
 
-    with speaking("load the network"):
+    with wrapping_errors("load the network"):
         network = TorchNetwork(OnnxModule(style.path), device, PRECISIONS[precision])
         title += torch.cuda.get_device_name(device)
     return GpuEngine(

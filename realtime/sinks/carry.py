@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 from .codecs import PICTURES_ONLY, QUICKTIME
 from .original import Original, holds, stream_metadata, wanted_metadata
 from .times import PacketTimes
-from .ways import Copied, Reencoded, takes_opus
+from .ways import StreamCopy, Transcode, takes_opus
 
 if TYPE_CHECKING:
     from av import Packet
@@ -35,7 +35,7 @@ class Carried:
     ) -> None:
         self._container, self._original, self.notes = container, original, list[str]()
         self._input = source
-        self._ways: dict[int, Copied | Reencoded] = {}
+        self._ways: dict[int, StreamCopy | Transcode] = {}
         for stream in self._input.streams:
             if stream.index != original.picture:
                 self._add(stream)
@@ -70,14 +70,14 @@ class Carried:
             out = self._container.add_stream_from_template(stream)
             out.metadata.update(stream_metadata(stream))
             out.disposition = stream.disposition
-            self._ways[stream.index] = Copied(out)
+            self._ways[stream.index] = StreamCopy(out)
         elif (
             kind == "audio"
             and stream.codec_context is not None
             and muxer not in PICTURES_ONLY
             and takes_opus(self._container)
         ):
-            anew = Reencoded(self._container, cast("AudioStream", stream))
+            anew = Transcode(self._container, cast("AudioStream", stream))
             anew.out.metadata.update(stream_metadata(stream))
             self._ways[stream.index] = anew
             self.notes.append(f"sound re-encoded as Opus: {muxer} cannot hold {name}")
@@ -132,7 +132,7 @@ class Carried:
             index = packet.stream.index
             if index not in self._ways or (packet.size == 0 and packet.dts is None):
                 continue
-            if packet.is_discard and not hides and isinstance(self._ways[index], Copied):
+            if packet.is_discard and not hides and isinstance(self._ways[index], StreamCopy):
                 self._hidden[index] = packet
                 continue
             if (before := self._hidden.pop(index, None)) is not None:

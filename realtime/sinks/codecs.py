@@ -15,14 +15,14 @@ class Container(NamedTuple):
 
 class Codec(NamedTuple):
     """Software and hardware encoders, pixel formats by preference for 8 and for more bits, and
-    the scale of its constant quality: best and worst value of the option `knob`.
+    the scale of its constant quality: best and worst value of `quality_option`.
     """
 
     software: str
     hardware: tuple[str, ...]
     formats: tuple[str, ...]
     deep_formats: tuple[str, ...]
-    knob: tuple[str, float, float] | None
+    quality_option: tuple[str, float, float] | None
     options: dict[str, str]
 
 

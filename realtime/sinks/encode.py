@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..frame import Frame, Picture, VideoInfo, Yuv420, as_rgb
 from ..planar import Converter, rgb_frame, to_frame
 from .formats import Settings
-from .scheduling import unhurried
+from .scheduling import normal_scheduling
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
@@ -42,7 +42,7 @@ class Encoder:
         else:
             self._durations[frame.pts] = frame.duration
             coded = self._coded(frame)
-            with nullcontext() if self._codec.is_open else unhurried():
+            with nullcontext() if self._codec.is_open else normal_scheduling():
                 packets = self._codec.encode(coded)
         for packet in packets:
             duration = self._durations.pop(packet.pts, 0) if packet.pts is not None else 0

@@ -15,7 +15,7 @@ from ..containers import PIPE
 from ..errors import SinkError, UsageError
 from ..frame import VideoInfo
 from .codecs import CHOICES, CODECS, CONTAINERS, PIPES, Codec, Container
-from .scheduling import unhurried
+from .scheduling import normal_scheduling
 
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
@@ -116,7 +116,7 @@ def decide(path: Path, coding: Coding, info: VideoInfo) -> Settings:
                     f"chroma of {info.chroma} became 4:2:0, which plays everywhere; "
                     f"--pix-fmt {finer} keeps it"
                 )
-            if coding.quality is not None and kind.knob is None:
+            if coding.quality is not None and kind.quality_option is None:
                 notes.append(f"--quality changes nothing: {codec} has one quality")
             if coding.encoder == "auto":
                 notes.append(f"encoded by {encoder}")
@@ -161,26 +161,26 @@ def _check_held(path: Path, container: Container, codec: str, kind: Codec) -> No
             ) from error
 
 
-def _encoders(kind: Codec, wish: str) -> tuple[str, ...]:
-    if wish == "software":
+def _encoders(kind: Codec, requested: str) -> tuple[str, ...]:
+    if requested == "software":
         return (kind.software,)
-    if wish == "auto":
+    if requested == "auto":
         return (*kind.hardware, kind.software)
-    if wish not in (kind.software, *kind.hardware):
+    if requested not in (kind.software, *kind.hardware):
         raise UsageError(
-            f"--encoder {wish} does not encode this codec",
+            f"--encoder {requested} does not encode this codec",
             hint=f"auto, software or one of {', '.join((kind.software, *kind.hardware))}",
         )
-    return (wish,)
+    return (requested,)
 
 
 def _options(kind: Codec, encoder: str, quality: int | None) -> dict[str, str]:
     share = (QUALITY if quality is None else quality) / 100
     if encoder != kind.software:
         return _constant_quality(encoder, share)
-    if kind.knob is None:
+    if kind.quality_option is None:
         return dict(kind.options)
-    name, best, worst = kind.knob
+    name, best, worst = kind.quality_option
     level = best * share + worst * (1 - share)
     return kind.options | {name: str(int(level) if name == "profile" else round(level))}
 
@@ -238,7 +238,7 @@ def try_encoder(
         configure(codec, settings, info)
         frame = av.VideoFrame(info.width, info.height, pix_fmt)
         frame.pts, frame.time_base = 0, info.time_base
-        with unhurried():
+        with normal_scheduling():
             packets = [*codec.encode(frame), *codec.encode(None)]
     except (av.FFmpegError, OSError, ValueError, TypeError) as error:
         return getattr(error, "strerror", None) or str(error) or type(error).__name__

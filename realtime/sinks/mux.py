@@ -16,7 +16,7 @@ from .carry import Carried
 from .codecs import PICTURES_ONLY, QUICKTIME
 from .formats import Settings, configure
 from .original import Original, gif_loops, stream_metadata, wanted_metadata
-from .scheduling import unhurried
+from .scheduling import normal_scheduling
 
 if TYPE_CHECKING:
     from av import Packet
@@ -112,7 +112,7 @@ class Muxer:
 
     def start(self) -> None:
         """Open the encoder and write the header, which the first packet does else."""
-        with unhurried():
+        with normal_scheduling():
             self._container.start_encoding()
 
     def add(self, packets: Sequence[Packet[Stream]]) -> None:
@@ -120,7 +120,7 @@ class Muxer:
         for packet in packets:
             stamp_s = None if packet.dts is None else packet.dts * packet.time_base
             packet.stream = self.stream
-            with unhurried():  # the first opens the encoder once more, for its header
+            with normal_scheduling():  # the first opens the encoder once more, for its header
                 self._container.mux(packet)
             if self._carried is not None and stamp_s is not None:
                 self._carried.feed(stamp_s)

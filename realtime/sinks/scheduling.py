@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def unhurried() -> Iterator[None]:
+def normal_scheduling() -> Iterator[None]:
     """Put every thread back to ordinary scheduling if the block has made this one real-time."""
     if sys.platform != "linux":
         yield

@@ -12,7 +12,7 @@ from .. import pacing
 from ..errors import SinkError
 from ..frame import Frame, Image
 from ..stats import Stats
-from ..threads import Beat
+from ..threads import Periodic
 
 if TYPE_CHECKING:
     import pyvirtualcam
@@ -53,7 +53,7 @@ class VirtualCameraSink:
         self._newest: tuple[Image, float] | None = None
         self._shown: tuple[Image, float] | None = None
         self._due_s, self._open = clock(), True
-        self._beat = Beat(self._send)
+        self._beat = Periodic(self._send)
 
     def write(self, frame: Frame) -> None:
         """Make this the picture to show. Returns at once; raises what sending raised."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _OPUS_RATE: Final = 48_000
 
 
-class Copied:
+class StreamCopy:
     """A stream whose packets go over as they are."""
 
     def __init__(self, out: Stream) -> None:
@@ -30,7 +30,7 @@ class Copied:
         return iter(())
 
 
-class Reencoded:
+class Transcode:
     """A sound stream decoded and encoded anew, as Opus."""
 
     def __init__(self, container: OutputContainer, stream: AudioStream) -> None:

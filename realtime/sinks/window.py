@@ -123,7 +123,7 @@ class WindowSink:
 
         self._cv2, self._clock = cv2, clock
         self._lines: Callable[[], list[str]] = list
-        self._wish: Callable[[str, Frame], None] = lambda _, __: None
+        self._command: Callable[[str, Frame], None] = lambda _, __: None
         self._frame: Frame | None = None
         self._compared_s = -HOLD_S
         self._open, self._sized = True, False
@@ -138,11 +138,11 @@ class WindowSink:
                 "pip install --force-reinstall opencv-python",
             ) from error
 
-    def attach(self, lines: Callable[[], list[str]], wish: Callable[[str, Frame], None]) -> None:
-        """From now on write `lines()` over the picture, and tell `wish` what a key asks for that is
-        not the window's own matter, and of which frame.
+    def attach(self, lines: Callable[[], list[str]], command: Callable[[str, Frame], None]) -> None:
+        """From now on write `lines()` over the picture, and call `command` with what a key asks for
+        that is not the window's own matter, and with the frame on show.
         """
-        self._lines, self._wish = lines, wish
+        self._lines, self._command = lines, command
 
     def write(self, frame: Frame) -> None:
         """Show the frame and look for keys. Raises WindowClosed when the viewer is done."""
@@ -181,27 +181,27 @@ class WindowSink:
             return False
         return is_open(visible, self._cv2.currentUIFramework())
 
-    def _press(self, wish: str) -> None:
-        if wish == "quit":
+    def _press(self, command: str) -> None:
+        if command == "quit":
             raise WindowClosed
         now_s = self._clock()
-        repeated = now_s - self._pressed_s.get(wish, -HOLD_S) < HOLD_S
-        self._pressed_s[wish] = now_s
-        if repeated and wish in _ONCE:
+        repeated = now_s - self._pressed_s.get(command, -HOLD_S) < HOLD_S
+        self._pressed_s[command] = now_s
+        if repeated and command in _ONCE:
             return
-        if wish == "compare":
+        if command == "compare":
             self._compared_s = now_s
-        elif wish == "split":
+        elif command == "split":
             self._split = not self._split
-        elif wish == "help":
+        elif command == "help":
             self._help = not self._help
-        elif wish == "overlay":
+        elif command == "overlay":
             self._bare = not self._bare
-        elif wish == "full screen":
+        elif command == "full screen":
             self._full = not self._full
             self._cv2.setWindowProperty(TITLE, self._cv2.WND_PROP_FULLSCREEN, float(self._full))
-        elif wish and self._frame is not None:
-            self._wish(wish, self._frame)
+        elif command and self._frame is not None:
+            self._command(command, self._frame)
 
     def close(self) -> None:
         """Close the window."""

@@ -9,7 +9,7 @@
 | image | one photo |
 | pattern | a moving test pattern, from a clock or as fast as it is read |
 | mirror | another source, left and right exchanged |
-| quiet | another source, with less noise |
+| denoise | another source, with less noise |
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ IMAGE_SUFFIXES: Final = frozenset(
 
 
 @dataclasses.dataclass(frozen=True)
-class Wish:
+class CameraMode:
     """What to ask of a camera: (height, width) and rate, None for its own choice."""
 
     size: tuple[int, int] | None = None
@@ -117,19 +117,19 @@ def open_live(
     stats: Stats,
     sleep: Callable[[float], None],
     stopped: Callable[[], bool] = lambda: False,
-    wish: Wish = Wish(),
+    wanted: CameraMode = CameraMode(),
 ) -> Source:
     """Open a camera by index, device or name, a URL, a video file to play as if live, "pattern",
     or "auto": the first camera there is.
 
     `sleep` waits between the frames of a file or pattern and until an unplugged camera is back,
-    `stopped` ends that; `wish` is for a camera, or a pattern. Raises SourceError with the remedy.
+    `stopped` ends that; `wanted` is for a camera, or a pattern. Raises SourceError with the remedy.
     """
     if name == "pattern":
         from .pattern import PatternSource
 
-        rate = Fraction(wish.fps or 30).limit_denominator(1001)
-        return PatternSource(*(wish.size or (360, 640)), fps=rate, live=True, sleep=sleep)
+        rate = Fraction(wanted.fps or 30).limit_denominator(1001)
+        return PatternSource(*(wanted.size or (360, 640)), fps=rate, live=True, sleep=sleep)
     path = Path(name)
     if path.is_file():
         from .playback import PlaybackSource
@@ -143,4 +143,4 @@ def open_live(
         return PlaybackSource(stream, sleep=sleep) if stream.finite else stream
     from .camera import CameraSource
 
-    return CameraSource(name, wish, stats=stats, sleep=sleep, stopped=stopped)
+    return CameraSource(name, wanted, stats=stats, sleep=sleep, stopped=stopped)

@@ -14,7 +14,7 @@ from .. import v4l2
 from ..errors import SourceError
 from ..frame import MICROSECONDS, Frame, Image, VideoInfo
 from ..stats import Stats
-from . import Wish
+from . import CameraMode
 from .devices import Device, again, devices, find, plugged_in, there_are, unknown
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def prepare_opencv() -> None:
 
 
 class CameraSource:
-    """The newest pictures of a camera, each born when it was read, timed by the clock.
+    """The newest pictures of a camera, each captured when it was read, timed by the clock.
 
     A device that goes away is looked for, by its name too, until it is back or `stopped()`;
     meanwhile `stats.trouble` says so and no frame comes. Pictures keep the size of the first.
@@ -56,14 +56,14 @@ class CameraSource:
     def __init__(
         self,
         name: str,
-        wish: Wish = Wish(),  # noqa: B008 - frozen
+        wanted: CameraMode = CameraMode(),  # noqa: B008 - frozen
         *,
         stats: Stats | None = None,
         sleep: Callable[[float], None] = time.sleep,
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         prepare_opencv()
-        self._wish, self._stats = wish, stats or Stats()
+        self._wanted, self._stats = wanted, stats or Stats()
         self._sleep, self._stopped = sleep, stopped
         there = devices()
         device = find(name, there)
@@ -72,9 +72,9 @@ class CameraSource:
         if sys.platform == "linux":
             _check_device(device.use, there)
         self._device = device
-        capture = _open(device, wish)
+        capture = _open(device, wanted)
         if capture is None and sys.platform == "darwin" and device.name:
-            capture = once_allowed(lambda: _open(device, wish), sleep=sleep, stopped=stopped)
+            capture = once_allowed(lambda: _open(device, wanted), sleep=sleep, stopped=stopped)
         if capture is None:
             raise SourceError(f"camera {device.use} cannot be opened", hint=remedy(device, there))
         self._capture: cv2.VideoCapture = capture
@@ -87,7 +87,7 @@ class CameraSource:
         width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         fps = rate_of(capture)
         label = f" ({self._device.name})" if self._device.name else ""
-        size, rate = self._wish.size, self._wish.fps
+        size, rate = self._wanted.size, self._wanted.fps
         other = f" (asked for {size[1]}x{size[0]})" if size not in (None, (height, width)) else ""
         slower = f" (asked for {rate:.4g})" if rate is not None and abs(fps - rate) > 0.5 else ""
         return VideoInfo(
@@ -105,16 +105,16 @@ class CameraSource:
         last = -1
         while not self._stopped():
             ok, bgr = self._capture.read()
-            born = time.perf_counter()
+            captured = time.perf_counter()
             if ok:
-                self._stats.trouble, heard = "", born
-                last = max(last + 1, round((born - origin) * 1_000_000))  # no two in one tick
-                yield Frame(upright(bgr, self.info), last, MICROSECONDS, born)
+                self._stats.trouble, heard = "", captured
+                last = max(last + 1, round((captured - origin) * 1_000_000))  # no two in one tick
+                yield Frame(to_rgb(bgr, self.info), last, MICROSECONDS, captured)
             elif not plugged_in(self._device):
                 self._stats.trouble = f"{self._title()} was unplugged; waiting for it"
                 self._reopen()
                 heard = time.perf_counter()
-            elif born - heard > _PATIENCE_S:
+            elif captured - heard > _PATIENCE_S:
                 self._stats.trouble = f"{self._title()} sends no frames; trying again"
                 self._reopen()
                 heard = time.perf_counter()
@@ -133,7 +133,7 @@ class CameraSource:
             if device is None:
                 return
             self._device = device
-        capture = _open(self._device, self._wish)
+        capture = _open(self._device, self._wanted)
         if capture is not None:
             self._capture = capture
 
@@ -142,7 +142,7 @@ class CameraSource:
         self._capture.release()
 
 
-def _open(device: Device, wish: Wish) -> cv2.VideoCapture | None:
+def _open(device: Device, wanted: CameraMode) -> cv2.VideoCapture | None:
     """Open a device as wished, as far as it can; None when it cannot be opened."""
     import cv2
 
@@ -151,28 +151,28 @@ def _open(device: Device, wish: Wish) -> cv2.VideoCapture | None:
     if not capture.isOpened():
         capture.release()
         return None
-    fourcc = choose_format(v4l2.modes(device.use), wish) if linux else ""
-    _ask(capture, wish, fourcc)
-    if not linux and wish.fps and rate_of(capture) < wish.fps - 0.5:
-        _ask(capture, wish, "MJPG")  # these systems list no modes: see what comes of it
+    fourcc = choose_format(v4l2.modes(device.use), wanted) if linux else ""
+    _ask(capture, wanted, fourcc)
+    if not linux and wanted.fps and rate_of(capture) < wanted.fps - 0.5:
+        _ask(capture, wanted, "MJPG")  # these systems list no modes: see what comes of it
     capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
     return capture
 
 
-def _ask(capture: cv2.VideoCapture, wish: Wish, fourcc: str) -> None:
+def _ask(capture: cv2.VideoCapture, wanted: CameraMode, fourcc: str) -> None:
     """Set the pixel format before the size: many drivers fall back to it otherwise."""
     import cv2
 
     if fourcc:
         capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*fourcc))
-    if wish.size is not None:
-        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, wish.size[0])
-        capture.set(cv2.CAP_PROP_FRAME_WIDTH, wish.size[1])
-    if wish.fps is not None:
-        capture.set(cv2.CAP_PROP_FPS, wish.fps)
+    if wanted.size is not None:
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, wanted.size[0])
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, wanted.size[1])
+    if wanted.fps is not None:
+        capture.set(cv2.CAP_PROP_FPS, wanted.fps)
 
 
-def upright(bgr: object, info: VideoInfo) -> Image:
+def to_rgb(bgr: object, info: VideoInfo) -> Image:
     """Return a picture of OpenCV's as RGB, at the size that was promised."""
     import cv2
 
@@ -192,15 +192,15 @@ def rate_of(capture: cv2.VideoCapture) -> float:
     return fps if 1 <= fps <= _ABSURD_FPS else 30.0
 
 
-def choose_format(modes: list[v4l2.Mode], wish: Wish) -> str:
+def choose_format(modes: list[v4l2.Mode], wanted: CameraMode) -> str:
     """Return the pixel format to ask for: raw where it reaches the wished size and rate (30 unless
     said), else MJPG if the camera has it; "" to leave the choice to the driver.
 
     Raw needs no decoding and has no artefacts, but USB 2 carries it at full rate up to 640x480.
     """
-    size = wish.size or (480, 640)
+    size = wanted.size or (480, 640)
     fits = [mode for mode in modes if (mode.height, mode.width) == size]
-    fast = [mode.fourcc for mode in fits if mode.fps >= (wish.fps or 30) - 0.5]
+    fast = [mode.fourcc for mode in fits if mode.fps >= (wanted.fps or 30) - 0.5]
     raw = [fourcc for fourcc in _RAW if fourcc in fast]
     if raw:
         return raw[0]

@@ -16,8 +16,8 @@ from ..errors import SourceError
 from ..frame import Frame, VideoInfo
 from ..section import JUMP_S, WHOLE, Section
 from ..stats import Stats
+from .convert import TRANSPARENCY, Deinterlacer, FrameConverter
 from .decode import Decoder
-from .upright import TRANSPARENCY, Deinterlacer, Upright
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -67,10 +67,10 @@ class FileSource:
             first = next(self._frames, None)
             if first is None:
                 raise _no_frame(path)
-            self._first, self._upright = first, Upright(first, keep_hdr=keep_hdr)
+            self._first, self._convert = first, FrameConverter(first, keep_hdr=keep_hdr)
             self._begin_at_zero(first)
             try:
-                self._upright.rgb(first)
+                self._convert.rgb(first)
             except OSError as error:
                 quoted = quote(str(path))
                 matrix = _MATRICES.get(int(first.colorspace), f"matrix {int(first.colorspace)}")
@@ -86,7 +86,7 @@ class FileSource:
     @property
     def notes(self) -> list[str]:
         """What was changed on the way from the file to the pictures, a line each."""
-        notes = [*self.decoder.notes, *self._upright.notes]
+        notes = [*self.decoder.notes, *self._convert.notes]
         if self.decoder.stream.metadata.get("alpha_mode") == "1":  # VP8's and VP9's, not decoded
             notes.append(TRANSPARENCY)
         if self._interlaced:
@@ -117,21 +117,21 @@ class FileSource:
             self.decoder.notes.append(note)
 
     def _describe(self) -> VideoInfo:
-        stream, upright = self.decoder.stream, self._upright
+        stream, converter = self.decoder.stream, self._convert
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         aspect = self.decoder.stream.sample_aspect_ratio or Fraction(1)
         return VideoInfo(
-            height=upright.height,
-            width=upright.width,
+            height=converter.height,
+            width=converter.width,
             fps=rate,
             time_base=stream.time_base or Fraction(1, 90_000),
             frames=self._count(rate),
-            colour=upright.colour,
-            bits=upright.bits,
-            chroma=upright.chroma,
-            sample_aspect_ratio=1 / aspect if upright.turned else aspect,
+            colour=converter.colour,
+            bits=converter.bits,
+            chroma=converter.chroma,
+            sample_aspect_ratio=1 / aspect if converter.turned else aspect,
             description=(
-                f"{self.path.name}: {upright.width}x{upright.height}, {float(rate):.4g} fps, "
+                f"{self.path.name}: {converter.width}x{converter.height}, {float(rate):.4g} fps, "
                 f"{stream.codec_context.name}"
             ),
         )
@@ -149,17 +149,17 @@ class FileSource:
     def __iter__(self) -> Iterator[Frame]:
         shift = round(self.cut.shift_s / self.info.time_base)
         index = -1
-        for index, decoded in enumerate(self._woven()):
+        for index, decoded in enumerate(self._deinterlaced()):
             if index < self.skip:
                 continue
             with self._stats.stage("convert"):
-                picture = (self._upright.planes if self.planar else self._upright.rgb)(decoded)
+                picture = (self._convert.planes if self.planar else self._convert.rgb)(decoded)
             ticks = (decoded.time_base or self.info.time_base) / self.info.time_base
             yield Frame(
                 picture,
                 round((decoded.pts or 0) * ticks) - shift,
                 self.info.time_base,
-                born_s=time.perf_counter(),
+                captured_s=time.perf_counter(),
                 duration=round(decoded.duration * ticks),
             )
         if index < 0:
@@ -176,7 +176,7 @@ class FileSource:
                 hint="copy it again, or stylize what is there with --allow-truncated",
             )
 
-    def _woven(self) -> Iterator[VideoFrame]:
+    def _deinterlaced(self) -> Iterator[VideoFrame]:
         """Yield every frame, deinterlaced where need be."""
         deinterlacer: Deinterlacer | None = None
         for index, frame in enumerate(self._timed()):

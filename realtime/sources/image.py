@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import SourceError
 from ..frame import Frame, Image, Mask, VideoInfo
-from ..tags import Tags, orientation, read_tags, upright
+from ..tags import Tags, orientation, read_tags, without_orientation
 
 _JPEG: Final = b"\xff\xd8\xff"
 """How files begin that cannot have opacity."""
@@ -54,7 +54,7 @@ def read_image(path: Path) -> Photo:
         notes.append(f"{further} further picture(s) left out: the first is painted")
     rgb = np.ascontiguousarray(_eight_bits(stored)[..., ::-1])
     alpha = None if data.startswith(_JPEG) else _read_alpha(raw, orientation(tags.exif))
-    tags = tags._replace(exif=upright(tags.exif))
+    tags = tags._replace(exif=without_orientation(tags.exif))
     return Photo(rgb, alpha, 8 * stored.dtype.itemsize, tags, tuple(notes))
 
 
@@ -161,7 +161,7 @@ class ImageSource:
             self._photo.image,
             0,
             self.info.time_base,
-            born_s=time.perf_counter(),
+            captured_s=time.perf_counter(),
             duration=1,
             alpha=self._photo.alpha,
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from ..errors import SourceError
 from ..frame import MICROSECONDS, Frame, VideoInfo
 from ..stats import Stats
-from .camera import READ_TIMEOUT_S, prepare_opencv, rate_of, upright
+from .camera import READ_TIMEOUT_S, prepare_opencv, rate_of, to_rgb
 
 if TYPE_CHECKING:
     import cv2
@@ -82,7 +82,7 @@ class NetworkSource:
                 break
             stamp = round(1000 * self._capture.get(cv2.CAP_PROP_POS_MSEC))
             last, count = max(last + 1, stamp), count + 1
-            yield Frame(upright(bgr, self.info), last, MICROSECONDS, self._clock())
+            yield Frame(to_rgb(bgr, self.info), last, MICROSECONDS, self._clock())
         else:
             return
         if count < _WHOLE * self._frames:
@@ -95,11 +95,11 @@ class NetworkSource:
         origin, last, pause_s = self._clock(), -1, _FIRST_RETRY_S
         while not self._stopped():
             ok, bgr = self._capture.read()
-            born = self._clock()
+            captured = self._clock()
             if ok:
                 self._stats.trouble, pause_s = "", _FIRST_RETRY_S
-                last = max(last + 1, round((born - origin) * 1_000_000))  # no two in one tick
-                yield Frame(upright(bgr, self.info), last, MICROSECONDS, born)
+                last = max(last + 1, round((captured - origin) * 1_000_000))  # no two in one tick
+                yield Frame(to_rgb(bgr, self.info), last, MICROSECONDS, captured)
                 continue
             self._stats.trouble = f"{self._url} sends no frames; trying again"
             self._capture.release()

@@ -71,7 +71,7 @@ class PatternSource:
                 wait = pacing.wait_s(due, self._clock(), origin)
                 if wait > 0:
                     self._sleep(wait)
-            yield Frame(self.image(index), index, self.info.time_base, born_s=self._clock())
+            yield Frame(self.image(index), index, self.info.time_base, captured_s=self._clock())
             index += 1
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from . import Source
 
 
 class PlaybackSource:
-    """Yields the frames of another source when they are due, born at that moment.
+    """Yields the frames of another source when they are due, captured at that moment.
 
     `sleep` and `clock` are passed in, so that a stop can wake the sleeper and a test need not
     wait.
@@ -41,7 +41,7 @@ class PlaybackSource:
             wait = pacing.wait_s(pts_s, now, origin)
             if wait > 0:
                 self._sleep(wait)
-            yield dataclasses.replace(frame, born_s=self._clock())
+            yield dataclasses.replace(frame, captured_s=self._clock())
 
     def close(self) -> None:
         """Close the recording."""

@@ -22,7 +22,7 @@ FOLLOW: Final = 0.15
 """Share of the new picture where nothing moves."""
 
 
-class QuietSource:
+class DenoisedSource:
     """The frames of another source, with less noise."""
 
     planar = False
@@ -31,16 +31,16 @@ class QuietSource:
         self._source, self.info = source, source.info
 
     def __iter__(self) -> Iterator[Frame]:
-        quiet = Quiet()
+        denoise = TemporalDenoiser()
         for frame in self._source:
-            yield frame.with_image(quiet(frame.image))
+            yield frame.with_image(denoise(frame.image))
 
     def close(self) -> None:
         """Close the other source."""
         self._source.close()
 
 
-class Quiet:
+class TemporalDenoiser:
     """What is shown, kept as float32 from one picture to the next."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""From a decoded frame to a picture as it is meant to be seen: woven, in its colours, upright."""
+"""From a decoded frame to the picture that is meant: deinterlaced, in its colours, upright."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _side_data(frame: VideoFrame) -> dict[Type, SideData]:
 
 
 class Deinterlacer:
-    """Weaves the two fields of interlaced frames into one picture each with FFmpeg's bwdif.
+    """Deinterlaces interlaced frames, one picture each, with FFmpeg's bwdif.
 
     One frame out for each frame in, one frame later. Frames not flagged as interlaced pass.
     """
@@ -115,13 +115,13 @@ class Deinterlacer:
         source = graph.add_buffer(
             width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
         )
-        weave = graph.add("bwdif", mode="send_frame", parity="auto", deint="interlaced")
-        graph.link_nodes(source, weave, graph.add("buffersink"))
+        bwdif = graph.add("bwdif", mode="send_frame", parity="auto", deint="interlaced")
+        graph.link_nodes(source, bwdif, graph.add("buffersink"))
         graph.configure()
         return graph
 
 
-class Upright:
+class FrameConverter:
     """Turns decoded frames into upright pictures, all of the first frame's size and orientation.
 
     `colour` is what the output is to be tagged with; `notes` says what was changed on the way.

@@ -12,8 +12,8 @@ from media import decode
 from stylecam.kernels.temporal_blend import temporal_blend, temporal_blend_reference
 from stylecam.realtime.cli import main
 from stylecam.realtime.frame import Image
+from stylecam.realtime.sources.denoise import DenoisedSource, TemporalDenoiser
 from stylecam.realtime.sources.pattern import PatternSource
-from stylecam.realtime.sources.quiet import Quiet, QuietSource
 from torch import Tensor
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -62,7 +62,7 @@ def test_what_does_not_fit_is_refused() -> None:
 
 
 def test_the_twin_does_the_same() -> None:
-    quiet = Quiet()
+    denoise = TemporalDenoiser()
     before: Tensor | None = None
     for _, noisy in _noisy(6, speed=1):
         if before is None:
@@ -71,14 +71,14 @@ def test_the_twin_does_the_same() -> None:
             out = torch.empty_like(before)
             temporal_blend_reference(_planes(noisy), before, out)
             before, expected = out, (out[0].permute(1, 2, 0) * 255).round().numpy()
-        difference = np.abs(quiet(noisy) - expected.astype(np.float32))
+        difference = np.abs(denoise(noisy) - expected.astype(np.float32))
         assert difference.max() <= 1
         assert (difference > 0).mean() < 5e-3  # halves, rounded either way
 
 
 def test_noise_goes_and_the_scene_stays() -> None:
-    quiet = Quiet()
-    frames = [(clean, noisy, quiet(noisy)) for clean, noisy in _noisy(30)]
+    denoise = TemporalDenoiser()
+    frames = [(clean, noisy, denoise(noisy)) for clean, noisy in _noisy(30)]
     clean, noisy, quietened = (
         np.stack(x[15:]).astype(np.float32) for x in zip(*frames, strict=True)
     )
@@ -87,20 +87,20 @@ def test_noise_goes_and_the_scene_stays() -> None:
 
 
 def test_what_moves_is_not_smeared() -> None:
-    quiet = Quiet()
-    frames = [(clean, noisy, quiet(noisy)) for clean, noisy in _noisy(12, speed=4)]
+    denoise = TemporalDenoiser()
+    frames = [(clean, noisy, denoise(noisy)) for clean, noisy in _noisy(12, speed=4)]
     clean, noisy, quietened = (
         np.stack(x[4:]).astype(np.float32) for x in zip(*frames, strict=True)
     )
     assert np.square(quietened - clean).mean() < 1.1 * np.square(noisy - clean).mean()
     cut = 255 - frames[-1][0]
-    assert np.array_equal(quiet(cut), cut)
+    assert np.array_equal(denoise(cut), cut)
     other_size = cut[:-2]
-    assert quiet(other_size) is other_size
+    assert denoise(other_size) is other_size
 
 
 def test_a_source_made_quiet() -> None:
-    source = QuietSource(PatternSource(96, 128, frames=3))
+    source = DenoisedSource(PatternSource(96, 128, frames=3))
     frames = list(source)
     source.close()
     assert [frame.pts for frame in frames] == [0, 1, 2]
