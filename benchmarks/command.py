@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("what", choices=lines, metavar="NAME", help="one of the above")
     parser.add_argument("rest", nargs=argparse.REMAINDER, metavar="...", help="options of NAME")
     asked = parser.parse_args(argv)
-    with needing_packages(f"stylecam bench {asked.what}", 'pip install -e ".[quality]"'):
+    with needing_packages(f"stylecam bench {asked.what}", 'pip install "stylecam[quality]"'):
         if asked.what in SUITE:
             return _benchmark(asked.what, asked.rest)
         return _ACTS[asked.what](asked.rest)

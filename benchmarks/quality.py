@@ -206,7 +206,7 @@ def _parse_one(text: str) -> OneOf:
     """Return what "INPUT:N:I" means, I from 0."""
     name, many, index = [*text.rsplit(":", 2), "", ""][:3]
     if not (name and many.isdecimal() and index.isdecimal() and int(index) < int(many)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not INPUT:N:I, as in style:12:0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a choice INPUT:N:I, as in style:12:0")
     return OneOf(name, int(many), int(index))
 
 
