@@ -91,7 +91,9 @@ def reference(style: Style, pictures: list[Image]) -> list[Image]:
     options = EngineOptions("torch", device="cpu", precision="f32")
     height, width = into.padded
     engine = open_engine(options, style, height=height, width=width, live=False)
-    made = [into.leave(engine.submit(into.enter(picture)).result()) for picture in pictures]
+    made = [
+        into.from_network(engine.submit(into.to_network(picture)).result()) for picture in pictures
+    ]
     engine.close()
     return made
 

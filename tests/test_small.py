@@ -41,9 +41,9 @@ def test_fit_enters_and_leaves(
     assert (into.work, into.padded) == (work, padded)
     y, x = np.mgrid[0:height, 0:width]
     image = np.stack([x * 255 // width, y * 255 // height, x * 0 + 99], -1).astype(np.uint8)
-    entered = into.enter(image)
+    entered = into.to_network(image)
     assert entered.shape == (*padded, 3)
-    left = into.leave(entered)
+    left = into.from_network(entered)
     assert left.shape == image.shape
     assert np.abs(left.astype(int) - image).mean() < 1.5
 
@@ -51,8 +51,8 @@ def test_fit_enters_and_leaves(
 def test_fit_that_has_nothing_to_do_copies_nothing() -> None:
     image = np.zeros((64, 64, 3), np.uint8)
     into = fit(64, 64)
-    assert into.enter(image) is image
-    assert into.leave(image) is image
+    assert into.to_network(image) is image
+    assert into.from_network(image) is image
 
 
 @pytest.mark.parametrize("size", ["0", "big", "1x2x3", "9000", "640x-1", ""])
