@@ -65,7 +65,7 @@ def test_sizes_that_are_none(size: str) -> None:
 @pytest.mark.parametrize(
     ("words", "says", "hint"),
     [
-        (f"--webcam {__file__} --camera-size 640x480", "--camera-size: for cameras", "leave it"),
+        (f"--webcam {__file__} --camera-size 640x480", "--camera-size: for cameras", "remove it"),
         ("--webcam rtsp://host/x --camera-fps 9", "--camera-fps: for cameras, not for rtsp", ""),
         ("--webcam --virtual-camera-fps 9", "needs --virtual-camera", "--virtual-camera"),
         ("clip.mp4 --format y4m -o out.mp4", "--format y4m: for standard", "leave it out"),

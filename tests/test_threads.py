@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from media import arrive
 from stylecam.realtime.stylize import stop_on_signals
 from stylecam.realtime.threads import Threads, fine_waits
 
@@ -192,7 +193,7 @@ def test_where_there_is_no_hangup_break_ends_the_run(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(signal, "SIGBREAK", signal.SIGUSR1, raising=False)
     threads = Threads()
     with stop_on_signals(threads):
-        signal.raise_signal(signal.SIGUSR1)
+        arrive(signal.SIGUSR1)
         assert threads.stopping
 
 
