@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from .background import BackgroundCall
 from .errors import StylecamError
 from .frame import Frame
 from .sinks.image import ImageSink
@@ -16,7 +17,6 @@ from .sinks.recording import RecordingSink
 from .stats import Stats
 from .styles import Style
 from .switch import SwitchingEngine
-from .threads import BackgroundCall
 
 STEP: Final = 0.1
 _MESSAGE_S: Final = 3.0

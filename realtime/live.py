@@ -17,6 +17,7 @@ from .engines import Engine, open_engine
 from .engines.report import Report
 from .errors import SourceError, WindowClosed
 from .fit import SMALLEST, Fit, fit
+from .pacing import fine_waits
 from .pipeline import run
 from .recordings import Recordings
 from .sinks import Sink
@@ -27,7 +28,7 @@ from .stats import Stats
 from .styles import Style, built_in
 from .stylize import Look, Outcome, opened, stop_on_signals
 from .switch import SwitchingEngine
-from .threads import Threads, fine_waits
+from .threads import Threads
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .threads import Lazy
+from .background import Lazy
 
 Snapshot = dict[str, Any]
 """As `SmoothedStatistics.state` returns it; its arrays are never written to, so none is copied."""

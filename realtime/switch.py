@@ -6,11 +6,12 @@ import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .background import BackgroundCall
 from .engines import Engine, Pending
 from .errors import EngineError, StylecamError
 from .frame import Picture
 from .styles import Style
-from .threads import JOIN_TIMEOUT_S, BackgroundCall
+from .threads import JOIN_TIMEOUT_S
 
 if TYPE_CHECKING:
     from .engines.statistics import SmoothedStatistics

@@ -1,4 +1,4 @@
-"""The only code that starts threads and joins them.
+"""The threads of a run: started, stopped and joined here.
 
     with Threads() as threads:
         decoded = threads.ahead(decode(), capacity=2)
@@ -11,15 +11,12 @@ queue. Leaving the block, for whatever reason, stops every thread and joins it.
 
 from __future__ import annotations
 
-import ctypes
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -28,22 +25,6 @@ JOIN_TIMEOUT_S = 5.0
 GRACE_S = 1.0
 """After `stop`, a reader gives a silent worker this long to end before it goes on without it."""
 _TICK_S = 0.1
-
-
-@contextmanager
-def fine_waits(timer: Any = None) -> Iterator[None]:
-    """Let waits end within a millisecond of their time in the block: on Windows they would within
-    15.6, half a picture's period. `timer` is that system's winmm.
-    """
-    if sys.platform == "win32":
-        timer = ctypes.WinDLL("winmm")
-    if timer is not None:
-        timer.timeBeginPeriod(1)
-    try:
-        yield
-    finally:
-        if timer is not None:
-            timer.timeEndPeriod(1)
 
 
 class _Handover(Generic[T]):
@@ -112,98 +93,6 @@ class _Handover(Generic[T]):
             if not self._items and not self._ended:
                 self._changed.wait(_TICK_S)
             return bool(self._items) or self._ended
-
-
-def per_thread(make: Callable[[], T]) -> Callable[[], T]:
-    """Return a function that gives each thread an object of its own: made when the thread first
-    asks, the same ever after.
-    """
-    kept = threading.local()
-
-    def own() -> T:
-        if not hasattr(kept, "made"):
-            kept.made = make()
-        made: T = kept.made
-        return made
-
-    return own
-
-
-class Periodic:
-    """Calls `work` again and again in a thread of its own. `work` returns how many seconds later
-    its next turn is due. Stopped by `stop`, or when `work` raises; `check` raises that then.
-    """
-
-    def __init__(self, work: Callable[[], float]) -> None:
-        self._work, self._stopping = work, threading.Event()
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="stylecam-periodic", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            while not self._stopping.wait(max(0.0, self._work())):
-                pass
-        except BaseException as raised:
-            self._error = raised
-
-    def check(self) -> None:
-        """Raise what `work` raised, if it did."""
-        if self._error is not None:
-            raise self._error
-
-    def stop(self) -> None:
-        """End after the turn under way. Idempotent."""
-        self._stopping.set()
-        self._thread.join(JOIN_TIMEOUT_S)
-
-
-class BackgroundCall(Generic[T]):
-    """Runs `work` once in its own thread; poll `done`, or wait for `result`."""
-
-    def __init__(self, work: Callable[[], T]) -> None:
-        self._work = work
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="stylecam-later", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            self._value = self._work()
-        except BaseException as raised:
-            self._error = raised
-
-    @property
-    def done(self) -> bool:
-        """Whether it has ended."""
-        return not self._thread.is_alive()
-
-    def wait(self, timeout_s: float) -> bool:
-        """Wait so long at most; whether it has ended. One that has not is left as a daemon."""
-        self._thread.join(timeout_s)
-        return self.done
-
-    def result(self) -> T:
-        """Wait for it; return its value or raise its error."""
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-        return self._value
-
-
-class Lazy(Generic[T]):
-    """A value that is computed by the first who asks for it; the others wait."""
-
-    def __init__(self, compute: Callable[[], T]) -> None:
-        self._compute, self._lock = compute, threading.Lock()
-        self._found: list[T] = []
-
-    def result(self) -> T:
-        """Return it, the same object each time."""
-        with self._lock:
-            if not self._found:
-                self._found.append(self._compute())
-            return self._found[0]
 
 
 class Threads:

@@ -22,6 +22,7 @@ import pytest
 from media import decode, times
 from rich.console import Console
 from stylecam.realtime import switch
+from stylecam.realtime.background import BackgroundCall, Periodic
 from stylecam.realtime.controls import Controls
 from stylecam.realtime.dashboard import LiveSink
 from stylecam.realtime.engines import Engine, EngineOptions, Pending, open_engine
@@ -46,7 +47,7 @@ from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import Style, built_in, find
 from stylecam.realtime.switch import SwitchingEngine
-from stylecam.realtime.threads import BackgroundCall, Periodic, Threads
+from stylecam.realtime.threads import Threads
 
 
 def test_keys_have_meanings() -> None:

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 
 import pytest
 from media import arrive
+from stylecam.realtime.pacing import fine_waits
 from stylecam.realtime.stylize import stop_on_signals
-from stylecam.realtime.threads import Threads, fine_waits
+from stylecam.realtime.threads import Threads
 
 
 def test_items_arrive_in_order_and_complete() -> None:

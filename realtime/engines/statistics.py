@@ -32,9 +32,9 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from ..background import Lazy
 from ..errors import EngineError
 from ..frame import Picture
-from ..threads import Lazy
 from .scene import Thumbnail, has_drifted, is_cut, is_empty, is_still, ordinary, thumbnail
 
 Statistics = npt.NDArray[np.float32]

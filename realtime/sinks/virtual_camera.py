@@ -9,10 +9,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from .. import pacing
+from ..background import Periodic
 from ..errors import SinkError
 from ..frame import Frame, Image
 from ..stats import Stats
-from ..threads import Periodic
 
 if TYPE_CHECKING:
     import pyvirtualcam
