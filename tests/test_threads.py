@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 from media import arrive
+from stylecam.realtime.background import BackgroundCall, Periodic
 from stylecam.realtime.pacing import fine_waits
 from stylecam.realtime.stylize import stop_on_signals
 from stylecam.realtime.threads import Threads
@@ -213,3 +214,25 @@ def test_fine_waits_end_with_the_block() -> None:
     assert calls == [("begin", 1), ("end", 1)]
     with fine_waits():  # does nothing here
         pass
+
+
+def test_work_beside_a_run_hands_over_its_errors() -> None:
+    turns: list[int] = []
+
+    def work() -> float:
+        turns.append(1)
+        if len(turns) == 3:
+            raise ValueError("boom")
+        return 0.001
+
+    periodic, call = Periodic(work), BackgroundCall(lambda: 1 // 0)
+    deadline = time.monotonic() + 5
+    while (len(turns) < 3 or not call.done) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    periodic.stop()
+    periodic.stop()
+    with pytest.raises(ValueError, match="boom"):
+        periodic.check()
+    with pytest.raises(ZeroDivisionError):
+        call.result()
+    assert BackgroundCall(lambda: 7).result() == 7
