@@ -1,4 +1,4 @@
-"""Give a finished file its name: whole or not at all."""
+"""Files that appear under their names whole or not at all."""
 
 from __future__ import annotations
 

@@ -13,9 +13,9 @@ import pytest
 from av.codec.context import Flags
 from media.clips import Film
 from rich.console import Console
+from stylecam.realtime.atomic import put_in_place
 from stylecam.realtime.engines import EngineOptions, open_engine, openvino
 from stylecam.realtime.engines.openvino_library import load
-from stylecam.realtime.place import put_in_place
 from stylecam.realtime.sinks import resumable
 from stylecam.realtime.sinks.codecs import CODECS
 from stylecam.realtime.sinks.formats import _options
@@ -23,7 +23,6 @@ from stylecam.realtime.sinks.window import is_open
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, Style, find
 from stylecam.realtime.stylize import Look, stylize_file
-from stylecam.training.place import put_in_place as put_style_in_place
 
 
 class Held(type(Path())):  # type: ignore[misc]
@@ -41,10 +40,7 @@ class Held(type(Path())):  # type: ignore[misc]
         return Path(self).replace(target)
 
 
-@pytest.mark.parametrize("put_in_place", [put_in_place, put_style_in_place])
-def test_a_file_that_a_scanner_reads_gets_its_name_when_it_is_let_go(
-    put_in_place: Any, tmp_path: Path
-) -> None:
+def test_a_file_that_a_scanner_reads_gets_its_name_when_it_is_let_go(tmp_path: Path) -> None:
     made, final, pauses = Held(tmp_path / "made"), tmp_path / "final", list[float]()
     final.write_text("old")
     made.write_text("new")
@@ -55,10 +51,9 @@ def test_a_file_that_a_scanner_reads_gets_its_name_when_it_is_let_go(
     assert pauses == [0.05, 0.1, 0.2]
 
 
-@pytest.mark.parametrize("put_in_place", [put_in_place, put_style_in_place])
 @pytest.mark.parametrize(("says", "tries"), [(32, 7), (112, 1)])
 def test_a_file_that_stays_held_or_fails_otherwise_is_an_error(
-    put_in_place: Any, says: int, tries: int, tmp_path: Path
+    says: int, tries: int, tmp_path: Path
 ) -> None:
     made, pauses = Held(tmp_path / "made"), list[float]()
     made.write_text("new")

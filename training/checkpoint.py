@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from stylecam.realtime.atomic import put_in_place
 
 from . import ranks
 from .errors import TrainingError
-from .place import put_in_place
 from .trainer import Trainer
 
 

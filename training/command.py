@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
+from stylecam.realtime.atomic import put_in_place
 
 from .errors import TrainingError
-from .place import put_in_place
 from .plan import HERE, PAINTINGS, Plan, digest, plan
 from .progress import WANTED_FROM_NOTHING, WANTED_STEPS, introduce, showing
 from .recipe import SIZES, Recipe, stages_of

@@ -12,10 +12,10 @@ import onnx
 import torch
 from google.protobuf.message import DecodeError
 from onnx.reference import ReferenceEvaluator
+from stylecam.realtime.atomic import put_in_place
 
 from .errors import TrainingError
 from .network import MULTIPLE, SIZES, Generator, StyleGraph
-from .place import put_in_place
 
 OPSET = 17
 

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
+from ..atomic import write_whole
 from ..cache import cache_folder
-from ..place import write_whole
 
 FORMAT: Final = 1
 """Of the file and of what is asked of an engine; one more makes all that were kept stale."""

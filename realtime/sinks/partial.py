@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from shlex import quote
 
+from ..atomic import put_in_place
 from ..errors import SinkError
-from ..place import put_in_place
 
 
 class PartialFile:

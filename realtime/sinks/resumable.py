@@ -11,10 +11,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from ..atomic import put_in_place
 from ..errors import SinkError
 from ..frame import Frame, VideoInfo
 from ..memory import EngineMemory, Snapshot, encode
-from ..place import put_in_place
 from ..planar import Converter
 from . import workfolder
 from .encode import Encoder

@@ -24,8 +24,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
+from ..atomic import put_in_place
 from ..errors import SinkError
-from ..place import put_in_place
 from .partial import write_error
 
 SEGMENT_FRAMES: Final = 128

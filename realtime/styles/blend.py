@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..atomic import write_whole
 from ..cache import cache_folder
 from ..errors import StyleError
-from ..place import write_whole
 from .onnx_file import weights, with_metadata
 
 if TYPE_CHECKING:
