@@ -109,19 +109,23 @@ class Protocol:
             judge = Judge(
                 painting, long_side=long_side, cache=cache_folder("quality") / "best.json"
             )
-        coverages, distances = {}, {}
+        coverages, distances, shifted = {}, {}, []
         for name, photo in self.photos.items():
             report(f"{style.name}: {name}")
             view = square(photo)
             with painter(style, options, view) as paint:
                 painted = paint(view)
+                shifted.append(stability.shift_error(paint, view))
             distances[name] = self._perceptual(to_tensor(view)[None], to_tensor(painted)[None])
             if judge is not None:
                 found = StyleDistance(
                     judge.distance(view), judge.distance(painted), judge.best(view)
                 )
                 coverages[name] = found.coverage
-        row: dict[str, Any] = {"st_lpips": round(statistics.mean(distances.values()), 3)}
+        row: dict[str, Any] = {
+            "st_lpips": round(statistics.mean(distances.values()), 3),
+            "shift_error": round(statistics.mean(shifted), 2),
+        }
         if coverages:
             row["coverage"] = round(statistics.mean(coverages.values()), 3)
             row["worst_coverage"] = round(min(coverages.values()), 3)
@@ -249,6 +253,6 @@ BENCHMARK: Final = Benchmark(
     keys=("style", "statistics"),
     columns=(
         *("style", "statistics", "coverage", "worst_coverage", "st_lpips"),
-        *("mean_shimmer", "noise_gain", "far_change", "border"),
+        *("mean_shimmer", "shift_error", "noise_gain", "far_change", "border"),
     ),
 )

@@ -22,6 +22,7 @@ QUALITY: Final = {
     "coverage": "coverage",
     "st_lpips": "st-LPIPS",
     "mean_shimmer": "shimmer",
+    "shift_error": "shift error",
     "noise_gain": "noise gain",
     "far_change": "far change",
     "border": "border",

@@ -1,4 +1,5 @@
-"""How steady a style is: shimmer on clips, gain on sensor noise, what a change far off does.
+"""How steady a style is: shimmer on clips, gain on sensor noise, what a shift and a change far off
+do.
 
 Everything takes a painter: a function from uint8 RGB (H, W, 3) to its painting, called in order.
 """
@@ -19,6 +20,9 @@ Floats = npt.NDArray[np.float32]
 
 BORDER_PX: Final = 16
 NOISE_SIGMA: Final = 2.0  # of 255
+SHIFTS_PX: Final = ((0, 1), (1, 0), (3, 5), (4, 4), (2, 6))
+SEAM_PX: Final = 40
+"""What the seam of a rolled picture may still reach of what is compared."""
 
 
 class Clip(NamedTuple):
@@ -147,6 +151,23 @@ def far_change(painter: Painter, photo: Image, *, frames: int = 40) -> float:
             largest = max(largest, float(np.abs(corner - before).mean()))
         before = corner
     return largest
+
+
+def shift_error(painter: Painter, photo: Image) -> float:
+    """Return how far, of 255, the painting of a photo shifted by whole pixels is from the shifted
+    painting: the root of the mean square over five shifts.
+
+    What differs is what a network paints by its own grid instead of by the scene: lumps along
+    edges, steps, meshes. The photo is rolled, so that it stays the same but for a seam.
+    """
+    still = painter(photo).astype(np.float32)
+    inside = slice(SEAM_PX, -SEAM_PX)
+    squares = []
+    for down, right in SHIFTS_PX:
+        rolled = painter(np.roll(photo, (down, right), (0, 1))).astype(np.float32)
+        back = np.roll(rolled, (-down, -right), (0, 1))
+        squares.append(((back - still)[inside, inside] ** 2).mean())
+    return float(np.mean(squares) ** 0.5)
 
 
 def _disc_enters(photo: Image, frames: int) -> Iterator[Image]:

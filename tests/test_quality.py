@@ -72,6 +72,15 @@ def test_noise_gain_and_far_change_of_known_painters(photo: Image) -> None:
     assert stability.far_change(brighter, small) > 0.5
 
 
+def test_shift_error_sees_a_grid_and_nothing_else(photo: Image) -> None:
+    view = photo[:192, :192]
+    edges = lambda x: np.abs(x.astype(int) - np.roll(x, 1, 1)).astype(np.uint8)  # noqa: E731
+    assert stability.shift_error(edges, view) == 0
+    mesh = np.zeros_like(view)
+    mesh[:, ::2] = 20
+    assert 7 < stability.shift_error(lambda x: x // 2 + mesh, view) < 20
+
+
 def test_perceptual_distance_tolerates_shifts_and_sees_damage(photo: Image) -> None:
     distance = ShiftTolerantLPIPS()
     x = torch.from_numpy(photo.astype(np.float32) / 255).permute(2, 0, 1)[None]

@@ -30,7 +30,7 @@ from stylecam.training.videos import read_frame_pairs
 TRAINING = Path(__file__).parent.parent / "training"
 RECIPES = sorted((TRAINING / "recipes").glob("*.toml"))
 TINY = Recipe("tiny", "painting.png", "Tiny", "Nobody", "CC0", batch=1, crop=96, steps=4,
-              painting_long_side=128, warmup_steps=1, adversarial_from=1,
+              painting_long_side=128, warmup_steps=1, adversarial_from=1, equivariance=100,
               gradient_penalty=0.1, discriminator_dropout=0.1)  # fmt: skip
 TINY_VALUES = ["crop=96", "painting_long_side=128", "steps=3"]
 
@@ -117,7 +117,8 @@ def test_a_run_stops_resumes_and_ends_where_an_uninterrupted_one_does(
     for name, value in states[0].items():
         assert torch.allclose(value, states[1][name], atol=1e-5), name
 
-    assert {"content", "style", "temporal", "adversarial", "discriminator"} <= set(rows[-1].losses)
+    terms = {"content", "style", "temporal", "equivariance", "adversarial", "discriminator"}
+    assert terms <= set(rows[-1].losses)
     assert all(np.isfinite(value) for value in rows[-1].losses.values())
     assert (rows[-1].step, rows[-1].steps) == (4, 4)
     last = (folder / "run" / "stats.jsonl").read_text().splitlines()[-1]

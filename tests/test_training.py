@@ -81,6 +81,19 @@ def test_losses_are_zero_where_they_should_be(vgg: VGG19) -> None:
     assert losses.style_loss(vgg(torch.rand_like(x)), targets) > 0.1
 
 
+def test_equivariance_is_lost_by_what_lies_on_the_grid() -> None:
+    x, mesh = picture(side=128), torch.zeros(1, 3, 128, 128)
+    mesh[..., ::2] = 0.2
+    for shift in ((0, 1), (5, 2)):
+        rolled = x.roll(shift, (2, 3))
+        assert losses.equivariance_loss(x, rolled, shift) == 0
+        differs = losses.equivariance_loss(x + mesh, rolled + mesh, shift)
+        assert differs == pytest.approx(0.04 if shift[1] % 2 else 0, abs=1e-6)
+    seam = x.clone()
+    seam[..., : losses.SEAM_PX] = 0
+    assert losses.equivariance_loss(x, seam, (0, 0)) == 0
+
+
 def test_losses_are_finite_where_there_is_nothing(vgg: VGG19) -> None:
     flat = torch.full((1, 3, 96, 96), 0.4)
     assert losses.palette_loss(picture(), flat).isfinite()

@@ -10,6 +10,8 @@ from .vgg import TAPS
 
 CONTENT_LAYER = "3_1"
 BORDER_PX = 16
+SEAM_PX = 32
+"""What a seam of a rolled picture, or its border, may still reach of what is compared."""
 LEAST_VARIANCE = 1e-5
 LEAST_FEATURE_VARIANCE = 1.0
 """Far below those of any picture with something on it: with nothing, quotients stay finite."""
@@ -104,6 +106,19 @@ def total_variation(x_NCHW: Tensor) -> Tensor:
     down = (x_NCHW[..., 1:, :] - x_NCHW[..., :-1, :]).abs().mean()
     across = (x_NCHW[..., :, 1:] - x_NCHW[..., :, :-1]).abs().mean()
     return down + across
+
+
+def equivariance_loss(painted: Tensor, rolled: Tensor, shift: tuple[int, int]) -> Tensor:
+    """Mean square distance between the painting of a photo rolled by `shift` (down, right) and the
+    rolled painting, away from the seams.
+
+    A network with strides can tell where on its grid an edge lies, and paints it accordingly: with
+    lumps, steps and meshes of its own period, which then stay while the scene moves. Whole pixels
+    need no resampling, whose blur hides such differences from `temporal_loss`.
+    """
+    margin = min(SEAM_PX, min(painted.shape[2:]) // 4)
+    inside = (..., slice(margin, -margin), slice(margin, -margin))
+    return (rolled[inside] - painted.roll(shift, (2, 3))[inside]).square().mean()
 
 
 def temporal_loss(

@@ -23,7 +23,8 @@ _RATE: Final = Range(1e-7, 0.1)
 RANGES: Final = {
     "painting_long_side": Range(64, 4096),
     **dict.fromkeys(("content", "style", "palette", "colours", "tone", "temporal"), _WEIGHT),
-    **dict.fromkeys(("adversarial", "total_variation", "gradient_penalty"), _WEIGHT),
+    **dict.fromkeys(("equivariance", "adversarial", "total_variation"), _WEIGHT),
+    "gradient_penalty": _WEIGHT,
     **dict.fromkeys(("coarse", "temporal_from", "mean"), _SHARE),
     "noise": Range(0, 20),
     "shift": Range(0, 128),

@@ -21,7 +21,7 @@ from .discriminator import (
 )
 from .errors import Diverged
 from .motion import Pair
-from .network import Generator
+from .network import MULTIPLE, Generator
 from .pictures import read_painting
 from .recipe import Recipe
 from .vgg import VGG19
@@ -125,7 +125,11 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.learning_rate * self.rate(progress)
 
-        painted, moved = self.generator(torch.cat([pair.first, pair.second])).chunk(2)
+        views = [pair.first, pair.second]
+        if recipe.equivariance > 0:
+            shift = self._shift()
+            views.append(pair.first.roll(shift, (2, 3)))
+        painted, moved, *rolled = self.generator(torch.cat(views)).chunk(len(views))
         with torch.no_grad():
             photo_features = self._features(pair.first, upto=losses.CONTENT_LAYER)
         features = self._features(painted)
@@ -141,6 +145,8 @@ class Trainer:
         }
         if recipe.colours > 0:
             terms["colours"] = losses.colours_loss(painted, painting)
+        if recipe.equivariance > 0:
+            terms["equivariance"] = losses.equivariance_loss(painted, rolled[0], shift)
         if self.adversarial(progress):
             self.discriminator.requires_grad_(False)  # its own gradients come later
             terms["adversarial"] = adversarial_loss(self.discriminator, painted)
@@ -160,6 +166,11 @@ class Trainer:
             terms["discriminator"] = self._discriminator_step(painted.detach(), which)
         self.step += 1
         return {name: float(term.detach()) for name, term in terms.items()}
+
+    def _shift(self) -> tuple[int, int]:
+        """Draw a shift that is no whole step of the network's grid in both directions."""
+        down, right = divmod(int(torch.randint(1, MULTIPLE**2, ())), MULTIPLE)
+        return down, right
 
     def _demand_finite(self, figures: dict[str, Tensor]) -> None:
         bad = [name for name, value in figures.items() if not math.isfinite(float(value.detach()))]
