@@ -96,7 +96,7 @@ class LiveSink:
         """Tell when it is time to, frame or no frame."""
         trouble = self._stats.trouble
         if trouble != self._trouble:
-            self._say(trouble or "the camera is back")
+            self._say(trouble or "frames arrive again")
             self._trouble = trouble
         now = time.perf_counter()
         if now - self._shown_s < self._every_s:

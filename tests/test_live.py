@@ -92,7 +92,7 @@ def test_plain_lines_where_there_is_no_terminal() -> None:
     assert text.getvalue().splitlines() == [
         "camera | echo",
         "camera was unplugged; waiting for it",
-        "the camera is back",
+        "frames arrive again",
     ]
 
 
