@@ -5,7 +5,8 @@ memory too. What an ONNX graph says between the two, and around its upsampling, 
 memory and slow kernels; here the graph is put in another way that gives the same picture:
 
 - the input is padded as bytes and never turned around; the stem's weights hold the 1/255;
-- bilinear doubling is a transposed convolution of each channel, which has a faster kernel;
+- bilinear doubling is a transposed convolution of each channel, which has a faster kernel in
+  float32 (and a far slower one in bfloat16);
 - the head paints the pixels of a 2x4 block at once from pairs of features, and rows of the painting
   are put together as bytes, where a pixel shuffle moves single floats.
 
@@ -40,11 +41,14 @@ _BILINEAR: Final = np.outer([1, 3, 3, 1], [1, 3, 3, 1]).astype(np.float32) / 16
 """Doubling by a transposed convolution of stride 2: each pixel spreads over 4x4."""
 
 
-def with_fast_layout(model: ov.Model) -> ov.Model:
-    """Return a copy of a network of fixed size, uint8 RGB (1, H, W, 3) in and out."""
+def with_fast_layout(model: ov.Model, *, doubling: bool = True) -> ov.Model:
+    """Return a copy of a network of fixed size, uint8 RGB (1, H, W, 3) in and out.
+
+    `doubling`: by the transposed convolution.
+    """
     model = model.clone()
     for op in model.get_ordered_ops():
-        if op.get_type_name() == "Interpolate":
+        if op.get_type_name() == "Interpolate" and doubling:
             _double(op)
         elif op.get_type_name() == "Convolution":
             _stem(op)
