@@ -100,25 +100,33 @@ def newest_gpu(folder: Path) -> dict[str, list[Row]]:
     return {machine: [*kept.values()] for machine, kept in found.items()}
 
 
-def latest_machine(folder: Path) -> str:
-    """Return the machine that timed something last; "" when none did."""
-    names = [name for name in SUITE if name not in ("quality", "kernels")]
-    timed = [row for name in names for row in rows.read(name, folder=folder)]
-    return rows.machine_of(max(timed, key=lambda row: str(row["date"]))) if timed else ""
+def machines(folder: Path) -> list[str]:
+    """Return the machines that timed something, the one that did last first."""
+    last: dict[str, str] = {}
+    for name in SUITE:
+        for row in rows.read(name, folder=folder) if name not in ("quality", "kernels") else ():
+            machine, date = rows.machine_of(row), str(row["date"])
+            last[machine] = max(date, last.get(machine, date))
+    return sorted(last, key=last.__getitem__, reverse=True)
 
 
 def in_short(folder: Path = rows.RESULTS) -> str:
-    """Return the sentence at the README's top: how fast the newest machine is; "" if unknown."""
-    machine = latest_machine(folder)
+    """Return the list at the README's top: how fast each machine is; "" if unknown."""
+    said = {machine: _in_short(_of(machine, "pipeline", folder)) for machine in machines(folder)}
+    lines = [f"- on {machine}: {speeds}" for machine, speeds in said.items() if speeds]
+    wrapped = [
+        textwrap.fill(line, 100, subsequent_indent="  ", break_on_hyphens=False) for line in lines
+    ]
+    return "\n".join(["How fast that is, without a GPU:\n", *wrapped]) if wrapped else ""
+
+
+def _in_short(of_it: list[Row]) -> str:
     speeds: dict[str, list[str]] = {}
-    for row in _of(machine, "pipeline", folder):
+    for row in of_it:
         if _is_shown(row):
             speed = f"{row['fps']:.0f} fps at {row['width']}×{row['height']}"
             speeds.setdefault(str(row["case"]).removesuffix(" at 30 fps"), []).append(speed)
-    if not speeds:
-        return ""
-    said = "; ".join(f"{case} {' and '.join(those)}" for case, those in speeds.items())
-    return textwrap.fill(f"On {machine}, without a GPU: {said}.", 100, break_on_hyphens=False)
+    return "; ".join(f"{case} {' and '.join(those)}" for case, those in speeds.items())
 
 
 def _of(machine: str, name: str, folder: Path) -> list[Row]:
@@ -127,7 +135,7 @@ def _of(machine: str, name: str, folder: Path) -> list[Row]:
 
 def figures(folder: Path = rows.RESULTS) -> str:
     """Return what the README shows: the newest machine's speed, peers beside it, and quality."""
-    machine = latest_machine(folder)
+    machine = next(iter(machines(folder)), "")
     names = ("engine", "pipeline", "latency", "peers")
     of_it = {name: _of(machine, name, folder) for name in names}
     lines = _speed(of_it) + peer_table.table(of_it["peers"]) + quality_table(folder)
