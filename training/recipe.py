@@ -48,7 +48,7 @@ class Recipe:
     then inside the other, and the network learns to paint it alike."""
     border: float = 1.0
     """How many times the outer pixels count in the temporal loss."""
-    equivariance: float = 0.0
+    equivariance: float = 3000.0
     """Of the difference that a shift by whole pixels makes: without, edges are painted with lumps
     and meshes of the network's own grid."""
     adversarial: float = 0.03
