@@ -91,7 +91,7 @@ def test_unplugged_and_plugged_in_again(photo: np.ndarray) -> None:
             assert difference(bgr[..., ::-1], photo) < MATCH  # the last picture stays
         assert (tool.cpu_s() - before) / (time.monotonic() - begun) < 0.7
         plug_in()
-        until(lambda: "is back" in tool.said(), 30)
+        until(lambda: "arrive again" in tool.said(), 30)
         hold_still(4)
 
         def anew() -> bool:
