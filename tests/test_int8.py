@@ -72,6 +72,22 @@ def test_what_is_computed_in_is_said() -> None:
         assert "OpenVINO f32 on" in exact.description
 
 
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="for x86")
+@pytest.mark.parametrize("precision", ["int8", "bf16"])
+def test_no_transposed_convolution_is_in_bfloat16(precision: str) -> None:
+    """There it takes twenty times as long. Can fail where the processor has bfloat16."""
+    small = np.zeros((64, 64, 3), np.uint8)
+    with opened("comic", small, precision=precision) as engine:
+        layers = [op.get_rt_info() for op in engine._compiled.get_runtime_model().get_ops()]
+    kinds = [
+        (info["layerType"].astype(str), info["runtimePrecision"].astype(str)) for info in layers
+    ]
+    doubling = {kind for kind, _ in kinds if "Deconv" in kind or "BackpropData" in kind}
+    assert bool(doubling) == (precision == "int8")
+    assert all(computed == "f32" for kind, computed in kinds if kind in doubling)
+    assert ("Interpolate" in dict(kinds)) == (precision == "bf16")
+
+
 def test_another_device_is_told() -> None:
     options = EngineOptions("openvino", device="GPU", precision="int8")
     with pytest.raises(EngineError, match="int8 on GPU") as caught:
