@@ -149,6 +149,26 @@ def test_photos_and_others_styles_are_painted_in_float_on_arm(
     assert openvino._precision(EngineOptions(device="GPU"), foreign, core) is None
 
 
+def test_an_npu_paints_and_the_cpu_measures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NPUs refuse float32, and variances lose too much in less."""
+    asked: list[tuple[str, str | None]] = []
+
+    class Core(load().Core):  # type: ignore[misc]
+        def compile_model(self, model: Any, device: str, config: dict[str, Any]) -> Any:
+            asked.append((device, config.get("INFERENCE_PRECISION_HINT")))
+            return super().compile_model(model, "CPU", {} if device == "NPU" else config)
+
+        def get_property(self, device: str, name: str) -> Any:
+            return super().get_property("CPU", name)
+
+    monkeypatch.setattr(load(), "Core", Core)
+    options = EngineOptions("openvino", device="NPU")
+    engine = open_engine(options, find(DEFAULT), height=64, width=96, live=True)
+    assert engine.submit(PatternSource(64, 96).image(3)).result().shape == (64, 96, 3)
+    engine.close()
+    assert asked == [("CPU", "f32"), ("NPU", None)]
+
+
 @pytest.mark.parametrize(
     ("visible", "framework", "opened"),
     [

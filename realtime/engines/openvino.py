@@ -112,7 +112,9 @@ class OpenVINOEngine:
             # Measured in 8 bits too: those are the features that are to be normalised.
             model = in_8_bits(model)
         if is_normalised(model):
-            measure = core.compile_model(giving_statistics(model), device, _MEASURE_CONFIG)
+            # NPUs compute in float16 at most, and measuring is rare.
+            place = "CPU" if device.startswith("NPU") else device
+            measure = core.compile_model(giving_statistics(model), place, _MEASURE_CONFIG)
             self.statistics = SmoothedStatistics(Measuring(measure.create_infer_request()))
         return model if self.statistics is None else taking_statistics(model)
 
