@@ -175,10 +175,11 @@ def _live(options: argparse.Namespace, look: Look) -> int:
         )
     fill = None
     if options.virtual_camera is not None:
+        fps = Fraction(rate("--virtual-camera-fps", options.virtual_camera_fps))
         fill = VirtualCamera(
             options.virtual_camera or None,
             size("--virtual-camera-size", options.virtual_camera_size),
-            Fraction(rate("--virtual-camera-fps", options.virtual_camera_fps)),
+            fps.limit_denominator(1001),  # drivers take 32 bits, of which 29.97 itself has more
         )
     asked, asked_fps = options.camera_size, options.camera_fps
     outcome = stylize_live(

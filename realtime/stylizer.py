@@ -192,4 +192,5 @@ class Stylizer:
                 f"a picture is a uint8 array (height, width, 3), not {found}",
                 hint="of values in 0..1: (x * 255).astype(np.uint8); of grey: np.dstack([x] * 3)",
             )
-        return np.ascontiguousarray(picture[..., ::-1] if self._order == "bgr" else picture)
+        rgb = picture[..., ::-1] if self._order == "bgr" else picture
+        return np.require(rgb, requirements=["C", "W"])  # Pillow's arrays are read-only

@@ -235,8 +235,13 @@ def test_hdr_is_kept_when_asked(tmp_path: Path) -> None:
     assert (int(frame.colorspace), int(frame.color_primaries), int(frame.color_trc)) == (9, 9, 16)
     assert frame.format.name == "yuv420p10le"
     assert np.abs(after[0][60:] - planes[0][60:]).mean() < 4  # of 1023
-    with pytest.raises(SinkError, match="10 bits"):
-        echo(clip, tmp_path / "out.mp4", Coding("h264"), keep_hdr=True)
+    for coding in (Coding("h264"), Coding("ffv1", pix_fmt="yuv410p")):
+        with pytest.raises(SinkError, match="10 bits"):
+            echo(clip, tmp_path / "flat.mkv", coding, keep_hdr=True)
+    deeper = Coding("ffv1", pix_fmt="yuv420p12le")
+    assert echo(clip, tmp_path / "deeper.mkv", deeper, keep_hdr=True).notes == outcome.notes
+    with pytest.raises(SinkError, match="yuv420p11le"):
+        echo(clip, tmp_path / "none.mkv", Coding("ffv1", pix_fmt="yuv420p11le"), keep_hdr=True)
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc", "av1", "vp9", "prores", "ffv1"])

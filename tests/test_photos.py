@@ -5,14 +5,18 @@ from __future__ import annotations
 import struct
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
 import numpy as np
+import pillow_heif
 import pytest
-from media import decode, times
+from media import decode, psnr, times
 from rich.console import Console
 from stylecam.realtime.engines import EngineOptions
+from stylecam.realtime.errors import SourceError
+from stylecam.realtime.frame import Image
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, find
 from stylecam.realtime.stylize import Look, Outcome, default_output, stylize_file
@@ -121,6 +125,56 @@ def test_further_pictures_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "a.tiff").write_bytes(data.tobytes())
     notes = echo(tmp_path / "a.tiff", tmp_path / "out.png").notes
     assert notes == ["2 further picture(s) left out: the first is painted"]
+
+
+def heif(path: Path, image: Image, mode: str = "RGB", **told: Any) -> Path:
+    made = pillow_heif.from_bytes(mode=mode, size=image.shape[1::-1], data=image.tobytes())
+    made.save(path, quality=90, **told)
+    return path
+
+
+def test_a_phone_s_heic_is_painted_whole_with_its_tags(tmp_path: Path) -> None:
+    """It stores tiles. FFmpeg, which does without those of EXIF, takes the first for the photo."""
+    image = PatternSource(160, 200).image(0)
+    turned = exif(6)  # which only repeats what a box of the file says
+    made = heif(tmp_path / "a.heic", image, tile_size=64, exif=b"Exif\0\0" + turned)
+    assert echo(made, tmp_path / "out.png").notes == []
+    upright = np.ascontiguousarray(np.rot90(image, -1))
+    assert psnr(decode_photo(tmp_path / "out.png"), upright) > 30
+    assert tags(tmp_path / "out.png")[0] == without_orientation(turned)
+    (tmp_path / "a.mov").write_bytes(made.read_bytes())
+    with pytest.raises(SourceError, match="in tiles") as caught:
+        echo(tmp_path / "a.mov", tmp_path / "out.mov")
+    assert ".heic" in caught.value.hint
+
+
+def test_kinds_of_heic(tmp_path: Path) -> None:
+    image = PatternSource(64, 96).image(0)
+    grey = np.ascontiguousarray(image[..., 1])
+    echo(heif(tmp_path / "grey.heic", grey, "L"), tmp_path / "grey.png")
+    assert psnr(decode_photo(tmp_path / "grey.png"), np.dstack([grey] * 3)) > 30
+    fine = image.astype("<u2") * 257
+    notes = echo(heif(tmp_path / "fine.heic", fine, "RGB;16"), tmp_path / "fine.png").notes
+    assert notes == ["10 bits a channel became 8"]
+    assert psnr(decode_photo(tmp_path / "fine.png"), image) > 30
+    seen = np.dstack([image, np.tile(np.arange(96, dtype=np.uint8), (64, 1))])
+    echo(heif(tmp_path / "seen.heic", seen, "RGBA"), tmp_path / "seen.png")
+    kept = cv2.imread(str(tmp_path / "seen.png"), cv2.IMREAD_UNCHANGED)
+    assert np.abs(kept[..., 3].astype(int) - seen[..., 3]).max() <= 6
+
+
+def test_of_several_heic_pictures_the_primary_is_painted(tmp_path: Path) -> None:
+    several = pillow_heif.HeifFile()
+    for image in (PatternSource(64, 64).image(0), PatternSource(64, 96).image(0)):
+        several.add_frombytes("RGB", image.shape[1::-1], image.tobytes())
+    several.save(tmp_path / "a.heic", primary_index=1)
+    notes = echo(tmp_path / "a.heic", tmp_path / "out.png").notes
+    assert notes == ["1 further picture(s) left out: the first is painted"]
+    assert decode_photo(tmp_path / "out.png").shape == (64, 96, 3)
+
+
+def decode_photo(path: Path) -> Image:
+    return np.ascontiguousarray(cv2.imread(str(path))[..., ::-1])
 
 
 def test_an_animated_png_is_a_video(tmp_path: Path) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from fractions import Fraction
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
+from stylecam.realtime.cli import main
 from stylecam.realtime.errors import UsageError
 from stylecam.realtime.fit import fit
 from stylecam.realtime.flags import check_mode, parser
+from stylecam.realtime.live import Outputs
 from stylecam.realtime.pacing import wait_s
 from stylecam.realtime.pipeline import mix
 from stylecam.realtime.planar import Converter
@@ -86,6 +90,21 @@ def test_a_pattern_has_the_size_that_is_asked_for() -> None:
     flags = parser()
     words = "--webcam pattern --camera-size 640x480 --virtual-camera --virtual-camera-fps 9"
     check_mode(flags.parse_args(words.split()), flags)
+
+
+def test_a_camera_s_rate_fits_what_drivers_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Fraction] = []
+
+    def run(source: str, look: object, outputs: Outputs, **_: Any) -> NoReturn:
+        assert outputs.virtual_camera is not None
+        told.append(outputs.virtual_camera.fps)
+        raise SystemExit
+
+    monkeypatch.setattr("stylecam.realtime.live.stylize_live", run)
+    for fps in ("29.97", "23.976", "30"):
+        with pytest.raises(SystemExit):
+            main(f"--webcam pattern --virtual-camera --virtual-camera-fps {fps}".split())
+    assert told == [Fraction("29.97"), Fraction("23.976"), 30]
 
 
 def test_a_video_is_not_written_to_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

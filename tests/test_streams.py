@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -303,6 +304,28 @@ def test_turned_and_mirrored_video_comes_out_upright(
         assert frame.rotation == 0
         aspect = Fraction(3, 4) if degrees % 180 else Fraction(4, 3)
         assert container.streams.video[0].sample_aspect_ratio == aspect
+
+
+def test_pictures_of_a_camera_that_hold_exif_are_decoded(tmp_path: Path) -> None:
+    """PyAV fails at what FFmpeg tells of it."""
+    image = PatternSource(96, 128).image(0)
+    upright = b"II*\0\x08\0\0\0\x01\0\x12\1\3\0\1\0\0\0\1\0\0\0\0\0\0\0"
+    ok, jpeg = cv2.imencodeWithMetadata(
+        ".jpg", image[..., ::-1], [0], [np.frombuffer(upright, np.uint8)]
+    )
+    assert ok
+    with av.open(str(tmp_path / "a.avi"), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25, width=128, height=96)
+        stream.pix_fmt = "yuvj420p"
+        for index in range(3):
+            packet = av.Packet(jpeg.tobytes())
+            packet.stream, packet.time_base = stream, Fraction(1, 25)
+            packet.pts = packet.dts = index
+            container.mux(packet)
+    echo(tmp_path / "a.avi", tmp_path / "out.mp4")
+    painted = decode(tmp_path / "out.mp4")
+    assert len(painted) == 3
+    assert psnr(painted[0], image) > 28
 
 
 def test_interlaced_video_is_deinterlaced_and_said(tmp_path: Path) -> None:

@@ -105,6 +105,14 @@ def test_channels_may_lie_as_opencv_has_them() -> None:
         assert bgr(frame).flags.c_contiguous
 
 
+def test_a_read_only_picture_is_painted_as_another() -> None:
+    frame = pictures(1)[0]
+    with Stylizer("comic", clip=False) as paint:
+        painting = paint(frame)
+        frame.setflags(write=False)  # as np.asarray of a Pillow image is
+        assert np.array_equal(paint(frame), painting)
+
+
 def test_strength_mixes_and_may_change_between_pictures() -> None:
     frame = pictures(1)[0]
     with Stylizer("comic", strength=0) as paint:

@@ -95,7 +95,7 @@ def decide(path: Path, coding: Coding, info: VideoInfo) -> Settings:
     hdr = info.colour.transfer in (PQ, HLG)
     if (info.bits > 8 or hdr) and not coding.pix_fmt:
         formats = kind.deep_formats if hdr else (*kind.deep_formats, *kind.formats)
-    if hdr and not all("10" in name or "16" in name for name in formats):
+    if hdr and min(map(_bits, formats)) < 10:
         raise SinkError(
             f"HDR needs 10 bits, and {codec} is written with 8",
             hint="add --codec hevc or --codec av1, or leave out --keep-hdr",
@@ -105,13 +105,14 @@ def decide(path: Path, coding: Coding, info: VideoInfo) -> Settings:
         for pix_fmt in dict.fromkeys(formats):
             if problem := try_encoder(encoder, options, pix_fmt, info):
                 continue
-            if info.bits > 8 and "10" not in pix_fmt and "16" not in pix_fmt:
+            if info.bits > 8 and _bits(pix_fmt) <= 8:
                 notes.append(
                     f"{info.bits} bits a channel became 8: {codec} is written so as to play "
                     "everywhere; --codec hevc or --pix-fmt yuv420p10le keeps 10"
                 )
             if info.chroma != "4:2:0" and _halves_chroma(pix_fmt) and not coding.pix_fmt:
-                finer = f"yuv{info.chroma.replace(':', '')}p{'10le' if '10' in pix_fmt else ''}"
+                deep = f"{_bits(pix_fmt)}le" if _bits(pix_fmt) > 8 else ""
+                finer = f"yuv{info.chroma.replace(':', '')}p{deep}"
                 notes.append(
                     f"chroma of {info.chroma} became 4:2:0, which plays everywhere; "
                     f"--pix-fmt {finer} keeps it"
@@ -215,6 +216,18 @@ def configure(codec: VideoCodecContext, settings: Settings, info: VideoInfo) -> 
     codec.options = dict(settings.options)
     if _halves_chroma(settings.pix_fmt):
         codec.options["chroma_sample_location"] = "left"  # as planar.Converter makes it
+
+
+def _bits(pix_fmt: str) -> int:
+    """Return the bits of its deepest channel; of what is no format, which is said when it is tried,
+    as many as are ever asked for.
+    """
+    from av import VideoFormat
+
+    try:
+        return max(component.bits for component in VideoFormat(pix_fmt).components)
+    except ValueError:
+        return 16
 
 
 def _halves_chroma(pix_fmt: str) -> bool:

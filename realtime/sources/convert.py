@@ -69,7 +69,17 @@ def transparent(frame: VideoFrame) -> bool:
 
 
 def _side_data(frame: VideoFrame) -> dict[Type, SideData]:
+    from av.sidedata.sidedata import Type
+
+    # FFmpeg gives kinds, EXIF for one, that PyAV 18.1 has no name for, and fails at.
+    Type._missing_ = classmethod(_nameless)  # type: ignore[assignment]
     return {data.type: data for data in cast("Iterable[SideData]", frame.side_data)}
+
+
+def _nameless(kinds: type[Type], value: object) -> Type:
+    kind: Any = object.__new__(kinds)
+    kind._name_, kind._value_ = f"UNKNOWN_{value}", value
+    return cast("Type", kind)
 
 
 class Deinterlacer:

@@ -67,11 +67,13 @@ class Decoder:
             ) from error
 
     def _choose(self) -> VideoStream:
-        """Take the first stream that is a film, not a cover picture."""
+        """Take the first stream that is a film, neither a cover picture nor a tile of one."""
         from av.stream import Disposition
 
+        tiled = False
         for stream in self.container.streams.video:
-            if not stream.disposition & Disposition.attached_pic:
+            tiled |= bool(stream.disposition & Disposition.dependent)
+            if not stream.disposition & (Disposition.attached_pic | Disposition.dependent):
                 if stream.codec_context is None:
                     self.container.close()
                     raise SourceError(
@@ -81,6 +83,11 @@ class Decoder:
                 stream.thread_type = "AUTO"
                 return stream
         self.container.close()
+        if tiled:
+            raise SourceError(
+                f"{self._path} is a photo in tiles, which is not read here",
+                hint="name it .heic, or convert it to JPEG or PNG",
+            )
         raise SourceError(f"{self._path} has no video, only sound", hint="name a video file")
 
     def seek(self, begin_s: Fraction) -> None:

@@ -14,9 +14,11 @@ import numpy as np
 from ..errors import SourceError
 from ..frame import Frame, Image, Mask, VideoInfo
 from ..tags import Tags, orientation, read_tags, without_orientation
+from .heif import Heif, is_heif, read_heif
 
 _JPEG: Final = b"\xff\xd8\xff"
 """How files begin that cannot have opacity."""
+_FURTHER: Final = "{} further picture(s) left out: the first is painted"
 
 
 class Photo(NamedTuple):
@@ -38,6 +40,9 @@ def read_image(path: Path) -> Photo:
         data = path.read_bytes()
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}", hint="check its permissions") from error
+    if is_heif(data):
+        with contextlib.suppress(ValueError):
+            return _of_heif(data, read_heif(data))
     raw = np.frombuffer(data, np.uint8)
     stored, found = _decode(raw)
     tags, notes = read_tags(data, found)
@@ -51,11 +56,25 @@ def read_image(path: Path) -> Photo:
             hint="convert it to an 8- or 16-bit PNG",
         )
     if further := _further(raw):
-        notes.append(f"{further} further picture(s) left out: the first is painted")
+        notes.append(_FURTHER.format(further))
     rgb = np.ascontiguousarray(_eight_bits(stored)[..., ::-1])
     alpha = None if data.startswith(_JPEG) else _read_alpha(raw, orientation(tags.exif))
     tags = tags._replace(exif=without_orientation(tags.exif))
     return Photo(rgb, alpha, 8 * stored.dtype.itemsize, tags, tuple(notes))
+
+
+def _of_heif(data: bytes, heif: Heif) -> Photo:
+    tags, notes = read_tags(data, heif.found)
+    if heif.pictures > 1:
+        notes.append(_FURTHER.format(heif.pictures - 1))
+    stored = _eight_bits(heif.stored)
+    if stored.ndim == 2:
+        stored = np.repeat(stored[..., np.newaxis], 3, 2)
+    alpha: Mask | None = np.ascontiguousarray(stored[..., 3]) if stored.shape[2] == 4 else None
+    if alpha is not None and alpha.min() == 255:
+        alpha = None
+    tags = tags._replace(exif=without_orientation(tags.exif))
+    return Photo(np.ascontiguousarray(stored[..., :3]), alpha, heif.bits, tags, tuple(notes))
 
 
 def _decode(raw: Any) -> tuple[Any, list[tuple[int, Any]]]:
@@ -116,7 +135,7 @@ def _turn(stored: Any, number: int) -> Any:
 
 
 def _read_with_ffmpeg(path: Path) -> Image:
-    """Read what OpenCV cannot, such as HEIC."""
+    """Read what OpenCV cannot, such as QOI."""
     from ..stats import Stats
     from .file import FileSource
 
