@@ -214,6 +214,18 @@ def test_hdr_is_tone_mapped_and_said(transfer: int, name: str, tmp_path: Path) -
     assert np.diff(found[72, 4:-4].mean(-1)).min() >= -2  # brighter stays brighter
 
 
+@pytest.mark.parametrize("transfer", [16, 18])
+def test_hdr_colours_are_tone_mapped_from_row_to_row(transfer: int, tmp_path: Path) -> None:
+    """Bars alone do not tell: where all rows are alike, swscale's rgb48le is right."""
+    across, down = np.meshgrid(np.linspace(60, 190, 128), np.linspace(70, 180, 96))
+    image = np.stack([across, down, across[:, ::-1]], -1)
+    planes = coded(image, 9, False, bits=10)
+    clip = write_planes(tmp_path / "a.mkv", planes, "yuv420p10le", **HDR, color_trc=transfer)
+    echo(clip, tmp_path / "out.mp4")
+    found = decode(tmp_path / "out.mp4")[0].astype(float)
+    assert np.abs(found - tone_map(image / 255, transfer) * 255).mean() < 4
+
+
 def test_the_tone_curve() -> None:
     nits = np.array([0.0, 0.1, 1, 10, 50, 100, 203, 500, 1000, 10_000])
     assert pq_to_nits(nits_to_pq(nits)) == pytest.approx(nits, rel=1e-6, abs=1e-6)

@@ -96,7 +96,7 @@ class ToneMap:
             frame,
             width,
             height,
-            format="rgb48le",
+            format="gbrp16le",  # rgb48le comes out wrong with these flags (FFmpeg 8.1)
             src_colorspace=swscale_matrix(self._colour.matrix),
             src_color_range=self._colour.range,
             dst_color_range=2,
