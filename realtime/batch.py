@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .containers import PIPE
 from .errors import SinkError, StylecamError, UsageError
 from .outputs import FileOptions
+from .stats import Stats
 from .styles import Style
 from .stylize import Look, Outcome, default_output, stylize_file
 
@@ -116,14 +117,15 @@ class Report:
         """Return it as text."""
         lines: list[str] = []
         for outcome in self.done:
-            stats = outcome.stats
             lines += [f"note: {note}" for note in outcome.notes]
-            latency = stats.latency
-            speed = f", {stats.fps:.1f} fps" if stats.frames > 1 else ""
-            lines.append(
-                f"{outcome.output}: {stats.frames} frame{'s' * (stats.frames != 1)}{speed}, "
-                f"latency {latency.p50:.0f} ms (p99 {latency.p99:.0f})"
-            )
+            frames = outcome.earlier_frames + outcome.stats.frames
+            if not frames:
+                lines.append(
+                    f"{outcome.output}: interrupted before the first frame: nothing was written"
+                )
+                continue
+            speed = _speed(outcome.stats)
+            lines.append(f"{outcome.output}: {frames} frame{'s' * (frames != 1)}{speed}")
             if outcome.interrupted:
                 lines.append("interrupted: the file ends with the last frame that was done")
         if self.planned > 1:
@@ -132,6 +134,14 @@ class Report:
                 lines.append(f"failed: {path}: {error.message}")
                 lines += [f"  try: {error.hint}"] if error.hint else []
         return lines
+
+
+def _speed(stats: Stats) -> str:
+    if not stats.frames:  # all were painted by earlier runs
+        return ""
+    fps = f", {stats.fps:.1f} fps" if stats.frames > 1 else ""
+    latency = stats.latency
+    return f"{fps}, latency {latency.p50:.0f} ms (p99 {latency.p99:.0f})"
 
 
 def run_all(
@@ -143,7 +153,8 @@ def run_all(
     options: FileOptions | None = None,
 ) -> Report:
     """Do the jobs in order. One that fails does not keep the others from being done; Ctrl-C ends
-    the one under way, and all.
+    the one under way, and all. Raises KeyboardInterrupt when it comes before there is anything to
+    report.
     """
     report = Report([], [], len(jobs))
     for job in jobs:
@@ -156,6 +167,10 @@ def run_all(
         except StylecamError as error:
             report.failed.append((job.input, error))
             continue
+        except KeyboardInterrupt:  # while it opens its file or engine, or a second one
+            if not report.done and not report.failed:
+                raise
+            break
         report.done.append(outcome)
         if outcome.last:
             break

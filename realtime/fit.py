@@ -42,7 +42,7 @@ class Fit(NamedTuple):
         return picture
 
     def from_network(self, picture: Picture) -> Picture:
-        """Undo `enter`: crop the padding, then scale back to the frame's size."""
+        """Undo `to_network`: crop the padding, then scale back to the frame's size."""
         if isinstance(picture, Yuv420):
             return _scaled_planes(picture, self.frame)
         if picture.shape[:2] != self.work:

@@ -208,4 +208,5 @@ def _open_virtual_camera(
 
 
 def _without_window(outputs: Outputs) -> str:
-    return "virtual camera only" if outputs.virtual_camera else "recording only"
+    others = {"recording": outputs.file, "virtual camera": outputs.virtual_camera}
+    return f"{' and '.join(name for name, wanted in others.items() if wanted)} only"

@@ -15,9 +15,8 @@ from .sinks.formats import Coding, is_sequence
 from .sources import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
+    from .sinks import Output
     from .sinks.file import FileSink
-    from .sinks.image import ImageSink
-    from .sinks.resumable import ResumableSink
     from .sources.file import FileSource
     from .sources.image import ImageSource
     from .stylize import Look
@@ -83,7 +82,7 @@ def open_output(
     job: Callable[[], dict[str, Any]],
     force: bool,
     stopped: Callable[[], bool],
-) -> ImageSink | FileSink | ResumableSink:
+) -> Output:
     """Open the sink for `path` by its suffix, and let `source` start where it resumes."""
     from .sources.image import ImageSource
 

@@ -11,7 +11,6 @@ from typing import Any, Final
 MAX_LEAD_S: Final = 1.0
 """A jump in the time stamps longer than this is a cut in the recording, not a wait."""
 
-
 LOCKING: Final = 0.02
 """How much of a period `next_due_s` may shorten one period by."""
 TARGET_WAIT: Final = 0.15
@@ -31,14 +30,14 @@ def next_due_s(due_s: float, period_s: float, waited_s: float | None) -> float:
     return due_s + period_s - min(limit_s, max(-limit_s, early_s))
 
 
-def wait_s(pts_s: float, now_s: float, origin_s: float) -> float:
+def wait_s(pts_s: float, now_s: float, origin_s: float, *, max_lead_s: float = MAX_LEAD_S) -> float:
     """Seconds to wait until a picture is due.
 
     `pts_s` is its time in the video, `now_s` the clock's and `origin_s` the clock's at time 0 of
-    the video. 0 when it is due or late.
+    the video. 0 when it is due or late, and when it would be more than `max_lead_s`.
     """
     due = pts_s - (now_s - origin_s)
-    return due if 0 < due <= MAX_LEAD_S else 0.0
+    return due if 0 < due <= max_lead_s else 0.0
 
 
 @contextmanager

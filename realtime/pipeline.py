@@ -170,8 +170,8 @@ def run(
         )
         try:
             for frame in collect(submitted, fit, stats, strength=None if on_device else wanted):
-                for sink in sinks:
-                    with stats.stage("sink"):
+                with stats.stage("sink"):
+                    for sink in sinks:
                         sink.write(frame)
                 stats.shown(frame.captured_s)
                 if live and threads.stopping:

@@ -64,7 +64,7 @@ class Stats:
         self._taken.append(time.perf_counter())
 
     def shown(self, captured_s: float) -> None:
-        """Count a frame that reached every sink; `born_s` as in `Frame`."""
+        """Count a frame that reached every sink; `captured_s` as in `Frame`."""
         now = time.perf_counter()
         if not self.frames:
             self._first_s = now

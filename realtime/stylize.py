@@ -20,7 +20,7 @@ from .memory import EngineMemory
 from .outputs import FileOptions, describe_job, open_output
 from .pipeline import run
 from .sinks import Sink, end_all
-from .sources import Source, is_photo, open_file
+from .sources import READ_ONLY_SUFFIXES, Source, is_photo, open_file
 from .stats import Stats
 from .styles import Style
 from .threads import Threads
@@ -48,6 +48,8 @@ class Outcome:
     engine: str
     interrupted: bool
     notes: list[str]
+    earlier_frames: int = 0
+    """How many frames earlier runs had painted: `stats` counts the rest."""
     last: bool = False
     """Whether it was asked to stop, be it too late to be cut short: no other job is begun."""
 
@@ -58,6 +60,7 @@ class Outcome:
             "engine": self.engine,
             "interrupted": self.interrupted,
             "notes": self.notes,
+            "earlier_frames": self.earlier_frames,
             **self.stats.summary(),
         }
 
@@ -65,7 +68,9 @@ class Outcome:
 def default_output(path: Path, style: Style) -> Path:
     """Return the name of the result when none is given: clip.mov becomes clip.great-wave.mp4."""
     if is_photo(path):
-        suffix = ".jpg" if path.suffix.lower() in (".heic", ".heif") else path.suffix
+        suffix = path.suffix
+        if suffix.lower() in READ_ONLY_SUFFIXES:
+            suffix = ".jpg" if suffix.lower() in (".heic", ".heif") else ".png"
         return path.with_name(f"{path.stem}.{style.name}{suffix}")
     keeps = {".mp4", ".mkv", ".webm", ".mov", ".m4v"}
     suffix = path.suffix.lower() if path.suffix.lower() in keeps else ".mp4"
@@ -112,7 +117,9 @@ def stylize_file(
             stopped=lambda: threads.cut_short,
         )
         sinks.append(sink)
-        sinks.append(ProgressSink(console, stats, title=path.name, total=source.info.frames))
+        earlier, total = sink.resumes_after, source.info.frames
+        left = None if total is None else max(0, total - earlier)
+        sinks.append(ProgressSink(console, stats, title=path.name, total=left))
         try:
             outcome = _go(
                 source,
@@ -124,10 +131,12 @@ def stylize_file(
                 memory=sink.memory,
             )
         except SourceError as error:
-            if sink.kept:
-                error.hint += f" (it resumes after the {sink.kept} frames already painted)"
+            if sink.resumes_after:
+                painted = f"the {sink.resumes_after} frames already painted"
+                error.hint += f" (it resumes after {painted})"
             raise
-    return dataclasses.replace(outcome, output=output, notes=[*source.notes, *sink.notes])
+    notes = [*source.notes, *sink.notes]
+    return dataclasses.replace(outcome, output=output, notes=notes, earlier_frames=earlier)
 
 
 def _go(
@@ -173,7 +182,7 @@ def _go(
             strength=look.strength,
         )
         interrupted, last = threads.cut_short, threads.stopping
-    return Outcome(None, stats, engine.description, interrupted, [], last)
+    return Outcome(None, stats, engine.description, interrupted, [], last=last)
 
 
 @contextmanager

@@ -17,6 +17,8 @@ from typing import Final, NamedTuple
 CAPTURE: Final = 1
 OUTPUT: Final = 2
 LOOPBACK: Final = "v4l2 loopback"
+JOIN_GROUP: Final = 'sudo usermod -aG video "$USER", then log out and in again'
+"""What helps who may not open a device."""
 _SYSFS: Final = Path("/sys/class/video4linux")
 _PARAMETERS: Final = Path("/sys/module/v4l2loopback/parameters")
 _QUERYCAP: Final = 0x80685600

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -15,10 +16,14 @@ import numpy as np
 import pytest
 from media import ANIMATION, SIGNING, decode, packets, psnr, times
 from media.clips import Film
-from stylecam.realtime.batch import plan
+from rich.console import Console
+from stylecam.realtime import engines, stylize
+from stylecam.realtime.batch import Report, plan, run_all
+from stylecam.realtime.engines import Engine, EngineOptions
 from stylecam.realtime.errors import UsageError
 from stylecam.realtime.section import parse_time
 from stylecam.realtime.sources.pattern import PatternSource
+from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import find
 
 STYLECAM = [sys.executable, "-m", "stylecam.realtime.cli"]
@@ -175,6 +180,18 @@ def test_matroska_through_pipes(tmp_path: Path) -> None:
     assert [data for _, data in packets(tmp_path / "out.mp4")] == [d for _, d in packets(clip)]
 
 
+def test_no_sound_of_an_mp4_is_lost_in_a_pipe(tmp_path: Path) -> None:
+    """The packet that an edit list hides comes with the first one that is heard, both before the
+    picture's first decoding time."""
+    clip = Film(pts=range(30), seconds=1).build(tmp_path / "a.mp4")
+    assert packets(clip)[0][0] < 0
+    stylecam(clip, "-o", "file.mkv", cwd=tmp_path)
+    stylecam("-", "-o", "pipe.mkv", cwd=tmp_path, stdin=clip.read_bytes())
+    found = packets(tmp_path / "pipe.mkv")
+    assert found == packets(tmp_path / "file.mkv")
+    assert [data for _, data in found] == [data for _, data in packets(clip)]
+
+
 def test_y4m_through_pipes(tmp_path: Path) -> None:
     clip = Film(audio=()).build(tmp_path / "a.mp4")
     done = stylecam(clip, "-o", "-", "--format", "y4m", cwd=tmp_path)
@@ -322,3 +339,40 @@ def test_a_pattern_that_no_shell_expanded_is_expanded(tmp_path: Path) -> None:
     assert "3 of 3 done" in stylecam("*.mp4", "-o", "out/", cwd=tmp_path).stdout.decode()
     stylecam("c[1].mp4", "-o", "one.mp4", cwd=tmp_path)  # a name, not a pattern
     assert b"*.avi" in stylecam("*.avi", "-o", "none/", cwd=tmp_path, code=1).stderr
+
+
+def test_ctrl_c_between_two_inputs_tells_what_was_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the next opens its engine, where no run is under way that a signal could end."""
+    for name in ("a.mp4", "b.mp4", "c.mp4"):
+        Film().build(tmp_path / name)
+    opened: list[int] = []
+
+    def open_engine(*arguments: Any, **options: Any) -> Engine:
+        opened.append(1)
+        if len(opened) == interrupt_at:
+            raise KeyboardInterrupt
+        return engines.open_engine(*arguments, **options)
+
+    monkeypatch.setattr(stylize, "open_engine", open_engine)
+    style = find("great-wave")
+    look = stylize.Look(style, engine=EngineOptions("echo"))
+    jobs = plan(sorted(tmp_path.iterdir()), f"{tmp_path}/out/", style)
+    interrupt_at = 2
+    report = run_all(jobs, look, console=Console(quiet=True))
+    assert report.interrupted
+    assert "1 of 3 done, 0 failed" in report.lines()
+    assert [row["output"] for row in report.as_json()["done"]] == [str(tmp_path / "out" / "a.mp4")]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.mp4"]
+    interrupt_at = 3
+    with pytest.raises(KeyboardInterrupt):
+        run_all(jobs[1:2], look, console=Console(quiet=True))
+
+
+def test_ctrl_c_before_the_first_frame_says_that_there_is_no_file() -> None:
+    outcome = stylize.Outcome(Path("z.mp4"), Stats(), "echo", interrupted=True, notes=["n"])
+    assert Report([outcome], [], 1).lines() == [
+        "note: n",
+        "z.mp4: interrupted before the first frame: nothing was written",
+    ]

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from fractions import Fraction
 from typing import NamedTuple
 
 import cv2
+import numpy as np
 import pytest
 from stylecam.realtime import v4l2
-from stylecam.realtime.sources import CameraMode
+from stylecam.realtime.sources import CameraMode, camera
 from stylecam.realtime.sources.camera import choose_format, once_allowed, remedy
-from stylecam.realtime.sources.devices import Device, again, devices, find, numbered, unknown
-from stylecam.realtime.sources.listing import Camera
+from stylecam.realtime.sources.devices import (
+    Device,
+    again,
+    alike,
+    devices,
+    find,
+    numbered,
+    unknown,
+)
+from stylecam.realtime.sources.listing import Camera, cameras
+from stylecam.realtime.stats import Stats
 
 
 def mode(text: str) -> v4l2.Mode:
@@ -177,3 +188,90 @@ def test_an_unknown_camera(name: str, says: str, hint: str) -> None:
     error = unknown(name, CAMERAS[:2])
     assert says in error.message
     assert hint in error.hint
+
+
+class Plugged:
+    """A camera that gives so many pictures, to OpenCV's contract."""
+
+    def __init__(self, pictures: int) -> None:
+        self.left = pictures
+
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        self.left -= 1
+        return (True, np.zeros((48, 64, 3), np.uint8)) if self.left >= 0 else (False, None)
+
+    def get(self, what: int) -> float:
+        return {cv2.CAP_PROP_FRAME_WIDTH: 64, cv2.CAP_PROP_FRAME_HEIGHT: 48}.get(what, 30)
+
+    def release(self) -> None:
+        self.left = 0
+
+
+def test_a_camera_that_is_back_is_tried_until_it_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its node is there a moment before it may be opened."""
+    webcam, pauses, troubles = device(0, "HD Pro Webcam C920"), list[float](), list[str]()
+    captures = iter([Plugged(2), None, None, Plugged(3)])
+    monkeypatch.setattr(camera, "devices", lambda: [webcam])
+    monkeypatch.setattr(camera, "find", lambda *_: webcam)
+    monkeypatch.setattr(camera, "_check_device", lambda *_: None)
+    monkeypatch.setattr(camera, "plugged_in", lambda _: bool(pauses))
+    monkeypatch.setattr(camera, "_open", lambda *_: next(captures))
+    stats = Stats()
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        troubles.append(stats.trouble)
+
+    source = camera.CameraSource("/dev/video0", stats=stats, sleep=pause)
+    assert len(list(itertools.islice(source, 5))) == 5
+    assert pauses == [0.5] * 3
+    silent = "camera HD Pro Webcam C920 sends no frames; trying again"
+    assert troubles == ["camera HD Pro Webcam C920 was unplugged; waiting for it", silent, silent]
+    assert not stats.trouble
+    source.close()
+
+
+def test_another_camera_of_the_same_name_is_not_taken_for_it() -> None:
+    ours, other = device(0, "Webcam"), device(2, "Webcam")
+    others = {found.use for found in alike(ours, [ours, other])} - {ours.use}
+    assert others == {other.use}
+    assert again(ours, [other], others, "linux") is None
+    assert again(ours, [other, device(4, "Webcam")], others, "linux") == device(4, "Webcam")
+    assert again(ours, [other, ours], others, "linux") == ours
+    assert again(ours, [other], set(), "linux") == other  # which came when it was gone
+    first, second = (Device(str(n), "Webcam", n, cv2.CAP_MSMF) for n in range(2))
+    assert again(first, [first], {second.use}, "win32") is None  # the other has moved up
+    assert again(first, [first, second], {second.use}, "win32") == first
+
+
+def test_a_camera_gone_beside_another_of_its_name_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And when that one is gone too, its number is free."""
+    ours, other, pauses = device(0, "Webcam"), device(2, "Webcam"), list[float]()
+    seen = iter([[ours, other], [other], [other], [], [other]])
+    opened: list[str] = []
+
+    def open_device(device: Device, _: CameraMode) -> Plugged:
+        opened.append(device.use)
+        return Plugged(2)
+
+    monkeypatch.setattr(camera, "devices", lambda: next(seen))
+    monkeypatch.setattr(camera, "_check_device", lambda *_: None)
+    monkeypatch.setattr(camera, "plugged_in", lambda _: False)
+    monkeypatch.setattr(camera, "find", lambda *_: ours)
+    monkeypatch.setattr(camera, "_open", open_device)
+    source = camera.CameraSource("0", stats=Stats(), sleep=pauses.append)
+    assert len(list(itertools.islice(source, 4))) == 4
+    assert opened == ["/dev/video0", "/dev/video2"]
+    assert pauses == [0.5] * 4
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="groups as Linux has them")
+def test_who_may_not_open_a_camera_is_told_all_that_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    locked = v4l2.Device("/dev/video0", "Webcam", "", 0)
+    monkeypatch.setattr(v4l2, "devices", lambda: [locked])
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert [found.note for found in cameras()] == [
+        'no permission: sudo usermod -aG video "$USER", then log out and in again'
+    ]

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from stylecam.realtime.live import Outputs, VirtualCamera, _without_window
 from stylecam.realtime.sinks import window
 from stylecam.realtime.sinks.window import WindowSink, display_problem
 
@@ -47,6 +48,14 @@ def test_a_run_without_a_window_goes_on_where_it_has_other_outputs(tmp_path: Pat
     )
     assert "note: no window: the display :77 cannot be opened; recording only" in done.stdout
     assert (tmp_path / "o.mkv").exists()
+
+
+def test_what_goes_on_without_a_window_is_all_named() -> None:
+    file, camera = Path("o.mkv"), VirtualCamera()
+    assert _without_window(Outputs(file=file)) == "recording only"
+    assert _without_window(Outputs(virtual_camera=camera)) == "virtual camera only"
+    both = Outputs(file=file, virtual_camera=camera)
+    assert _without_window(both) == "recording and virtual camera only"
 
 
 class Windowless(WindowSink):

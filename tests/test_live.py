@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import itertools
 import os
@@ -37,6 +38,7 @@ from stylecam.realtime.sinks import NullSink
 from stylecam.realtime.sinks.window import compose, meaning, write_on
 from stylecam.realtime.sources.mirror import MirrorSource
 from stylecam.realtime.sources.pattern import PatternSource
+from stylecam.realtime.sources.playback import PlaybackSource
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.threads import Threads
 
@@ -78,6 +80,39 @@ def test_mirrored() -> None:
         assert np.array_equal(one.image[:, ::-1], other.image)
         assert one.pts == other.pts
     source.close()
+
+
+@pytest.mark.parametrize(
+    ("stamps", "durations", "shown"),
+    [
+        ([0, 20, 40, 60], [20] * 4, [0, 20, 40, 60]),  # 0.5 frames a second
+        ([0, 20, 40, 60], [0] * 4, [0, 20, 40, 60]),  # the rate tells, where nothing else does
+        ([0, 5, 95, 100], [5, 90, 5, 5], [0, 5, 95, 100]),  # one slide for long
+        ([0, 20, 900, 920], [20] * 4, [0, 20, 20, 40]),  # a cut in the recording
+    ],
+)
+def test_a_recording_is_played_at_its_own_rate_however_slow(
+    stamps: list[int], durations: list[int], shown: list[int]
+) -> None:
+    """Times are in tenths of a second."""
+    source = PatternSource(48, 64, frames=4, fps=Fraction(1, 2))
+
+    class Recording(PatternSource):
+        def __iter__(self) -> Iterator[Frame]:
+            for frame, pts, duration in zip(source, stamps, durations, strict=True):
+                yield dataclasses.replace(
+                    frame, pts=pts, duration=duration, time_base=Fraction(1, 10)
+                )
+
+    now = [100.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    recording = Recording(48, 64, frames=4, fps=source.info.fps)
+    played = PlaybackSource(recording, sleep=sleep, clock=lambda: now[0])
+    found = [10 * (frame.captured_s - 100) for frame in played]
+    assert found == pytest.approx(shown)
 
 
 def test_plain_lines_where_there_is_no_terminal() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+import PIL.Image
 import pillow_heif
 import pytest
 from media import decode, psnr, times
@@ -171,6 +173,54 @@ def test_of_several_heic_pictures_the_primary_is_painted(tmp_path: Path) -> None
     notes = echo(tmp_path / "a.heic", tmp_path / "out.png").notes
     assert notes == ["1 further picture(s) left out: the first is painted"]
     assert decode_photo(tmp_path / "out.png").shape == (64, 96, 3)
+
+
+def test_avif_is_turned_upright_and_keeps_its_tags(tmp_path: Path) -> None:
+    """OpenCV does neither."""
+    picture = PIL.Image.fromarray(IMAGE)
+    picture.save(tmp_path / "a.avif", quality=95, exif=exif(6), icc_profile=profile())
+    echo(tmp_path / "a.avif", tmp_path / "out.png")
+    upright = np.ascontiguousarray(np.rot90(IMAGE, -1))
+    assert psnr(decode_photo(tmp_path / "out.png"), upright) > 30
+    kept = tags(tmp_path / "out.png")
+    assert b"Stylo X" in kept[0]
+    assert orientation(kept[0]) == 1
+    assert kept[2] == profile()
+
+
+def test_tiff_keeps_the_colours_that_are_seen_through(tmp_path: Path) -> None:
+    """OpenCV multiplies them by the opacity."""
+    seen = np.dstack([IMAGE, np.full(IMAGE.shape[:2], 60, np.uint8)])
+    PIL.Image.fromarray(seen).save(tmp_path / "a.tif")
+    echo(tmp_path / "a.tif", tmp_path / "out.png")
+    kept = cv2.imread(str(tmp_path / "out.png"), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(cv2.cvtColor(kept, cv2.COLOR_BGRA2RGBA), seen)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_that_is_cut_off_is_refused(progressive: bool, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
+    thumbnail = io.BytesIO()
+    PIL.Image.fromarray(noise[::8, ::8]).save(thumbnail, "jpeg")
+    tag = exif(1) + thumbnail.getvalue()  # which has an end of its own
+    PIL.Image.fromarray(noise).save(tmp_path / "a.jpg", exif=tag, progressive=progressive)
+    whole = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "more.jpg").write_bytes(whole + b"\xff\xda as a film that moves")
+    echo(tmp_path / "more.jpg", tmp_path / "more.png")
+    for length in (1000, len(whole) // 2, len(whole) - 2):
+        (tmp_path / "a.jpg").write_bytes(whole[:length])
+        with pytest.raises(SourceError, match="cut off"):
+            echo(tmp_path / "a.jpg", tmp_path / "out.png")
+    assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize("suffix", [".ppm", ".jp2", ".ico", ".tga"])
+def test_rarer_photos_are_photos(suffix: str, tmp_path: Path) -> None:
+    PIL.Image.fromarray(IMAGE[:, :64]).save(tmp_path / f"a{suffix}")
+    output = default_output(tmp_path / f"a{suffix}", find(DEFAULT))
+    assert output.suffix in (suffix, ".png")
+    echo(tmp_path / f"a{suffix}", output)
+    assert psnr(decode_photo(output), np.ascontiguousarray(IMAGE[:, :64])) > 40
 
 
 def decode_photo(path: Path) -> Image:

@@ -121,6 +121,16 @@ def test_a_failing_source(live: bool) -> None:
         assert len(sink.frames) == 5
 
 
+def test_a_stage_is_timed_once_a_frame_however_many_sinks() -> None:
+    stats, source = Stats(), PatternSource(64, 64, frames=40)
+    with Threads() as threads:
+        sinks = [NullSink(), ListSink(), NullSink()]
+        run(source, EchoEngine(), sinks, fit=fit(64, 64), threads=threads, stats=stats)
+    assert {name: len(kept) for name, kept in stats.stages.items()} == dict.fromkeys(
+        ("fit", "engine wait", "finish", "sink", "latency"), 40
+    )
+
+
 def test_a_failing_engine() -> None:
     sink = ListSink()
     with pytest.raises(EngineError, match="out of memory"):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -19,7 +21,7 @@ from rich.console import Console
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.outputs import FileOptions
 from stylecam.realtime.section import Section
-from stylecam.realtime.sinks import workfolder
+from stylecam.realtime.sinks import carry, workfolder
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, find
 from stylecam.realtime.stylize import Look, Outcome, stylize_file
@@ -283,6 +285,33 @@ def test_a_part_begins_at_zero_with_its_sound(tmp_path: Path) -> None:
     assert abs(sound[0][0] - (inside[0][0] - offset)) <= Fraction(1, 15_360)
     first = PatternSource(96, 128).image(len([t for t in times(clip) if t < wanted[0]]))
     assert psnr(decode(tmp_path / "out.mp4")[0], first) > 28
+
+
+@pytest.mark.parametrize(
+    ("extras", "most"), [({"cover": True}, 40), ({"subtitles": "mov_text"}, 510)]
+)
+def test_a_part_is_all_that_is_read(
+    extras: dict[str, Any], most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever says nothing after the part, as a cover: of subtitles ten seconds more are read, as
+    they may come late."""
+    read: list[Any] = []
+    demux = carry.Carried._demux
+
+    def counted(self: carry.Carried) -> Iterator[Any]:
+        for packet in demux(self):
+            read.append(packet)
+            yield packet
+
+    monkeypatch.setattr(carry.Carried, "_demux", counted)
+    clip = Film(seconds=15, **extras).build(tmp_path / "a.mp4")
+    assert len(packets(clip)) > 700
+    part = FileOptions(section=Section(duration_s=Fraction(3, 10)))
+    assert echo(clip, tmp_path / "out.mp4", part).notes == []
+    assert len(read) < most
+    assert packets(tmp_path / "out.mp4")[-1][0] < Fraction(3, 10)
+    kinds = [stream.type for stream in av.open(str(tmp_path / "out.mp4")).streams]
+    assert kinds == (["video", "audio", "video"] if "cover" in extras else [*kinds[:2], "subtitle"])
 
 
 QUARTERS = [(d, x, y) for d in (0, 90, 180, -90) for x in (False, True) for y in (False, True)]

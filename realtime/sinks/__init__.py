@@ -12,9 +12,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..frame import Frame
+
+if TYPE_CHECKING:
+    from ..memory import EngineMemory
 
 
 class Sink(Protocol):
@@ -32,6 +35,27 @@ class Sink(Protocol):
 
     def abort(self) -> None:
         """Discard the output; a live recording is kept. Idempotent; does nothing after `close`."""
+        ...
+
+
+class Output(Sink, Protocol):
+    """The file that is made of another file. A later run of the same job may resume it."""
+
+    @property
+    def memory(self) -> EngineMemory | None:
+        """What the engine is to follow (`engines/followed.py`); None where no run resumes."""
+        ...
+
+    @property
+    def resumes_after(self) -> int:
+        """How many frames are kept for good, by earlier runs or this one; a resumed run paints the
+        rest.
+        """
+        ...
+
+    @property
+    def notes(self) -> list[str]:
+        """What could not be kept as it was, a line each; complete after `close`."""
         ...
 
 

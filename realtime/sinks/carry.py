@@ -42,7 +42,7 @@ class Carried:
         self._chapters()
         container.metadata.update(wanted_metadata(self._input))
         self._errors = self._refused = 0
-        self._times = PacketTimes(original)
+        self._times = PacketTimes(original, [self._input.streams[index] for index in self._ways])
         self._hidden: dict[int, Packet[Stream]] = {}
         self._packets = self._read()
         self._next: Packet[Stream] | None = None
@@ -120,7 +120,7 @@ class Carried:
         for packet in self._shown():
             if self._times.move(packet):
                 yield packet
-            elif len(self._times.ended) == len(self._ways):
+            elif self._times.over:
                 return
 
     def _shown(self) -> Iterator[Packet[Stream]]:
@@ -168,9 +168,7 @@ class Carried:
 
     def feed(self, until_s: Fraction | None) -> None:
         """Write what comes before `until_s` in the output's time; None: all the rest."""
-        if self._original.others is not None:
-            self._packets = self._read()
-        while (packet := self._next or next(self._packets, None)) is not None:
+        while (packet := self._next or self._following()) is not None:
             self._next = packet
             stamp_s = None if packet.dts is None else packet.dts * packet.time_base
             if until_s is not None and stamp_s is not None and stamp_s > until_s:
@@ -178,6 +176,16 @@ class Carried:
             self._next = None
             for converted in self._ways[packet.stream.index].convert(packet):
                 self._mux(converted)
+
+    def _following(self) -> Packet[Stream] | None:
+        """Return the packet after the last one; None when there is none, on standard input: none
+        yet.
+        """
+        packet = next(self._packets, None)
+        while packet is None and self._original.others:
+            self._packets = self._read()  # the one before ended when there was nothing to read
+            packet = next(self._packets, None)
+        return packet
 
     def finish(self, until_s: Fraction | None) -> None:
         """Write what comes before `until_s`, or all the rest, and what encoders hold back."""

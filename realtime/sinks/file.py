@@ -11,7 +11,6 @@ from typing import Final
 from ..containers import PIPE
 from ..errors import SinkError
 from ..frame import Frame, VideoInfo
-from ..memory import EngineMemory
 from ..planar import Converter
 from .codecs import LIVE
 from .encode import Encoder
@@ -34,9 +33,9 @@ class FileSink:
     first frame is at time 0, and on an error, as on `abort`, what there is gets its name.
     """
 
-    memory: EngineMemory | None = None
-    """What an engine remembers is not kept: no later run goes on here."""
-    kept = 0
+    memory = None
+    resumes_after = 0
+    """As in `Output`: no later run goes on here."""
 
     def __init__(
         self,
@@ -62,11 +61,12 @@ class FileSink:
             note = f"frames numbered at {float(info.fps):.4g} fps: y4m holds no time stamps"
             settings = dataclasses.replace(settings, notes=(*settings.notes, note))
         elif info.live and path != PIPE:
-            muxer = settings.container
-            options = LIVE.get(muxer.muxer, muxer.options)
-            settings = dataclasses.replace(settings, container=muxer._replace(options=options))
+            container = settings.container
+            options = LIVE.get(container.muxer, container.options)
+            settings = dataclasses.replace(settings, container=container._replace(options=options))
         self._path, self._stopped, self._live = path, stopped, info.live
-        self._origin: int | None = None if info.live else 0
+        self._origin: int | None = None
+        """The time stamp of the first frame of what is live."""
         self.frames = 0
         """How many were written."""
         self._ended, self._end_s = False, Fraction(0)
@@ -102,7 +102,7 @@ class FileSink:
         if self._numbered:
             base = self._muxer.stream.codec_context.time_base
             frame = dataclasses.replace(frame, pts=self.frames, time_base=base, duration=1)
-        elif self._origin != 0:
+        elif self._live:
             self._origin = frame.pts if self._origin is None else self._origin
             frame = dataclasses.replace(frame, pts=frame.pts - self._origin)
         try:

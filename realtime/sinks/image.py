@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from ..errors import SinkError
 from ..frame import Frame
-from ..memory import EngineMemory
 from ..tags import EXIF, ICC, Tags
 from .partial import PartialFile
 
@@ -21,12 +20,13 @@ class ImageSink:
     """Writes the first frame in the format of the file's suffix, with its opacity if it has any,
     and the `tags` of the photo that it was.
 
-    `quality` is 0 to 100 for the formats that lose some.
+    `quality` is 0 to 100 for the formats that lose some. Raises SinkError when there is no such
+    format, or the file is there already.
     """
 
-    memory: EngineMemory | None = None
-    """What an engine remembers is not kept: there is one frame."""
-    kept = 0
+    memory = None
+    resumes_after = 0
+    """As in `Output`: there is one frame."""
 
     def __init__(
         self,
@@ -36,6 +36,13 @@ class ImageSink:
         quality: int | None = None,
         tags: Tags = Tags(),  # noqa: B008 - immutable
     ) -> None:
+        import cv2
+
+        if not cv2.haveImageWriter(f"a{path.suffix.lower()}"):
+            raise SinkError(
+                f"pictures cannot be written as {path.suffix.lower()}",
+                hint="use .jpg, .png, .webp or .avif",
+            )
         self._partial = PartialFile(path, force=force)
         self._quality = QUALITY if quality is None else quality
         self._tags, self._written, self._ended = tags, False, False

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 LOAD: Final = "sudo modprobe v4l2loopback exclusive_caps=1 card_label=stylecam"
 RELOAD: Final = f"close what uses the camera, then: sudo modprobe -r v4l2loopback && {LOAD}"
-JOIN_GROUP: Final = 'sudo usermod -aG video "$USER", then log out and in again'
 _BUSY_WITHIN_S: Final = 0.5
 
 
@@ -35,7 +34,7 @@ def examine() -> list[Check]:
     if not loopbacks:
         found, remedy = "v4l2loopback is loaded without a device", RELOAD
         if closed:
-            found, remedy = f"no permission to use {', '.join(closed)}", JOIN_GROUP
+            found, remedy = f"no permission to use {', '.join(closed)}", v4l2.JOIN_GROUP
         return [*chain, Check("loopback device", False, found, remedy)]
     names = ", ".join(f"{device.path} ({device.name})" for device in loopbacks)
     chain.append(Check("loopback device", True, names))
@@ -102,7 +101,7 @@ def _no_such(path: str) -> str:
 
 def _others(path: str) -> str:
     if Path(path).exists() and not os.access(path, os.R_OK | os.W_OK):
-        return JOIN_GROUP
+        return v4l2.JOIN_GROUP
     names = [f"{d.path} ({d.name})" for d in v4l2.devices() if d.loopback]
     return f"virtual cameras here: {', '.join(names)}"
 

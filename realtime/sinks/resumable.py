@@ -53,7 +53,7 @@ class ResumableSink:
     ) -> None:
         import av
 
-        _refuse(path, force=force)
+        _refuse(path, force=force or workfolder.is_its_own(path, job))
         self._path, self._info, self._original = path, info, original
         self._settings, self._stopped = decide(path, coding, info), stopped
         try:
@@ -74,7 +74,7 @@ class ResumableSink:
             self.notes.append("an unfinished run did not match this one: started over")
 
     @property
-    def kept(self) -> int:
+    def resumes_after(self) -> int:
         """How many frames are in finished segments."""
         return self._work.frames
 
@@ -161,6 +161,8 @@ class ResumableSink:
         self.notes += muxer.notes
         if not is_sequence(self._path):
             put_on_disk(target)
+        self._work.begin_to_place()
+        if not is_sequence(self._path):
             put_in_place(target, self._path)
             return
         made = sorted(self._work.path.glob(f"*{self._path.suffix}"))
@@ -185,7 +187,8 @@ class ResumableSink:
         delayed = True
         for picture in self._work.pictures():
             first_pts = picture.pts if first_pts is None else first_pts
-            self._end_s = (picture.pts + picture.duration) * self._info.time_base
+            ends_s = (picture.pts + picture.duration) * self._info.time_base
+            self._end_s = max(self._end_s, ends_s)  # in decoding order the last is not the latest
             heapq.heappush(shown, picture.pts)
             delayed = delayed and picture.dts < first_pts
             packet = AvPacket(picture.data)
@@ -196,8 +199,8 @@ class ResumableSink:
 
     def _error(self, error: Exception) -> SinkError:
         made = write_error(self._path, error)
-        if self.kept:
-            made.hint += f"; the same command then resumes after {self.kept} frames"
+        if self.resumes_after:
+            made.hint += f"; the same command then resumes after {self.resumes_after} frames"
         return made
 
     def abort(self) -> None:

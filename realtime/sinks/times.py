@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
 
 from ..section import JUMP_S
 from .original import Original
@@ -12,17 +13,32 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
 
-class PacketTimes:
-    """Moves packets in time, each stream's in order; `ended` has the streams that have met the
-    end of the part asked for.
-    """
+_LATE_S: Final = 10
+"""So much later than sound of the same time a subtitle may come: FFmpeg's muxers let none wait for
+longer (`max_interleave_delta`).
+"""
 
-    def __init__(self, original: Original) -> None:
+
+class PacketTimes:
+    """Moves packets of `streams` in time, each stream's in order."""
+
+    def __init__(self, original: Original, streams: Iterable[Stream]) -> None:
         self._original = original
-        self.ended: set[int] = set()
+        timed = ("audio", "subtitle", "data")  # a cover or an attachment meets no end
+        self._under_way = {s.index: s.type for s in streams if s.type in timed}
+        """The kinds of those that have not met the end of the part asked for."""
+        self._late = False
         self._last: dict[int, tuple[int, int]] = {}
         """Of each stream the last time stamp, and how often it went back."""
         self._reached: dict[int, int] = {}
+
+    @property
+    def over(self) -> bool:
+        """Whether no packet of the part asked for is to come: every stream has met its end, or all
+        sound has and the rest, which may have nothing more to say, would be too late.
+        """
+        kinds = self._under_way.values()
+        return not kinds or (self._late and "audio" not in kinds)
 
     def move(self, packet: Packet[Stream]) -> bool:
         """Move a packet, or return False: it is not in the part asked for."""
@@ -36,7 +52,8 @@ class PacketTimes:
         if cut.begin_s is not None and now_s < cut.begin_s:
             return False
         if cut.end_s is not None and now_s >= cut.end_s:
-            self.ended.add(packet.stream.index)
+            self._under_way.pop(packet.stream.index, None)
+            self._late = self._late or now_s >= cut.end_s + _LATE_S
             return False
         _trim(packet, stamp)
         offset -= round(cut.shift_s / packet.time_base)

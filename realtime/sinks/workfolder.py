@@ -5,6 +5,7 @@ killed can be resumed.
         job.json          what is made of what, and how: a run of another job starts over
         lock              held during a run
         whole.mp4         the output, while it is put together
+        placing           made when the finished output begins to get its name
         00000.segment ... coded pictures of SEGMENT_FRAMES frames each; the last may have fewer
 
 A segment is a row of records: a header (pts, dts, duration, size, flags), then the packet's
@@ -30,6 +31,8 @@ from .partial import write_error
 
 SEGMENT_FRAMES: Final = 128
 SUFFIX: Final = ".stylecam"
+_JOB: Final = "job.json"
+_PLACING: Final = "placing"
 _RECORD: Final = struct.Struct("<qqqIB")
 _PACKET, _KEY, _END, _MEMORY = 1, 2, 4, 8
 
@@ -52,8 +55,19 @@ def work_folder(final: Path) -> Path:
 
 def unfinished(folder: Path) -> list[Path]:
     """Return the outputs in `folder` that were begun and not finished."""
-    found = (path for path in folder.glob(f".*{SUFFIX}") if (path / "job.json").is_file())
+    found = (path for path in folder.glob(f".*{SUFFIX}") if (path / _JOB).is_file())
     return sorted(path.with_name(path.name[1 : -len(SUFFIX)]) for path in found)
+
+
+def is_its_own(final: Path, job: dict[str, Any]) -> bool:
+    """Whether what has the name of `final` was made by an earlier run of the same `job`, which was
+    killed while it gave the name, or right after.
+    """
+    folder = work_folder(final)
+    try:
+        return (folder / _PLACING).is_file() and _text(folder / _JOB) == _described(job)
+    except OSError:
+        return False
 
 
 class WorkFolder:
@@ -86,10 +100,9 @@ class WorkFolder:
             raise
 
     def _take_over(self, job: dict[str, Any]) -> None:
-        note = self.path / "job.json"
-        wanted = json.dumps(job, indent=1, sort_keys=True)
+        note, wanted = self.path / _JOB, _described(job)
         try:
-            found = note.read_text(encoding="utf-8", errors="replace") if note.exists() else None
+            found = _text(note)
             if found != wanted:
                 self.restarted = found is not None and any(self.path.glob("*.segment"))
                 for path in self.path.iterdir():
@@ -134,6 +147,10 @@ class WorkFolder:
         put_in_place(self.path / "unfinished", self._segment(len(self._counts)))
         self._counts.append(frames)
 
+    def begin_to_place(self) -> None:
+        """Note that files get their names from now on: see `is_its_own`. Raises OSError."""
+        (self.path / _PLACING).touch()
+
     def pictures(self) -> Iterator[CodedPicture]:
         """Yield the coded pictures of all finished segments."""
         for index in range(len(self._counts)):
@@ -164,6 +181,14 @@ class WorkFolder:
         """Delete it: the output is complete."""
         self._lock.close()
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _described(job: dict[str, Any]) -> str:
+    return json.dumps(job, indent=1, sort_keys=True)
+
+
+def _text(note: Path) -> str | None:
+    return note.read_text(encoding="utf-8", errors="replace") if note.exists() else None
 
 
 def _records(segment: Path) -> Iterator[tuple[int, CodedPicture]]:

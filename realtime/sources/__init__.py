@@ -31,9 +31,12 @@ if TYPE_CHECKING:
     from .file import FileSource
     from .image import ImageSource
 
-IMAGE_SUFFIXES: Final = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
+_WRITTEN: Final = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".jp2"}
+READ_ONLY_SUFFIXES: Final = frozenset(
+    {".heic", ".heif", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico", ".qoi", ".psd"}
 )
+"""Of photos whose paintings are of another kind unless they are given a name."""
+IMAGE_SUFFIXES: Final = READ_ONLY_SUFFIXES | _WRITTEN
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,7 +15,7 @@ from ..errors import SourceError
 from ..frame import MICROSECONDS, Frame, Image, VideoInfo
 from ..stats import Stats
 from . import CameraMode
-from .devices import Device, again, devices, find, plugged_in, there_are, unknown
+from .devices import Device, again, alike, devices, find, plugged_in, there_are, unknown
 
 if TYPE_CHECKING:
     import cv2
@@ -72,6 +72,7 @@ class CameraSource:
         if sys.platform == "linux":
             _check_device(device.use, there)
         self._device = device
+        self._others = {found.use for found in alike(device, there)} - {device.use}
         capture = _open(device, wanted)
         if capture is None and sys.platform == "darwin" and device.name:
             capture = once_allowed(lambda: _open(device, wanted), sleep=sleep, stopped=stopped)
@@ -102,40 +103,42 @@ class CameraSource:
 
     def __iter__(self) -> Iterator[Frame]:
         origin = heard = time.perf_counter()
-        last = -1
+        last, reopened = -1, True
         while not self._stopped():
             ok, bgr = self._capture.read()
             captured = time.perf_counter()
             if ok:
                 self._stats.trouble, heard = "", captured
-                last = max(last + 1, round((captured - origin) * 1_000_000))  # no two in one tick
+                last = clock_pts(captured, origin, last)
                 yield Frame(to_rgb(bgr, self.info), last, MICROSECONDS, captured)
             elif not plugged_in(self._device):
                 self._stats.trouble = f"{self._title()} was unplugged; waiting for it"
-                self._reopen()
-                heard = time.perf_counter()
-            elif captured - heard > _PATIENCE_S:
+                reopened, heard = self._reopen(), time.perf_counter()
+            elif not reopened or captured - heard > _PATIENCE_S:
                 self._stats.trouble = f"{self._title()} sends no frames; trying again"
-                self._reopen()
-                heard = time.perf_counter()
+                reopened, heard = self._reopen(), time.perf_counter()
             else:
                 self._sleep(0.02)  # a read that fails at once must not spin
 
     def _title(self) -> str:
         return f"camera {self._device.name or self._device.use}"
 
-    def _reopen(self) -> None:
-        """Let the device go, and open it again when it can be; one try, after a pause."""
+    def _reopen(self) -> bool:
+        """Let the device go, and open it again if it can be; one try, after a pause."""
         self._capture.release()
         self._sleep(_RETRY_S)
         if sys.platform != "linux" or not plugged_in(self._device):
-            device = again(self._device, devices())
+            there = devices()
+            device = again(self._device, there, self._others)
             if device is None:
-                return
+                self._others = {found.use for found in alike(self._device, there)}
+                return False
             self._device = device
         capture = _open(self._device, self._wanted)
-        if capture is not None:
-            self._capture = capture
+        if capture is None:
+            return False
+        self._capture = capture
+        return True
 
     def close(self) -> None:
         """Release the device."""
@@ -184,6 +187,13 @@ def to_rgb(bgr: object, info: VideoInfo) -> Image:
     return image
 
 
+def clock_pts(captured_s: float, origin_s: float, last: int) -> int:
+    """Return when a picture was captured, in MICROSECONDS after `origin_s`, and after `last`, the
+    one before: no two are in one tick of a clock.
+    """
+    return max(last + 1, round((captured_s - origin_s) * 1_000_000))
+
+
 def rate_of(capture: cv2.VideoCapture) -> float:
     """Return the rate that it promises, 30 when that cannot be."""
     import cv2
@@ -212,10 +222,7 @@ def _check_device(path: str, there: list[Device]) -> None:
     if not Path(path).exists():
         raise unknown(path, there)
     if not os.access(path, os.R_OK | os.W_OK):
-        raise SourceError(
-            f"no permission to use {path}",
-            hint='sudo usermod -aG video "$USER", then log out and in again',
-        )
+        raise SourceError(f"no permission to use {path}", hint=v4l2.JOIN_GROUP)
     device = v4l2.describe(path)
     if device.loopback and not device.capabilities & v4l2.CAPTURE:
         raise SourceError(

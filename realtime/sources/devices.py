@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -98,14 +98,28 @@ def plugged_in(device: Device) -> bool:
     return True
 
 
-def again(device: Device, there: list[Device]) -> Device | None:
+def alike(device: Device, there: list[Device]) -> list[Device]:
+    """Return the cameras that have its name."""
+    return [d for d in there if d.captures and device.name in (d.name, v4l2.name_of(d.use))]
+
+
+def again(
+    device: Device,
+    there: list[Device],
+    others: Collection[str] = (),
+    platform: str = sys.platform,
+) -> Device | None:
     """Return the device as it is to be opened now: by its name, as it may have come back under
-    another number. None while it is gone.
+    another number. None while it is gone. `others` have the `use` of cameras of the same name that
+    were there beside it: another view is never shown for its own.
     """
     if not device.name:
         return device
-    same = [d for d in there if d.captures and device.name in (d.name, v4l2.name_of(d.use))]
-    found = next((d for d in same if d.use == device.use), same[0] if same else None)
+    same = alike(device, there)
+    if platform != "linux" and len(same) <= len(others):
+        return None  # the others may have moved up to its number
+    free = [d for d in same if d.use == device.use or d.use not in others]
+    found = next((d for d in free if d.use == device.use), free[0] if free else None)
     return found and found._replace(name=device.name)
 
 

@@ -180,8 +180,7 @@ class FileSource:
         """Yield every frame, deinterlaced where need be."""
         deinterlacer: Deinterlacer | None = None
         for index, frame in enumerate(self._timed()):
-            if frame.interlaced_frame and not self._interlaced:
-                self._interlaced = True
+            self._interlaced |= frame.interlaced_frame
             if self._interlaced and deinterlacer is None and index >= self.skip - _LEAD_FRAMES:
                 deinterlacer = Deinterlacer()
             if deinterlacer is None:

@@ -14,10 +14,11 @@ import numpy as np
 from ..errors import SourceError
 from ..frame import Frame, Image, Mask, VideoInfo
 from ..tags import Tags, orientation, read_tags, without_orientation
-from .heif import Heif, is_heif, read_heif
+from . import pillow
 
 _JPEG: Final = b"\xff\xd8\xff"
 """How files begin that cannot have opacity."""
+_TIFF: Final = (b"II*\0", b"MM\0*")
 _FURTHER: Final = "{} further picture(s) left out: the first is painted"
 
 
@@ -40,13 +41,17 @@ def read_image(path: Path) -> Photo:
         data = path.read_bytes()
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}", hint="check its permissions") from error
-    if is_heif(data):
+    if _is_cut_off(data):
+        raise SourceError(f"{path} is cut off: its end is missing", hint="copy or fetch it again")
+    if pillow.is_boxed(data):
         with contextlib.suppress(ValueError):
-            return _of_heif(data, read_heif(data))
+            return _read_with_pillow(data)
     raw = np.frombuffer(data, np.uint8)
     stored, found = _decode(raw)
     tags, notes = read_tags(data, found)
     if stored is None:
+        with contextlib.suppress(ValueError):
+            return _read_with_pillow(data)
         if b"Exif\0\0" in data:
             notes.append("EXIF left out: it is read only from formats that OpenCV reads")
         return Photo(_read_with_ffmpeg(path), tags=tags, notes=tuple(notes))
@@ -59,22 +64,37 @@ def read_image(path: Path) -> Photo:
         notes.append(_FURTHER.format(further))
     rgb = np.ascontiguousarray(_eight_bits(stored)[..., ::-1])
     alpha = None if data.startswith(_JPEG) else _read_alpha(raw, orientation(tags.exif))
+    if alpha is not None and data[:4] in _TIFF:
+        # OpenCV has multiplied the colours by it.
+        return _read_with_pillow(data)._replace(bits=8 * stored.dtype.itemsize)
     tags = tags._replace(exif=without_orientation(tags.exif))
     return Photo(rgb, alpha, 8 * stored.dtype.itemsize, tags, tuple(notes))
 
 
-def _of_heif(data: bytes, heif: Heif) -> Photo:
-    tags, notes = read_tags(data, heif.found)
-    if heif.pictures > 1:
-        notes.append(_FURTHER.format(heif.pictures - 1))
-    stored = _eight_bits(heif.stored)
+def _read_with_pillow(data: bytes) -> Photo:
+    """Read what OpenCV reads wrongly or not at all. Raises ValueError."""
+    opened = pillow.read(data)
+    tags, notes = read_tags(data, opened.found)
+    if opened.pictures > 1:
+        notes.append(_FURTHER.format(opened.pictures - 1))
+    stored = _eight_bits(opened.stored)
     if stored.ndim == 2:
         stored = np.repeat(stored[..., np.newaxis], 3, 2)
     alpha: Mask | None = np.ascontiguousarray(stored[..., 3]) if stored.shape[2] == 4 else None
     if alpha is not None and alpha.min() == 255:
         alpha = None
     tags = tags._replace(exif=without_orientation(tags.exif))
-    return Photo(np.ascontiguousarray(stored[..., :3]), alpha, heif.bits, tags, tuple(notes))
+    return Photo(np.ascontiguousarray(stored[..., :3]), alpha, opened.bits, tags, tuple(notes))
+
+
+def _is_cut_off(data: bytes) -> bool:
+    """Whether a JPEG ends within its pixels, which OpenCV fills with grey."""
+    if not data.startswith(_JPEG):
+        return False
+    at = 2
+    while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] != b"\xda":  # segments before them
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return data.find(b"\xff\xd9", at) < 0
 
 
 def _decode(raw: Any) -> tuple[Any, list[tuple[int, Any]]]:

@@ -65,7 +65,7 @@ def cameras() -> list[Camera]:
 
 def _linux(device: v4l2.Device) -> Camera | None:
     if not os.access(device.path, os.R_OK | os.W_OK):
-        return Camera(device.path, device.name, [], 'no permission: sudo usermod -aG video "$USER"')
+        return Camera(device.path, device.name, [], f"no permission: {v4l2.JOIN_GROUP}")
     if device.loopback:
         used = device.capabilities & v4l2.CAPTURE
         note = "virtual, a program may be writing to it" if used else "virtual, nobody writes to it"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from ..errors import SourceError
 from ..frame import MICROSECONDS, Frame, VideoInfo
 from ..stats import Stats
-from .camera import READ_TIMEOUT_S, prepare_opencv, rate_of, to_rgb
+from .camera import READ_TIMEOUT_S, clock_pts, prepare_opencv, rate_of, to_rgb
 
 if TYPE_CHECKING:
     import cv2
@@ -98,7 +98,7 @@ class NetworkSource:
             captured = self._clock()
             if ok:
                 self._stats.trouble, pause_s = "", _FIRST_RETRY_S
-                last = max(last + 1, round((captured - origin) * 1_000_000))  # no two in one tick
+                last = clock_pts(captured, origin, last)
                 yield Frame(to_rgb(bgr, self.info), last, MICROSECONDS, captured)
                 continue
             self._stats.trouble = f"{self._url} sends no frames; trying again"

@@ -32,15 +32,19 @@ class PlaybackSource:
 
     def __iter__(self) -> Iterator[Frame]:
         origin: float | None = None
+        max_lead_s = pacing.MAX_LEAD_S
         self._source.planar = self.planar
         for frame in self._source:
             pts_s = float(frame.pts * frame.time_base)
             now = self._clock()
-            if origin is None or abs(pts_s - (now - origin)) > pacing.MAX_LEAD_S:
+            if origin is None or not -pacing.MAX_LEAD_S <= pts_s - (now - origin) <= max_lead_s:
                 origin = now - pts_s
-            wait = pacing.wait_s(pts_s, now, origin)
+            wait = pacing.wait_s(pts_s, now, origin, max_lead_s=max_lead_s)
             if wait > 0:
                 self._sleep(wait)
+            # A picture that is shown for longer than a jump takes is followed by no jump.
+            shown_s = float(frame.duration * frame.time_base or 1 / self.info.fps)
+            max_lead_s = pacing.MAX_LEAD_S + shown_s
             yield dataclasses.replace(frame, captured_s=self._clock())
 
     def close(self) -> None:
