@@ -10,6 +10,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Final
 
+from . import v4l2
 from .check import Check
 from .errors import EngineError
 from .machine import usable_cores
@@ -77,7 +78,7 @@ def _torch() -> Check:
 
 def _gpu() -> list[Check]:
     """The way to an NVIDIA GPU: driver, a PyTorch that reaches it, TensorRT, Triton."""
-    from .engines.environment import look
+    from .engines.environment import look, triton_hint
     from .engines.tensorrt_library import cuda_hint, find
 
     environment = look()
@@ -96,6 +97,8 @@ def _gpu() -> list[Check]:
     if not torch.cuda.is_available():
         found = f"driver{version}, but PyTorch {torch.__version__} cannot use it"
         remedy = f"a driver for CUDA {torch.version.cuda} or newer; then nvidia-smi lists the GPU"
+        if torch.version.cuda is None:
+            remedy = cuda_hint(environment)
         return [Check("nvidia gpu", False, found, remedy)]
     name, (major, second) = torch.cuda.get_device_name(), torch.cuda.get_device_capability()
     checks = [Check("nvidia gpu", True, f"{name} ({major}.{second}), driver{version}")]
@@ -108,7 +111,7 @@ def _gpu() -> list[Check]:
         checks.append(Check("engine tensorrt", True, found))
     triton = environment.packages.get("triton")
     found = f"triton {triton}" if triton else "no Triton: colours are converted slower"
-    remedy = "" if triton else "pip install triton (Windows: triton-windows)"
+    remedy = "" if triton else triton_hint()
     return [*checks, Check("gpu kernels", triton is not None, found, remedy)]
 
 
@@ -127,7 +130,7 @@ def _cameras() -> Check:
     if not found:
         return Check("cameras", False, "none", "plug one in; until then: stylecam --webcam pattern")
     locked = [camera for camera in found if camera.note]
-    remedy = 'sudo usermod -aG video "$USER", then log out and in again' if locked else ""
+    remedy = v4l2.JOIN_GROUP if locked else ""
     names = ", ".join(f"{camera.use} ({camera.name})" for camera in found)
     return Check("cameras", not locked, names, remedy)
 

@@ -30,8 +30,9 @@ class Operation(NamedTuple):
 
 
 class Stream:
-    def __init__(self) -> None:
+    def __init__(self, urgent: bool) -> None:
         self.queue: deque[Operation] = deque()
+        self.urgent = urgent
 
 
 class Event:
@@ -66,8 +67,17 @@ class FakeDevice:
         """How many handles are not freed."""
         return len(self._live)
 
-    def stream(self) -> Stream:
-        stream = self._made(Stream())
+    @property
+    def urgent(self) -> list[bool]:
+        """Of each stream that is not freed, whether it was asked to be urgent."""
+        return [stream.urgent for stream in self._streams]
+
+    def memory(self) -> list[weakref.ref[torch.Tensor]]:
+        """Return all buffers of the device that are not freed, without holding them."""
+        return [weakref.ref(kept) for kept in self._live.values() if isinstance(kept, torch.Tensor)]
+
+    def stream(self, *, urgent: bool) -> Stream:
+        stream = self._made(Stream(urgent))
         self._streams.append(stream)
         return stream
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import enum
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,23 +31,37 @@ class ILogger:
 
 class FakeTensorRT:
     """`refittable`: "yes", "no" when builders cannot make such engines, "wrong" when those that
-    they make compute something else, as TensorRT 11.3 may.
+    they make compute something else, as TensorRT 11.3 may, "refused" when they take no weights,
+    "spoilt" when they compute something else once they were given some. `compiles`: engines do so
+    where they run, as TensorRT-RTX's. `broken`: what it cannot make.
     """
 
     __version__ = "99.1"
     ILogger, TensorIOMode = ILogger, Mode
     DataType = SimpleNamespace(HALF="half")
-    BuilderFlag = SimpleNamespace(REFIT="refit")
+    BuilderFlag = SimpleNamespace(REFIT="refit", REQUIRE_USER_ALLOCATION="allocates nothing")
     NetworkDefinitionCreationFlag = SimpleNamespace(STRONGLY_TYPED=1)
 
-    def __init__(self, refittable: str = "yes") -> None:
-        self._refittable = refittable
+    def __init__(
+        self, refittable: str = "yes", *, compiles: bool = False, broken: tuple[str, ...] = ()
+    ) -> None:
+        self._refittable, self._compiles, self._broken = refittable, compiles, broken
         self.builds: list[bool] = []
         """Of each engine built, whether it was asked to be refittable."""
         self.refits = 0
+        self.compiled = 0
+        """How many contexts had to be compiled for."""
+
+    def _check(self, kind: str, log: Any) -> None:
+        if kind in self._broken:
+            log.log(ILogger.ERROR, "CUDA initialization failure")
+            raise TypeError("pybind11::init(): factory function returned nullptr")
 
     def Builder(self, log: Any) -> Any:  # noqa: N802 - as TensorRT calls it
+        self._check("Builder", log)
+
         def build(network: Any, config: Any) -> bytes | None:
+            assert "allocates nothing" in config.flags, "cannot be captured"
             refit = "refit" in config.flags
             self.builds.append(refit)
             if refit and self._refittable == "no":
@@ -73,15 +88,24 @@ class FakeTensorRT:
         return SimpleNamespace(parse=parse, num_errors=0)
 
     def Runtime(self, log: Any) -> Any:  # noqa: N802
-        return SimpleNamespace(deserialize_cuda_engine=_Engine)
+        self._check("Runtime", log)
+        engine = partial(_CompilingEngine, self) if self._compiles else _Engine
+        return SimpleNamespace(deserialize_cuda_engine=engine)
 
     def Weights(self, array: Any) -> Any:  # noqa: N802
         return array
 
     def Refitter(self, engine: _Engine, log: Any) -> Any:  # noqa: N802
+        self._check("Refitter", log)
+
+        def take(name: str, array: Any) -> bool:
+            given[name] = array.copy()
+            return self._refittable != "refused"
+
         def refit() -> bool:
             self.refits += 1
             engine.refit(given)
+            engine.wrong = engine.wrong or self._refittable == "spoilt"
             return True
 
         given: dict[str, Any] = {}
@@ -89,7 +113,7 @@ class FakeTensorRT:
         return SimpleNamespace(
             get_all_weights=lambda: names,
             get_missing_weights=lambda: [],
-            set_named_weights=lambda name, array: given.update({name: array.copy()}) or True,
+            set_named_weights=take,
             refit_cuda_engine=refit,
         )
 
@@ -97,7 +121,7 @@ class FakeTensorRT:
 class _Engine:
     def __init__(self, data: bytes) -> None:
         self.refittable = data[:1] == b"R"
-        self._wrong = data[1:2] == b"W"
+        self.wrong = data[1:2] == b"W"
         self.model = onnx.load_from_string(data[2:])
         graph = self.model.graph
         self._ports = [(port, Mode.INPUT) for port in graph.input]
@@ -138,7 +162,49 @@ class _Engine:
         def execute(stream: int) -> bool:
             given = {name: memory(name) for name in addresses if name != "painting"}
             painting = next(iter(self._compiled(given).values()))
-            memory("painting")[:] = painting * (0.5 if self._wrong else 1)
+            memory("painting")[:] = painting * (0.5 if self.wrong else 1)
             return True
 
         return SimpleNamespace(set_tensor_address=addresses.__setitem__, execute_async_v3=execute)
+
+
+class _CompilingEngine(_Engine):
+    """Whose kernels are compiled for each context, unless its cache holds them."""
+
+    def __init__(self, trt: FakeTensorRT, data: bytes) -> None:
+        super().__init__(data)
+        self._trt = trt
+
+    def create_runtime_config(self) -> Any:
+        return _Config()
+
+    def create_execution_context(self, config: _Config | None = None) -> Any:
+        cache = config.cache if config is not None else None
+        if cache is None or not cache.kernels:
+            self._trt.compiled += 1
+        if cache is not None:
+            cache.kernels = b"kernels"
+        return super().create_execution_context()
+
+
+class _Config:
+    cache: _Cache | None = None
+
+    def create_runtime_cache(self) -> _Cache:
+        return _Cache()
+
+    def set_runtime_cache(self, cache: _Cache) -> bool:
+        self.cache = cache
+        return True
+
+
+class _Cache:
+    kernels = b""
+
+    def deserialize(self, blob: bytes) -> bool:
+        fits = blob == b"kernels"
+        self.kernels = blob if fits else b""
+        return fits
+
+    def serialize(self) -> bytes:
+        return self.kernels

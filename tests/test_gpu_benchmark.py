@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from stylecam.benchmarks.architectures import ARCHITECTURES
@@ -17,9 +19,12 @@ from stylecam.benchmarks.gpu import command
 from stylecam.benchmarks.gpu.bench import Bench, Row, Unavailable, psnr_db
 from stylecam.benchmarks.gpu.command import Part, main
 from stylecam.benchmarks.gpu.networks import carried, half_model, small
+from stylecam.benchmarks.gpu.pictures import Scene, moving
 from stylecam.benchmarks.gpu.table import markdown
+from stylecam.realtime.engines.statistics import SmoothedStatistics, Statistics
 from stylecam.realtime.engines.tensorrt_build import build_onnx
 from stylecam.realtime.engines.tensorrt_library import Library, load
+from stylecam.realtime.frame import Picture
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +112,26 @@ def test_targets_are_told_from_rows_of_the_same_run() -> None:
     assert "- end to end: 640 fps of 500" in text
     assert "- 6.0 times fast-neural-style, TensorRT, of 5" in text
     assert "| stylecam small | torch | 1920×1080 | 3 | 640 | 1 / 3 |" in text
+
+
+@pytest.mark.parametrize("planar", [True, False])
+def test_an_engine_measures_the_pictures_it_is_timed_on(planar: bool) -> None:
+    """As often as a clip's: every 15 frames, with no cut between."""
+    measured, ages = 0, []
+
+    def measure(_: Picture) -> Callable[[], Statistics]:
+        nonlocal measured
+        measured += 1
+        return lambda: np.zeros((2, 4), np.float32)
+
+    scene = Scene(72, 128)
+    clip = moving(scene.picture if planar else scene.image)
+    statistics = SmoothedStatistics(measure)
+    for _, picture in zip(range(150), itertools.cycle(clip), strict=False):
+        statistics.step(picture)
+        ages.append(statistics.state()["age"])
+    assert measured == 10
+    assert ages == list(range(150))
 
 
 def test_carried_statistics_change_nothing_on_their_own_picture() -> None:

@@ -4,6 +4,8 @@ planes to planes.
 
 from __future__ import annotations
 
+import sys
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 import torch
 from fake_device import FakeDevice
 from media import SIGNING, decode, psnr
+from stylecam.kernels import launch
 from stylecam.kernels.layout import Layout
 from stylecam.kernels.rgb_to_yuv420 import rgb_to_yuv420_reference
 from stylecam.kernels.yuv420_to_rgb import yuv420_to_rgb_reference
@@ -164,6 +167,50 @@ def test_a_device_that_cannot_run_the_network_says_so_when_it_is_opened(
     monkeypatch.setattr(FakeDevice, "capture", capture)
     with pytest.raises(EngineError, match="no kernel image"):
         opened(find("great-wave"), 64, 64).__enter__()
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (torch.cuda.OutOfMemoryError("CUDA out of memory."), "no memory left to prepare"),
+        (TypeError("factory function returned nullptr"), "could not prepare the network: factory"),
+    ],
+)
+def test_whatever_a_network_raises_is_an_error_of_the_engine(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, says: str
+) -> None:
+    """Or "auto" would end with a traceback instead of taking the next engine."""
+
+    def painter(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(TorchNetwork, "painter", painter)
+    with pytest.raises(EngineError, match=says) as caught:
+        opened(find("great-wave"), 64, 64).__enter__()
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("smoothed", [True, False])
+def test_measuring_a_clip_does_not_hold_up_its_pictures(smoothed: bool) -> None:
+    with opened(find("great-wave"), 64, 64, smoothed=smoothed) as (_, device):
+        assert device.urgent == [True] * 3 + [not smoothed]
+
+
+def test_a_closed_engine_holds_no_weights() -> None:
+    with opened(find("great-wave"), 64, 64) as (engine, _):
+        network = weakref.ref(engine._network)
+        assert network() is not None
+    assert network() is None
+
+
+def test_a_gpu_without_triton_is_said_to_be_slower(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = torch.device("cuda")
+    assert gpu.described("torch", here) == "torch"
+    monkeypatch.setattr(launch, "triton", None)
+    assert gpu.described("torch", here) == "torch, slower without Triton (pip install triton)"
+    assert gpu.described("torch", torch.device("cpu")) == "torch"
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert "triton-windows" in gpu.described("torch", here)
 
 
 def test_a_picture_that_is_too_large_is_refused() -> None:

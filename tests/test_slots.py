@@ -165,6 +165,18 @@ def test_closed_with_pictures_under_way(seed: int) -> None:
         submit(slots, 4)
 
 
+def test_a_result_that_nobody_collects_holds_no_memory_of_the_device() -> None:
+    device = FakeDevice(3)
+    slots = Slots(device, PLAN)
+    pending = submit(slots, 0)
+    memory = device.memory()
+    assert len(memory) == 2 * slots.depth
+    slots.close()
+    assert [buffer() for buffer in memory] == [None] * len(memory)
+    with pytest.raises(EngineError, match="closed"):
+        pending.result()
+
+
 class SlotEngine:
     """Slots as an engine for the pipeline: paints negatives."""
 
@@ -236,7 +248,7 @@ def test_parts_of_an_upload_are_aligned() -> None:
 def test_the_device_objects_to_misuse() -> None:
     """What the tests above rely on."""
     device = FakeDevice(0, lazy=True)
-    first, second = device.stream(), device.stream()
+    first, second = device.stream(urgent=True), device.stream(urgent=True)
     host, buffer = device.host_buffer(8), device.buffer(8)
     device.upload(host, buffer, first)
     with pytest.raises(AssertionError, match="two streams"):

@@ -8,6 +8,7 @@ import dataclasses
 import importlib.util
 import io
 import json
+import logging
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,10 +24,18 @@ from rich.console import Console
 from stylecam.kernels.rgb_to_yuv420 import rgb_to_yuv420_reference
 from stylecam.kernels.yuv420_to_rgb import yuv420_to_rgb_reference
 from stylecam.realtime import build as build_command
-from stylecam.realtime import planar
-from stylecam.realtime.engines import EngineOptions, engine_files, gpu
-from stylecam.realtime.engines.choice import choose
+from stylecam.realtime import engines, planar
+from stylecam.realtime.engines import (
+    EngineOptions,
+    engine_files,
+    gpu,
+    tensorrt,
+    tensorrt_build,
+    tensorrt_network,
+)
+from stylecam.realtime.engines.choice import Choice, choose
 from stylecam.realtime.engines.cuda import Gpu
+from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.engines.engine_files import EngineFile, EngineKey
 from stylecam.realtime.engines.environment import MODULES, Environment
 from stylecam.realtime.engines.gpu import GpuEngine
@@ -35,9 +44,9 @@ from stylecam.realtime.engines.onnx_module import OnnxModule
 from stylecam.realtime.engines.planes import PlanarStyle
 from stylecam.realtime.engines.report import Report
 from stylecam.realtime.engines.tensorrt import EngineStore, Prepared
-from stylecam.realtime.engines.tensorrt_build import build_onnx, typing_options
+from stylecam.realtime.engines.tensorrt_build import build_onnx, convert, typing_options
 from stylecam.realtime.engines.tensorrt_library import Library, find, load
-from stylecam.realtime.engines.tensorrt_network import kernel_names
+from stylecam.realtime.engines.tensorrt_network import TensorRTNetwork, kernel_names
 from stylecam.realtime.errors import EngineError, UsageError
 from stylecam.realtime.frame import BT709
 from stylecam.realtime.styles import Style, built_in
@@ -279,7 +288,7 @@ def test_where_nothing_can_be_kept_it_is_built_each_time_and_said(
 @pytest.mark.parametrize(
     ("fault", "says"), [("no", "no refit today"), ("wrong", "does not paint as PyTorch does")]
 )
-def test_where_refitting_fails_each_style_has_its_own(fault: str, says: str) -> None:
+def test_where_no_engine_can_be_refitted_each_style_has_its_own(fault: str, says: str) -> None:
     trt = FakeTensorRT(fault)
     makes, said = store_of(trt)
     for style in (find_style("great-wave"), find_style("starry-night")):
@@ -289,6 +298,166 @@ def test_where_refitting_fails_each_style_has_its_own(fault: str, says: str) -> 
     for style in (find_style("great-wave"), find_style("starry-night")):
         assert paints(makes.prepare(style, SIZE), style) > 40
     assert trt.builds == [True, False] * 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"), [("refused", "refuses the weights"), ("spoilt", "does not paint as PyTorch")]
+)
+def test_a_style_whose_weights_an_engine_does_not_take_has_its_own(fault: str, says: str) -> None:
+    """And leaves the shared one to the style that it holds: going to and fro builds no more."""
+    trt = FakeTensorRT(fault)
+    makes, said = store_of(trt)
+    first, second = find_style("great-wave"), find_style("starry-night")
+    paths = []
+    for style in (first, second) * 3:
+        made = makes.prepare(style, SIZE)
+        assert paints(made, style) > 40
+        paths.append(made.path)
+    assert trt.builds == [True, False]
+    assert len(set(paths)) == 2
+    assert "built once more, for this style alone: " in said.getvalue()
+    assert says in said.getvalue()
+
+
+@pytest.mark.parametrize("broken", ["Builder", "Runtime", "Refitter"])
+def test_what_tensorrt_cannot_make_is_told_with_its_reason(broken: str) -> None:
+    first, second = find_style("great-wave"), find_style("starry-night")
+    if broken == "Refitter":
+        store_of(FakeTensorRT())[0].prepare(first, SIZE)
+    makes, said = store_of(FakeTensorRT(broken=(broken,)))
+    says = f"cannot make its {broken.lower()}: CUDA initialization failure"
+    if broken == "Refitter":  # the style gets an engine of its own
+        assert paints(makes.prepare(second, SIZE), second) > 40
+        assert says in said.getvalue()
+        return
+    with pytest.raises(EngineError, match=says) as caught:
+        makes.prepare(first, SIZE)
+    assert "--engine torch" in caught.value.hint
+
+
+def test_an_engine_that_fails_in_a_way_of_its_own_is_rebuilt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trt = FakeTensorRT()
+    makes, said = store_of(trt)
+    style = find_style("great-wave")
+    makes.prepare(style, SIZE)
+    check = TensorRTNetwork.check
+    failures = iter([RuntimeError("CUDA error: misaligned address\nadvice")])
+
+    def failing(network: TensorRTNetwork) -> None:
+        for failure in failures:
+            raise failure
+        check(network)
+
+    monkeypatch.setattr(TensorRTNetwork, "check", failing)
+    assert paints(makes.prepare(style, SIZE), style) > 40
+    assert "is rebuilt: the GPU could not load it: CUDA error: misaligned" in said.getvalue()
+    assert trt.builds == [True, True]
+
+
+def test_auto_goes_on_when_tensorrt_fails_in_a_way_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unavailable() -> Gpu:
+        raise RuntimeError("CUDA unknown error")
+
+    monkeypatch.setattr(engines, "candidates", lambda *_: Choice(["tensorrt", "echo"], []))
+    monkeypatch.setattr(tensorrt, "find", lambda _: Library("tensorrt_rtx", ""))
+    monkeypatch.setattr(tensorrt, "load", lambda _: FakeTensorRT())
+    monkeypatch.setattr(tensorrt, "current_gpu", unavailable)
+    said = io.StringIO()
+    engine = engines.open_engine(
+        EngineOptions(),
+        find_style("great-wave"),
+        height=64,
+        width=96,
+        live=True,
+        report=Report(Console(file=said, width=500)),
+    )
+    assert isinstance(engine, EchoEngine)
+    assert "tensorrt cannot be used: the GPU could not prepare the TensorRT" in said.getvalue()
+    engine.close()
+
+
+def test_what_an_engine_compiles_is_kept_beside_it() -> None:
+    trt = FakeTensorRT(compiles=True)
+    makes, _ = store_of(trt)
+    first, second = find_style("great-wave"), find_style("starry-night")
+    made = makes.prepare(first, SIZE)
+    assert made.path is not None
+    kernels = made.path.with_suffix(".kernels")
+    assert kernels.read_bytes() == b"kernels"
+    assert trt.compiled == 1  # the contexts of one engine share them
+    for style in (first, second):
+        assert paints(makes.prepare(style, SIZE), style) > 40
+    assert trt.compiled == 1
+    kernels.write_bytes(b"of another driver")
+    assert paints(makes.prepare(first, SIZE), first) > 40
+    assert trt.compiled == 2
+    assert kernels.read_bytes() == b"kernels"
+    assert trt.builds == [True]
+
+
+def test_an_engine_that_cannot_be_captured_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = store_of(FakeTensorRT())[0].prepare(find_style("great-wave"), SIZE)
+    make_context = prepared.network.kernels.context
+
+    def context() -> Any:
+        made = make_context()
+        made.is_stream_capturable = lambda stream: False
+        return made
+
+    monkeypatch.setattr(prepared.network.kernels, "context", context)
+    paint = prepared.network.painter()
+    photo_NCHW = torch.zeros(1, 3, *SIZE, dtype=torch.float16)
+    affine = torch.zeros(1, 2 * prepared.network.channels, 1, 1)
+    paint(photo_NCHW, affine)
+    monkeypatch.setattr(tensorrt_network, "is_capturing", lambda device: True)
+    with pytest.raises(EngineError, match="cannot run this engine as a CUDA graph"):
+        paint(photo_NCHW, affine)
+
+
+class Bridge:
+    """Torch-tensorrt 2.11 where TensorRT fails: it logs why, and stumbles over what is missing."""
+
+    def __init__(self, *logged: tuple[str, str]) -> None:
+        self.dynamo, self._logged = self, logged
+
+    def convert_exported_program_to_serialized_trt_engine(self, *_: Any, **__: Any) -> bytes:
+        logging.getLogger("torch_tensorrt.dynamo").warning("a package is missing")
+        for name, message in self._logged:
+            logging.getLogger(name).error(message)
+        raise UnboundLocalError("cannot access local variable 'interpreter_result'")
+
+
+BRIDGE = "torch_tensorrt.dynamo._compiler"
+INSIDE = "torch_tensorrt [TensorRT Conversion Context]"
+
+
+@pytest.mark.parametrize(
+    ("logged", "says"),
+    [
+        ([], "cannot access local variable"),
+        ([(BRIDGE, "first"), (BRIDGE, "While interpreting: no op\nmore")], "While interpreting"),
+        ([(INSIDE, "Error Code 2: no memory"), (BRIDGE, "no engine")], "Error Code 2: no memory"),
+    ],
+)
+def test_what_the_bridge_logs_is_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    logged: list[tuple[str, str]],
+    says: str,
+) -> None:
+    monkeypatch.setattr(tensorrt_build, "load_bridge", lambda _: Bridge(*logged))
+    library = Library("tensorrt", "torch-tensorrt", "2.11.0")
+    with pytest.raises(EngineError) as caught:
+        convert(library, torch.nn.ReLU(), (torch.zeros(1),), refittable=True)
+    assert caught.value.message.startswith(f"torch-tensorrt 2.11.0 cannot build the engine: {says}")
+    assert "\n" not in caught.value.message
+    assert not [record for record in caplog.records if record.name.startswith("torch_tensorrt")]
+    logging.getLogger(BRIDGE).warning("afterwards it is heard again")
+    assert caplog.records[-1].name == BRIDGE
 
 
 def test_a_tensorrt_network_paints_a_clip_in_slots() -> None:

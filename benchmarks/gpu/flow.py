@@ -1,10 +1,12 @@
-"""Part "end-to-end": from a picture in the host's memory to its painting there, as users run it.
+"""Part "end-to-end": from a picture in the host's memory to its painting there, as users run it,
+of pictures that move.
 Part "memory": what that takes of the GPU's.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import tempfile
 import time
 from collections import deque
@@ -21,7 +23,7 @@ from ..benchmark import Row
 from .bench import Bench, Unavailable, in_ms, psnr_db
 from .compare import faithful
 from .networks import OURS, style_file, tensorrt_here
-from .pictures import Scene, exact
+from .pictures import Scene, exact, moving
 
 ENGINES: Final = {"torch": 5.0, "tensorrt": 45.0}
 """With the seconds that opening one may take."""
@@ -88,9 +90,7 @@ def _opened(bench: Bench, name: str, path: Path, scene: Scene) -> Iterator[Engin
 
 
 def _picture(engine: Engine, scene: Scene) -> Any:
-    if engine.planar:
-        return scene.picture
-    return (scene.photo[0].permute(1, 2, 0) * 255).round().to(torch.uint8).contiguous().numpy()
+    return scene.picture if engine.planar else scene.image
 
 
 def _check(bench: Bench, engine: Engine, network: str, scene: Scene) -> Row:
@@ -104,8 +104,8 @@ def _check(bench: Bench, engine: Engine, network: str, scene: Scene) -> Row:
 
 
 def _run(bench: Bench, engine: Engine, scene: Scene, slots: int) -> Row:
-    """Keep `slots` pictures under way for a while."""
-    picture = _picture(engine, scene)
+    """Keep `slots` pictures of a clip under way for a while."""
+    pictures = itertools.cycle(moving(_picture(engine, scene)))
     under_way: deque[tuple[float, Any]] = deque()
     latencies: list[float] = []
 
@@ -119,7 +119,7 @@ def _run(bench: Bench, engine: Engine, scene: Scene, slots: int) -> Row:
         while time.perf_counter() < end_s or not latencies:
             if len(under_way) == slots:
                 land()
-            under_way.append((time.perf_counter(), engine.submit(picture)))
+            under_way.append((time.perf_counter(), engine.submit(next(pictures))))
         while under_way:
             land()
 

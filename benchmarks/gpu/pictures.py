@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
+import numpy as np
 import torch
 from stylecam.kernels.layout import Layout
 from stylecam.kernels.rgb_to_yuv420 import rgb_to_yuv420_reference
 from stylecam.kernels.yuv420_to_rgb import yuv420_to_rgb_reference
-from stylecam.realtime.frame import BT709, Yuv420
+from stylecam.realtime.frame import BT709, Image, Picture, Yuv420
 from stylecam.realtime.sources.pattern import PatternSource
 from torch import Tensor, nn
+
+_CLIP: Final = 4
+"""Pictures in a clip: no divisor of 15, so that those that are measured differ."""
 
 
 class Scene:
@@ -32,6 +38,29 @@ class Scene:
     def picture(self) -> Yuv420:
         """The samples as the pipeline carries them."""
         return Yuv420(self.frame.numpy(), self.layout.height, self.layout.width, BT709)
+
+    @property
+    def image(self) -> Image:
+        """The same as uint8 RGB (H, W, 3)."""
+        return (self.photo[0].permute(1, 2, 0) * 255).round().to(torch.uint8).contiguous().numpy()
+
+
+def moving(picture: Picture) -> list[Picture]:
+    """Return the pictures of a short clip, to be shown again and again: this one, moved sideways.
+
+    Of a still picture the statistics are measured once. Of these they are every 15 frames, as of a
+    clip from a camera, and none is far enough from the next to be taken for a cut.
+    """
+    return [_moved(picture, step) for step in range(_CLIP)]
+
+
+def _moved(picture: Picture, step: int) -> Picture:
+    if not isinstance(picture, Yuv420):
+        return np.roll(picture, 2 * round(step * picture.shape[1] / 128), axis=1)
+    columns = round(step * picture.width / 128)
+    luma, *chroma = picture.planes
+    planes = [np.roll(luma, 2 * columns, axis=1), *(np.roll(c, columns, axis=1) for c in chroma)]
+    return dataclasses.replace(picture, data=np.concatenate([plane.ravel() for plane in planes]))
 
 
 @contextmanager

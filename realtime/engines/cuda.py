@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, NamedTuple
@@ -9,13 +10,19 @@ from typing import Any, Final, NamedTuple
 import torch
 from torch import Tensor
 
-from ..errors import EngineError
+from ..errors import EngineError, StylecamError
+from .cuda_streams import give_back, lend
+from .environment import Environment
 from .slots import HostBuffer, Work
+from .tensorrt_library import cuda_hint
 
 _WARM_UPS: Final = 3
 """Runs before a graph is captured: kernels are compiled, algorithms tried, workspaces allocated.
 PyTorch's notes on CUDA graphs ask for at least one, its examples do three.
 """
+# A process may capture one graph at a time (torch/cuda/graphs.py), and to begin is to wait for the
+# whole device, which is not allowed while another is captured.
+_CAPTURING: Final = threading.Lock()
 
 
 class CudaDevice:
@@ -24,10 +31,10 @@ class CudaDevice:
     def __init__(self, device: torch.device) -> None:
         self._device = device
 
-    def stream(self) -> Any:
+    def stream(self, *, urgent: bool) -> Any:
         """Make a stream. Never the default one, on which TensorRT would wait for others."""
         with wrapping_errors("make a stream"):
-            return torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+            return lend(self._device, urgent=urgent)
 
     def event(self) -> Any:
         """Make an event. Waiting for it sleeps: spinning would take a core from the encoder."""
@@ -48,7 +55,12 @@ class CudaDevice:
         """Record the work as a graph. Other threads may use the device meanwhile, as they do when a
         style is loaded during a run, so only this thread is held to what may be captured.
         """
-        with wrapping_errors("prepare the network"), torch.cuda.device(self._device), _benchmark():
+        with (
+            _CAPTURING,
+            wrapping_errors("prepare the network"),
+            torch.cuda.device(self._device),
+            _benchmark(),
+        ):
             source.zero_()  # what runs to warm up should compute on numbers
             stream.wait_stream(torch.cuda.current_stream())
             with torch.no_grad(), torch.cuda.stream(stream):
@@ -58,6 +70,7 @@ class CudaDevice:
             graph = torch.cuda.CUDAGraph()
             with (
                 torch.no_grad(),
+                torch.cuda.stream(stream),  # `graph` leaves it the current one when it fails
                 torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"),
             ):
                 work(source, target)
@@ -98,6 +111,8 @@ class CudaDevice:
     def free(self, *handles: Any) -> None:
         """Memory goes with its last reference; a graph is told, as others may still hold it."""
         for handle in handles:
+            if isinstance(handle, torch.cuda.Stream):
+                give_back(handle)
             if isinstance(handle, torch.cuda.CUDAGraph):
                 with suppress(RuntimeError):
                     handle.reset()
@@ -112,10 +127,25 @@ class Gpu(NamedTuple):
     """As in 8.9."""
 
 
+def need_gpu() -> None:
+    """Raise EngineError, with the reason and the remedy, unless PyTorch can use a GPU."""
+    if torch.cuda.is_available():
+        return
+    if torch.version.cuda is None:
+        here = Environment("", {"torch": torch.__version__}, frozenset())
+        raise EngineError(
+            f"PyTorch finds no NVIDIA GPU, as {torch.__version__} is built without CUDA",
+            hint=cuda_hint(here),
+        )
+    raise EngineError(
+        "PyTorch finds no NVIDIA GPU",
+        hint="stylecam doctor checks the driver; --engine openvino works without the GPU",
+    )
+
+
 def current_gpu() -> Gpu:
     """Return the GPU that PyTorch uses. Raises EngineError when there is none."""
-    if not torch.cuda.is_available():
-        raise EngineError("PyTorch finds no NVIDIA GPU", hint="stylecam doctor checks the driver")
+    need_gpu()
     device = torch.device("cuda", torch.cuda.current_device())
     major, second = torch.cuda.get_device_capability(device)
     return Gpu(device, torch.cuda.get_device_name(device), f"{major}.{second}")
@@ -126,18 +156,26 @@ def stream_of(device: torch.device) -> int:
     return torch.cuda.current_stream(device).cuda_stream if device.type == "cuda" else 0
 
 
+def is_capturing(device: torch.device) -> bool:
+    """Whether what is enqueued now becomes part of a graph."""
+    return device.type == "cuda" and torch.cuda.is_current_stream_capturing()
+
+
 @contextmanager
 def on_own_stream(device: torch.device) -> Iterator[None]:
     """Work on a stream of its own, so that nobody else's waits; done when the block ends."""
     if device.type != "cuda":
         yield
         return
-    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
     with wrapping_errors("try the engine"), torch.no_grad():
-        stream.wait_stream(torch.cuda.current_stream(device))
-        with torch.cuda.stream(stream):
-            yield
-        stream.synchronize()
+        stream = lend(device, urgent=False)
+        try:
+            stream.wait_stream(torch.cuda.current_stream(device))
+            with torch.cuda.stream(stream):
+                yield
+            stream.synchronize()
+        finally:
+            give_back(stream)
 
 
 @contextmanager
@@ -153,10 +191,10 @@ def _benchmark() -> Iterator[None]:
 
 @contextmanager
 def wrapping_errors(task: str) -> Iterator[None]:
-    """Turn errors of PyTorch, Triton and the C compiler that Triton calls into ours."""
+    """Turn errors of PyTorch, TensorRT, Triton and the C compiler that Triton calls into ours."""
     try:
         yield
-    except EngineError:
+    except StylecamError:
         raise
     except torch.cuda.OutOfMemoryError as error:
         raise EngineError(

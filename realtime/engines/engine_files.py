@@ -12,7 +12,7 @@ from typing import Any, Final
 from ..atomic import write_whole
 from ..cache import cache_folder
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Of the file and of what is asked of an engine; one more makes all that were kept stale."""
 _MAGIC: Final = b"stylecam engine\n"
 

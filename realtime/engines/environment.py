@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,12 +16,13 @@ MODULES: Final = ("tensorrt_rtx", "tensorrt_rtx_bindings", "tensorrt", "tensorrt
 
 class Environment(NamedTuple):
     """`driver` is as the function of that name says; `packages` are versions by name; `modules` are
-    TensorRT's, of those that can be imported.
+    TensorRT's, of those that can be imported; `torch_cuda` is as `torch_cuda` says.
     """
 
     driver: str
     packages: Mapping[str, str]
     modules: frozenset[str]
+    torch_cuda: str = "unknown"
 
     @property
     def torch(self) -> tuple[int, int] | None:
@@ -29,9 +31,11 @@ class Environment(NamedTuple):
 
     @property
     def cuda(self) -> bool:
-        """Whether PyTorch may be built for CUDA: a build without says so in its version."""
+        """Whether PyTorch may be built for CUDA. A build without mostly says so in its version, but
+        not on Windows, nor on macOS.
+        """
         version = self.packages.get("torch", "+cpu")
-        return "+cpu" not in version and sys.platform != "darwin"
+        return "+cpu" not in version and bool(self.torch_cuda) and sys.platform != "darwin"
 
 
 def look() -> Environment:
@@ -45,7 +49,28 @@ def look() -> Environment:
         except metadata.PackageNotFoundError:
             continue
     modules = frozenset(name for name in MODULES if importlib.util.find_spec(name) is not None)
-    return Environment(driver(), packages, modules)
+    return Environment(driver(), packages, modules, torch_cuda())
+
+
+def torch_cuda() -> str:
+    """Return the CUDA that PyTorch is built for, as in 13.0, "" for none, "unknown" where it does
+    not say.
+    """
+    spec = importlib.util.find_spec("torch")
+    if spec is None or spec.origin is None:
+        return "unknown"
+    try:
+        text = Path(spec.origin).with_name("version.py").read_text(encoding="utf-8")
+    except OSError:
+        return "unknown"
+    # cuda: Optional[str] = '13.0'
+    found = re.search(r"^cuda\b[^=\n]*=\s*(?:'([^']*)'|\"([^\"]*)\"|None)", text, re.MULTILINE)
+    return (found[1] or found[2] or "") if found else "unknown"
+
+
+def triton_hint() -> str:
+    """Return the pip line for Triton, which PyTorch brings along on Linux only."""
+    return f"pip install {'triton-windows' if sys.platform == 'win32' else 'triton'}"
 
 
 def minor(version: str) -> tuple[int, int]:

@@ -12,10 +12,12 @@ its own, in float32, on the very picture, beside those that follow.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
+from stylecam.kernels.launch import problem
 from stylecam.kernels.layout import Layout
 from stylecam.kernels.rgb_to_yuv420 import rgb_to_yuv420
 from stylecam.kernels.yuv420_to_rgb import yuv420_to_rgb
@@ -24,6 +26,8 @@ from torch import Tensor
 from ..colour import FULL
 from ..errors import EngineError
 from ..frame import Yuv420
+from .cuda import wrapping_errors
+from .environment import triton_hint
 from .slots import Device, Plan, SlotResult, Slots, Work, places
 from .statistics import Affine, SmoothedStatistics, Statistics
 
@@ -91,7 +95,7 @@ class GpuEngine:
         self._device, self._network, self._size = device, network, size
         carried = smoothed and network.channels > 0
         self.statistics = SmoothedStatistics(self._measure) if carried else None
-        self.description = title
+        self.description = described(title, network.device)
         self._old: list[_Prepared] = []
         # The likeliest layout: a GPU that cannot do it says so while "auto" can take another.
         self._layout = Layout(*size)
@@ -138,14 +142,18 @@ class GpuEngine:
             self._old.remove(old)
         return self._prepared
 
+    @wrapping_errors("prepare the network")
     def _capture(self, layout: Layout) -> _Prepared:
         channels = self._network.channels
         numbers = 4 * (2 * channels + 1)
-        paint = Plan((layout.samples, numbers), layout.samples, lambda: self._paints(layout))
+        paint = Plan((layout.samples, numbers), layout.samples, partial(self._paints, layout))
         painting = Slots(self._device, paint, depth=self.depth)
         if not channels:
             return _Prepared(painting, None)
-        measure = Plan((layout.samples,), 4 * 2 * channels, lambda: self._measures(layout))
+        # Of a clip it is not waited for, and must not hold up the pictures painted meanwhile.
+        waited_for = self.statistics is None
+        prepare = partial(self._measures, layout)
+        measure = Plan((layout.samples,), 4 * 2 * channels, prepare, urgent=waited_for)
         try:
             return _Prepared(painting, Slots(self._device, measure, depth=1))
         except BaseException:
@@ -190,6 +198,14 @@ class GpuEngine:
             if prepared is not None:
                 _close(prepared)
         self._old, self._prepared, self.statistics = [], None, None
+        self.__dict__.pop("_network", None)  # with its weights
+
+
+def described(title: str, device: torch.device) -> str:
+    """Return an engine's title, and what makes it slower than it could be."""
+    if device.type != "cuda" or not problem(device):
+        return title
+    return f"{title}, slower without Triton ({triton_hint()})"
 
 
 def _is_idle(prepared: _Prepared) -> bool:

@@ -47,8 +47,8 @@ class Device(Protocol):
     come at once or from a later `wait`, as EngineError; afterwards every call may raise it.
     """
 
-    def stream(self) -> Any:
-        """Make a stream."""
+    def stream(self, *, urgent: bool) -> Any:
+        """Make a stream; kernels on `urgent` ones go before those on others."""
         ...
 
     def event(self) -> Any:
@@ -98,12 +98,14 @@ class Device(Protocol):
 
 class Plan(NamedTuple):
     """What each slot does: `uploads` are the bytes of each part that goes up, `download` those
-    that come down, `prepare` makes the work of one slot, with memory of its own.
+    that come down, `prepare` makes the work of one slot, with memory of its own; `urgent` work
+    goes before other.
     """
 
     uploads: Sequence[int]
     download: int
     prepare: Callable[[], Work]
+    urgent: bool = True
 
 
 def places(uploads: Sequence[int]) -> list[int]:
@@ -121,7 +123,8 @@ class _Slot:
         self._device, self._made = device, list[Any]()
         self._places = places(plan.uploads)
         try:
-            self._stream, self._done = self._keep(device.stream()), self._keep(device.event())
+            self._stream = self._keep(device.stream(urgent=plan.urgent))
+            self._done = self._keep(device.event())
             self._host_in = self._keep(device.host_buffer(self._places[-1]))
             self._host_out = self._keep(device.host_buffer(plan.download))
             self._device_in = self._keep(device.buffer(self._places[-1]))
@@ -161,7 +164,10 @@ class _Slot:
         if self._made:
             self._device.drain(self._made[0])
         self._device.free(*reversed(self._made))
+        # A result that nobody collects holds its slot, and must not hold memory of the device.
         self._made, self._work = [], None
+        self._host_in = self._host_out = self._device_in = self._device_out = None
+        self._stream = self._done = self._graph = None
 
 
 class SlotResult:
@@ -200,13 +206,14 @@ class Slots:
     def __init__(self, device: Device, plan: Plan, *, depth: int = 3) -> None:
         self.depth, self.closed = depth, False
         self._slots: list[_Slot] = []
+        self._free = deque[_Slot]()
         try:
             for _ in range(depth):
                 self._slots.append(_Slot(device, plan))
         except BaseException:
             self.close()
             raise
-        self._free = deque(self._slots)
+        self._free.extend(self._slots)
 
     @property
     def idle(self) -> bool:
@@ -235,3 +242,4 @@ class Slots:
         for slot in self._slots:
             slot.close()
         self._slots = []
+        self._free.clear()

@@ -14,16 +14,18 @@ from typing import Any, Final
 
 import torch
 
+from ..atomic import write_whole
 from ..errors import EngineError
 from ..styles import Style
 from . import EngineOptions, engine_files
-from .cuda import CudaDevice, Gpu, current_gpu
+from .cuda import CudaDevice, Gpu, current_gpu, wrapping_errors
 from .engine_files import EngineFile, EngineKey
 from .environment import look
 from .gpu import GpuEngine
 from .onnx_module import OnnxModule
 from .report import Report
 from .tensorrt_build import build
+from .tensorrt_kernels import path_beside, read_beside
 from .tensorrt_library import Library, find, load
 from .tensorrt_network import TensorRTNetwork
 
@@ -77,7 +79,8 @@ def prepare(library: Library, style: Style, *, size: tuple[int, int], report: Re
         raise EngineError(
             f"{style.path} is not a stylecam style", hint="use --engine openvino for it"
         )
-    return EngineStore(library, load(library), current_gpu(), report).prepare(style, size)
+    with wrapping_errors("prepare the TensorRT engine"):
+        return EngineStore(library, load(library), current_gpu(), report).prepare(style, size)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,39 +98,59 @@ class EngineStore:
         graph = OnnxModule(style.path).to(self.gpu.device).eval()
         shared = self._key(style, graph, size)
         own = dataclasses.replace(shared, weights=style.sha256)
-        for key in (shared, own):
-            network = self._kept(key, style, graph)
-            if network is not None:
-                return Prepared(network, key.path, key.tensorrt)
         try:
+            for key in (own, shared):
+                network = self._kept(key, style, graph)
+                if network is not None:
+                    self._keep_kernels(network, key.path)
+                    return Prepared(network, key.path, key.tensorrt)
             engine, network = self._built(style, graph, size, refittable=True)
+            key = shared if network.refittable else own
         except EngineError as error:
+            # Kept under its own name: in place of the shared one it would go to and fro with the
+            # styles.
             self.report.note(f"built once more, for this style alone: {error.message}")
             engine, network = self._built(style, graph, size, refittable=False)
-        key = shared if network.refittable else own
-        file = EngineFile(engine, style.sha256)
+            key = own
         try:
-            path = engine_files.write(key, file)
+            path = engine_files.write(key, EngineFile(engine, style.sha256))
         except OSError as error:
             self.report.note(f"it cannot be kept, and will be built again: {error}")
             return Prepared(network, None, key.tensorrt)
         self.report.note(f"kept as {path}")
+        self._keep_kernels(network, path)
         return Prepared(network, path, key.tensorrt)
 
     def _kept(self, key: EngineKey, style: Style, graph: OnnxModule) -> TensorRTNetwork | None:
-        """Return the network in a kept engine, or None when none fits."""
+        """Return the network in a kept engine, or None when none can be used. Raises EngineError
+        when there is one, but it cannot be given this style's weights.
+        """
+        size = key.height, key.width
         try:
             kept = engine_files.read(key)
             if kept is None:
                 return None
-            network = TensorRTNetwork(self.trt, kept.engine, graph, (key.height, key.width))
-            if kept.weights != style.sha256:
-                network.refit()
-            network.check()
+            kernels = read_beside(key.path)
+            with wrapping_errors("load it"):
+                network = TensorRTNetwork(self.trt, kept.engine, graph, size=size, kernels=kernels)
+                if kept.weights == style.sha256:
+                    network.check()
         except (EngineError, ValueError, OSError) as error:
             self.report.note(f"the {key} that is kept cannot be used and is rebuilt: {error}")
             return None
+        if kept.weights != style.sha256:
+            with wrapping_errors("exchange the weights of the engine that is kept"):
+                network.refit()
+                network.check()
         return network
+
+    def _keep_kernels(self, network: TensorRTNetwork, path: Path) -> None:
+        kernels = network.kernels.unsaved()
+        try:
+            if kernels:
+                write_whole(path_beside(path), kernels)
+        except OSError as error:
+            self.report.note(f"its kernels cannot be kept, and will be compiled again: {error}")
 
     def _built(
         self, style: Style, graph: OnnxModule, size: tuple[int, int], *, refittable: bool
@@ -135,7 +158,7 @@ class EngineStore:
         what = f"TensorRT engine for {size[1]}x{size[0]}"
         with self.report.working(f"building the {what}, once", done=f"{what} built"):
             engine = build(self.library, self.trt, style.path, size=size, refittable=refittable)
-        network = TensorRTNetwork(self.trt, engine, graph, size)
+        network = TensorRTNetwork(self.trt, engine, graph, size=size)
         network.check()
         return engine, network
 

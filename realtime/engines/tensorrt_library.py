@@ -112,6 +112,19 @@ def load_bridge(library: Library) -> Any:
     return _load("torch_tensorrt", library)
 
 
+def make(trt: Any, kind: str, *arguments: Any) -> Any:
+    """Return a new Builder, Runtime or Refitter. Raises EngineError with TensorRT's reason: where
+    it cannot make one, its bindings raise TypeError and leave the reason to the log.
+    """
+    try:
+        return getattr(trt, kind)(*arguments, log_of(trt))
+    except TypeError as error:
+        raise EngineError(
+            f"TensorRT cannot make its {kind.lower()}: {reason(trt)}",
+            hint="stylecam doctor checks the driver; --engine torch works without TensorRT",
+        ) from error
+
+
 def _load(module: str, library: Library) -> Any:
     try:
         return importlib.import_module(module)

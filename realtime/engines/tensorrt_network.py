@@ -16,11 +16,12 @@ import torch
 from torch import Tensor
 
 from ..errors import EngineError
-from .cuda import on_own_stream, stream_of
+from .cuda import is_capturing, on_own_stream, stream_of
 from .gpu import Painter
 from .onnx_module import OnnxModule
 from .planes import Folded, PlanarStyle
-from .tensorrt_library import log_of, reason
+from .tensorrt_kernels import Kernels
+from .tensorrt_library import make, reason
 
 _FAITHFUL_DB: Final = 35.0
 """PSNR to PyTorch's painting that an engine must reach; float16 gives more than 45, a network with
@@ -29,21 +30,30 @@ one wrong kernel less than 20.
 
 
 class TensorRTNetwork:
-    """An engine and what it needs beside it, for `gpu.py`."""
+    """An engine and what it needs beside it, for `gpu.py`. `kernels` as `Kernels` takes them."""
 
     dtype = torch.float16
     memory_format = torch.contiguous_format
 
-    def __init__(self, trt: Any, engine: bytes, graph: OnnxModule, size: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        trt: Any,
+        engine: bytes,
+        graph: OnnxModule,
+        *,
+        size: tuple[int, int],
+        kernels: bytes = b"",
+    ) -> None:
         self._trt, self._size, self._style = trt, size, PlanarStyle(graph)
         self.device = next(graph.buffers()).device
         self.channels, self.affine = self._style.channels, self._style.affine
         self.measure = self._style.measure
-        self._runtime = trt.Runtime(log_of(trt))
+        self._runtime = make(trt, "Runtime")
         self._engine = self._runtime.deserialize_cuda_engine(engine)
         if self._engine is None:
             raise EngineError(f"TensorRT cannot load the engine: {reason(trt)}")
         self._photo, self._affine, self._painting = self._ports()
+        self.kernels = Kernels(self._engine, kernels)
 
     @property
     def refittable(self) -> bool:
@@ -71,7 +81,7 @@ class TensorRTNetwork:
 
     def painter(self) -> Painter:
         """Return the network with a context, and so working memory, of its own."""
-        context = self._engine.create_execution_context()
+        context = self.kernels.context()
         if context is None:
             raise EngineError(
                 f"TensorRT cannot make room to run: {reason(self._trt)}",
@@ -80,8 +90,16 @@ class TensorRTNetwork:
         half = {"dtype": torch.float16, "device": self.device}
         affine_half: Tensor = torch.empty((1, 2 * self.channels, 1, 1), **half)  # type: ignore[call-overload]
         painting: Tensor = torch.empty((1, 3, *self._size), **half)  # type: ignore[call-overload]
+        can_be_captured = getattr(context, "is_stream_capturable", lambda stream: True)
+        capturable = True
 
         def paint(photo_NCHW: Tensor, affine: Tensor) -> Tensor:
+            nonlocal capturable
+            stream, capturing = stream_of(self.device), is_capturing(self.device)
+            if capturing and not capturable:
+                raise EngineError(
+                    "TensorRT cannot run this engine as a CUDA graph", hint="use --engine torch"
+                )
             if not photo_NCHW.is_contiguous() or photo_NCHW.dtype != torch.float16:
                 raise ValueError("TensorRT reads float16 planes one after another")
             affine_half.copy_(affine)
@@ -91,8 +109,10 @@ class TensorRTNetwork:
                 (self._painting, painting),
             ):
                 context.set_tensor_address(name, tensor.data_ptr())
-            if not context.execute_async_v3(stream_of(self.device)):
+            if not context.execute_async_v3(stream):
                 raise EngineError(f"TensorRT cannot run the engine: {reason(self._trt)}")
+            if not capturing:  # it is a question for before a capture, when all is compiled
+                capturable = can_be_captured(stream)
             return painting
 
         return paint
@@ -101,7 +121,7 @@ class TensorRTNetwork:
         """Give the engine the style's weights. Nothing of it may be under way."""
         if not self.refittable:
             raise EngineError("it holds another style, and its weights cannot be exchanged")
-        refitter = self._trt.Refitter(self._engine, log_of(self._trt))
+        refitter = make(self._trt, "Refitter", self._engine)
         kernels = self._style.kernels()
         names = kernel_names(refitter.get_all_weights(), kernels)
         held = {name: kernels[ours].half().cpu().contiguous() for name, ours in names.items()}

@@ -58,11 +58,10 @@ def open_torch(
         raise EngineError("PyTorch finds no Apple GPU", hint="use --device cpu")
     if device.type not in ("cuda", "mps", "cpu"):
         raise EngineError(f"there is no device {options.device!r}", hint=_DEVICES)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise EngineError(
-            "PyTorch finds no NVIDIA GPU",
-            hint="install a CUDA build of torch and the driver, or use --device cpu",
-        )
+    if device.type == "cuda":
+        from .cuda import need_gpu
+
+        need_gpu()
     precision = options.precision or ("f16" if device.type == "cuda" else "f32")
     if precision not in PRECISIONS:
         raise EngineError(
