@@ -13,8 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-"""Height and width of the input must be multiples of this: each network halves twice."""
-
 
 def fast_neural_style(*, seed: int = 0) -> nn.Module:
     """Johnson, Alahi, Fei-Fei 2016 (arXiv:1603.08155) in the form that is commonly shipped:

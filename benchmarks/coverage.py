@@ -2,7 +2,9 @@
 
 S is the distance of Gram matrices to the painting's, each layer relative to the painting's own
 (`training.losses.style_loss`). Coverage is (S_photo - S_network) / (S_photo - S_best): 0 for the
-photo itself, 1 for what gradient descent on the pixels reaches with the same content weight.
+photo itself, 1 for what 40 iterations of L-BFGS on the pixels reach from there. Content and style
+weigh 0.4 to 20 in it, as in a recipe by default, whatever the style's own recipe says: of one photo
+under comic, coverage was 0.728 so, 0.727 with 0.04 to 400, and 0.718 with 200 iterations.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from stylecam.realtime.frame import Image
 from stylecam.training import losses
 from stylecam.training.pictures import read_painting, read_pixels, to_tensor
 from stylecam.training.recipe import Recipe
-from stylecam.training.vgg import VGG19, load_vgg19
+from stylecam.training.vgg import VGG19, has_bfloat16, load_vgg19
 from torch import Tensor
 
 from .rows import RESULTS
@@ -97,7 +99,7 @@ class Judge:
             return float(losses.style_loss(features, self._targets))
 
     def _features(self, x_NCHW: Tensor, upto: str = "4_1") -> dict[str, Tensor]:
-        fast = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        fast = has_bfloat16("cpu")
         with torch.autocast("cpu", torch.bfloat16, enabled=fast):
             features: dict[str, Tensor] = self._vgg(x_NCHW, upto=upto)
         return {name: value.float() for name, value in features.items()}

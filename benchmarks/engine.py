@@ -73,7 +73,7 @@ def measure(
     cases: list[Case],
     style: Style,
     *,
-    rounds: int = 7,
+    rounds: int = 8,
     report: Callable[[str], None] = lambda text: None,
 ) -> list[Row]:
     """Measure each case for speed (all slots busy) and for latency (one picture at a time).
@@ -146,7 +146,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engines", default="openvino,torch", help="[%(default)s]")
     parser.add_argument("--precisions", default="default", help="default, int8, f32, bf16, f16")
     parser.add_argument(
-        "--rounds", type=parse_count, default=7, help="turns that count [%(default)s]"
+        "--rounds", type=parse_count, default=8, help="turns that count; even [%(default)s]"
     )
 
 

@@ -43,13 +43,12 @@ def renew_gallery(*, docs: Path = DOCS, styles: list[Style] | None = None) -> st
         painting = painting_of(style)
         first = np.full_like(photos[0], 255) if painting is None else _cell(read_photo(painting))
         _save(pictures / f"{style.name}.jpg", [first, *(paint(style, p) for p in photos)])
-        card = style.card
         parts += [
             f"### `{style.name}`",
             "",
             f"![{style.name}](gallery/{style.name}.jpg)",
             "",
-            f"{card['title']}, {card['artist']}. {card['licence']}. {_figures(style)}",
+            about(style),
             "",
         ]
     text = "\n".join(parts).rstrip()
@@ -61,6 +60,12 @@ def paint(style: Style, photo: Image) -> Image:
     """Return one photo, uint8 RGB (H, W, 3) with sides that are multiples of 8, painted."""
     with painter(style, EngineOptions(precision="f32", statistics="frame"), photo) as engine:
         return engine(photo)
+
+
+def about(style: Style) -> str:
+    """Return what docs/styles.md says of a style: all of it from its card."""
+    card = style.card
+    return f"{card['title']}, {card['artist']}. {card['licence']}. {_figures(style)}"
 
 
 def _figures(style: Style) -> str:
@@ -95,4 +100,5 @@ def _save(path: Path, *rows: list[Image]) -> None:
     between = np.full((_GAP, strips[0].shape[1], 3), 255, np.uint8)
     sheet = cv2.vconcat([part for strip in strips for part in (strip, between)][:-1])
     bgr = cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)
-    cv2.imwrite(str(path), bgr, [cv2.IMWRITE_JPEG_QUALITY, 85])
+    # Not cv2.imwrite: it cannot open names outside ASCII on Windows.
+    path.write_bytes(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes())

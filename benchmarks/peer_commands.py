@@ -120,7 +120,6 @@ def _per_frame(frames: int, arguments: list[str]) -> float:
 
 def command(arguments: list[str]) -> float:
     """Return the seconds that a command takes. Raises StylecamError when it fails."""
-
     # As a user has them: left out of a checkout, our compiled modules would be made at each start.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 

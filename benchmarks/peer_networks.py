@@ -39,15 +39,13 @@ BUDGET_S: Final = 8.0
 
 def architectures(folder: Path, *, compiled: bool = False) -> list[Network]:
     """Write the peers' architectures as ONNX into `folder`. Needs torch."""
-    import torch
-
     from .architectures import ARCHITECTURES
 
     networks = []
     for name, build in ARCHITECTURES.items():
         module, path = build(), folder / f"{name}.onnx"
         write(module, path)
-        networks.append(Network(name, path, torch.compile(module) if compiled else module))
+        networks.append(Network(name, path, module, compiled))
     return networks
 
 
@@ -120,7 +118,7 @@ def compare_networks(
     report: Callable[[str], None] = lambda text: None,
 ) -> list[Row]:
     """Time every network under every runtime that can run it, ours in the same turns: as it comes,
-    and in float32.
+    and in the precision of each of theirs.
 
     Theirs are given float pictures in the layout that they want and nothing is converted; ours
     converts from bytes and back, in its time.
@@ -149,11 +147,13 @@ def _at_size(
     height, width = size
     report(f"{width}x{height}: opening all")
     with contextlib.ExitStack() as opened:
-        ours = [Ours(style, height, width), Ours(style, height, width, precision="f32")]
-        for one in ours:
+        ours: dict[str | None, Ours] = {}
+        for precision in (None, *dict.fromkeys(setting.precision for _, setting in chosen)):
+            one = Ours(style, height, width, precision=precision)
             opened.callback(one.close)
+            ours[precision] = one
         theirs = [Best(network, setting, height, width) for network, setting in chosen]
-        timed: list[Ours | Best] = [*ours, *theirs]
+        timed: list[Ours | Best] = [*ours.values(), *theirs]
         bursts = [max(one.pictures, burst_length(one.picture_s)) for one in timed]
         turns = in_turns(
             [functools.partial(one.time, n) for one, n in zip(timed, bursts, strict=True)],
@@ -164,11 +164,14 @@ def _at_size(
             ],
             report=lambda text: report(f"{width}x{height}: {text}"),
         )
-    our, our_f32, *peers = turns
+    our = dict(zip(ours, turns, strict=False))
     our_counts = count(style.path, height=height, width=width)
     return [
-        _with_rates(_about(one, ours[0].description, our_counts) | _timed(peer, our, our_f32))
-        for one, peer in zip(theirs, peers, strict=True)
+        _with_rates(
+            _about(one, ours[None].description, our_counts)
+            | _timed(peer, our[None], our[one.setting.precision])
+        )
+        for one, peer in zip(theirs, turns[len(ours) :], strict=True)
     ]
 
 
@@ -193,29 +196,37 @@ def _about(theirs: Best, our_engine: str, ours: Row) -> Row:
     } | ({"peer_versions": network.versions} if network.versions else {})
 
 
-def _timed(peer: list[float], our: list[float], our_f32: list[float]) -> Row:
-    """Return what rounds gave. Of slow peers there are fewer, beside the first of ours."""
+def _timed(peer: list[float], our: list[float], same: list[float]) -> Row:
+    """Return what rounds gave, of ours as it comes and in the same precision as theirs. Of slow
+    peers there are fewer rounds, beside the first of ours.
+    """
     return {
         "peer_ms": round(1000 * statistics.median(peer), 2),
         "our_ms": round(1000 * statistics.median(our), 2),
         **ratios(peer, our),
-        "our_f32_ms": round(1000 * statistics.median(our_f32), 2),
-        "ratio_f32": ratios(peer, our_f32)["ratio"],
+        "our_same_precision_ms": round(1000 * statistics.median(same), 2),
+        "ratio_same_precision": ratios(peer, same)["ratio"],
         "peer_spread_ms": spread(peer),
         "our_spread_ms": spread(our),
         "n": len(peer),
-        "by_round": {"peer_ms": in_ms(peer), "our_ms": in_ms(our), "our_f32_ms": in_ms(our_f32)},
+        "by_round": {
+            "peer_ms": in_ms(peer),
+            "our_ms": in_ms(our),
+            "our_same_precision_ms": in_ms(same),
+        },
     }
 
 
 def _with_rates(row: Row) -> Row:
-    """Add billions of multiply-adds a second. Theirs are in float, so ours are given in float too:
-    `our_gmac_per_s` is as it comes.
+    """Add billions of multiply-adds a second: theirs, ours as it comes (`our_gmac_per_s`), and ours
+    in the precision of theirs.
     """
     return row | {
         "peer_gmac_per_s": round(1000 * row["peer_gmac"] / row["peer_ms"], 1),
         "our_gmac_per_s": round(1000 * row["our_gmac"] / row["our_ms"], 1),
-        "our_f32_gmac_per_s": round(1000 * row["our_gmac"] / row["our_f32_ms"], 1),
+        "our_same_precision_gmac_per_s": round(
+            1000 * row["our_gmac"] / row["our_same_precision_ms"], 1
+        ),
     }
 
 

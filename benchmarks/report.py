@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-import statistics
 import textwrap
 from pathlib import Path
 from typing import Any, Final
 
 from stylecam.realtime.errors import StylecamError
-from stylecam.realtime.styles import built_in
 
-from . import peer_table, rows
+from . import peer_table, quality_table, rows
 from .benchmark import Row
-from .suite import SUITE, load
+from .suite import load
 
 README: Final = Path(__file__).parent.parent / "README.md"
 BEGIN: Final = "<!-- figures: made by `stylecam bench tables` -->"
 END: Final = "<!-- end of figures -->"
 IN_SHORT: Final = ("<!-- speed: made by `stylecam bench tables` -->", "<!-- end of speed -->")
-QUALITY: Final = {
-    "coverage": "coverage",
-    "st_lpips": "st-LPIPS",
-    "mean_shimmer": "shimmer",
-    "shift_error": "shift error",
-    "noise_gain": "noise gain",
-    "far_change": "far change",
-    "border": "border",
-}
 SPEED: Final = """\
 Speed is from the first frame to the last, without start-up. Latency: network alone, one frame at a
 time; file to file, decoder to encoder with several frames in flight; live, test frame to output,
-without a camera or a screen.\
+without a camera or a screen. A picture that two cores share has two states that last for seconds,
+one twice as slow ([why](docs/architecture.md#speed-on-a-cpu)): so live can come out below network
+alone, though it does more.\
 """
 GPU_KEYS: Final = ("part", "case", "network", "variant", "engine", "height", "width", "slots")
 DEMO_NAME: Final = "signing"
+TIMED: Final = ("engine", "pipeline")
+"""Benchmarks that make a machine one of those whose speed the README shows: others, run alone
+elsewhere, must not empty its tables.
+"""
 SHOWN: Final = ((360, 640), (720, 1280))
 """Sizes in the README; benchmarks/README.md has all."""
 
@@ -101,19 +96,19 @@ def newest_gpu(folder: Path) -> dict[str, list[Row]]:
 
 
 def machines(folder: Path) -> list[str]:
-    """Return the machines that timed something, the one that did last first."""
+    """Return the machines whose speed was measured, the one measured last first."""
     last: dict[str, str] = {}
-    for name in SUITE:
-        for row in rows.read(name, folder=folder) if name not in ("quality", "kernels") else ():
+    for name in TIMED:
+        for row in rows.read(name, folder=folder):
             machine, date = rows.machine_of(row), str(row["date"])
             last[machine] = max(date, last.get(machine, date))
     return sorted(last, key=last.__getitem__, reverse=True)
 
 
 def in_short(folder: Path = rows.RESULTS) -> str:
-    """Return the list at the README's top: how fast each machine is; "" if unknown."""
+    """Return the list at the README's top: how fast each machine is, and when; "" if unknown."""
     said = {machine: _in_short(_of(machine, "pipeline", folder)) for machine in machines(folder)}
-    lines = [f"- on {machine}: {speeds}" for machine, speeds in said.items() if speeds]
+    lines = [f"- on {machine}{speeds}" for machine, speeds in said.items() if speeds]
     wrapped = [
         textwrap.fill(line, 100, subsequent_indent="  ", break_on_hyphens=False) for line in lines
     ]
@@ -122,11 +117,12 @@ def in_short(folder: Path = rows.RESULTS) -> str:
 
 def _in_short(of_it: list[Row]) -> str:
     speeds: dict[str, list[str]] = {}
-    for row in of_it:
-        if _is_shown(row):
-            speed = f"{row['fps']:.0f} fps at {row['width']}×{row['height']}"
-            speeds.setdefault(str(row["case"]).removesuffix(" at 30 fps"), []).append(speed)
-    return "; ".join(f"{case} {' and '.join(those)}" for case, those in speeds.items())
+    shown = [row for row in of_it if _is_shown(row)]
+    for row in shown:
+        speed = f"{row['fps']:.0f} fps at {row['width']}×{row['height']}"
+        speeds.setdefault(str(row["case"]).removesuffix(" at 30 fps"), []).append(speed)
+    said = "; ".join(f"{case} {' and '.join(those)}" for case, those in speeds.items())
+    return f", {max(str(row['date'])[:10] for row in shown)}: {said}" if said else ""
 
 
 def _of(machine: str, name: str, folder: Path) -> list[Row]:
@@ -138,7 +134,7 @@ def figures(folder: Path = rows.RESULTS) -> str:
     machine = next(iter(machines(folder)), "")
     names = ("engine", "pipeline", "latency", "peers")
     of_it = {name: _of(machine, name, folder) for name in names}
-    lines = _speed(of_it) + peer_table.table(of_it["peers"]) + quality_table(folder)
+    lines = _speed(of_it) + peer_table.table(of_it["peers"]) + quality_table.table(folder)
     dates = [str(row["date"])[:10] for found in of_it.values() for row in found]
     if dates:
         lines += ["", f"{machine}, {max(dates)}."]
@@ -176,37 +172,3 @@ def _is_shown(row: Row) -> bool:
 def _speed_line(what: str, row: Row, spread: dict[str, float]) -> str:
     speed, latency = f"{row['fps']:.0f} fps", f"{spread['p50']:.0f} / {spread['p99']:.0f} ms"
     return f"| {what}, {row['width']}×{row['height']} | {speed} | {latency} |"
-
-
-def quality_rows(folder: Path) -> tuple[list[Row], list[Row]]:
-    """Return the newest rows of quality: of the built-in styles by name, and of others."""
-    found: dict[str, Row] = {
-        str(row["style"]): row
-        for row in rows.read("quality", folder=folder)
-        if row["statistics"] == "smoothed"
-    }
-    names = sorted(style.name for style in built_in() if style.name in found)
-    return [found[name] for name in names], [r for s, r in found.items() if s not in names]
-
-
-def quality_table(folder: Path = rows.RESULTS, *, each: bool = False) -> list[str]:
-    """Return lines of a Markdown table of quality: the mean of our styles, or each; and others."""
-    ours, others = quality_rows(folder)
-    if not ours and not others:
-        return []
-    columns = ["style", *QUALITY.values(), *(("commit", "date") if each else ())]
-    lines = ["", f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]
-    lines += [_quality_line(row, each=each) for row in ours if each]
-    if len(ours) > 1 or (ours and not each):
-        kept = {key: [row[key] for row in ours if key in row] for key in QUALITY}
-        mean = {key: statistics.mean(values) for key, values in kept.items() if values}
-        row = {"style": f"mean of our {len(ours)}", "commit": "", "date": ""} | mean
-        lines.append(_quality_line(row, each=each))
-    shown = others if each else [row for row in others if row["style"].startswith("styletransfer")]
-    return lines + [_quality_line(row, each=each) for row in shown]
-
-
-def _quality_line(row: Row, *, each: bool) -> str:
-    cells = [f"{row[key]:.2f}" if key in row else "" for key in QUALITY]
-    cells += [str(row["commit"]), str(row["date"])] if each else []
-    return f"| {row['style']} | {' | '.join(cells)} |"

@@ -26,13 +26,15 @@ TRIALS: Final = 3
 
 
 class Network(NamedTuple):
-    """A network to be timed: ONNX, float (1, 3, H, W) in and out; torch's module if there is one;
-    inputs besides the picture; and versions of where it comes from.
+    """A network to be timed: ONNX, float (1, 3, H, W) in and out; torch's module if there is one,
+    and whether torch is to compile it; inputs besides the picture; and versions of where it comes
+    from.
     """
 
     name: str
     path: Path
     module: Any = None
+    compiled: bool = False
     inputs: dict[str, npt.NDArray[np.float32]] = {}  # noqa: RUF012 - never changed
     versions: dict[str, str] = {}  # noqa: RUF012 - never changed
 
@@ -46,6 +48,11 @@ class Setting(NamedTuple):
     words: str
     open: Callable[[Network, int, int], Run]
     streams: int = 1
+
+    @property
+    def precision(self) -> str:
+        """What it computes in: the last of its words."""
+        return self.words.split(", ")[-1]
 
 
 Run = Callable[[int], object]
@@ -72,16 +79,18 @@ class Best:
         return seconds(lambda: self._run(pictures)) / pictures
 
 
-def settings(runtime: str) -> list[Setting]:
+def settings(runtime: str, *, compiled: bool = False) -> list[Setting]:
     """Return the settings worth trying on this machine, of "torch", "ONNX Runtime", "OpenVINO".
 
-    All use every core; fewer never won. bfloat16 is tried where the processor has it.
+    All use every core; fewer never won. bfloat16 is tried where the processor has it, torch also
+    `compiled` if asked.
     """
     low = any("bf16" in feature for feature in cpu_features() or ())
     precisions = ("f32", "bf16") if low else ("f32",)
     made: dict[str, list[Setting]] = {
         "torch": [
-            Setting(runtime, f"{layout}, {precision}", _torch(layout, precision))
+            Setting(runtime, f"{how}{layout}, {precision}", _torch(how, layout, precision))
+            for how in ("", *((_COMPILED,) if compiled else ()))
             for layout in ("contiguous", "channels last")
             for precision in precisions
         ],
@@ -106,7 +115,7 @@ def best_setting(network: Network, runtime: str, height: int, width: int) -> Set
     """Try every setting, warm, for a few bursts, and return that of the fastest burst; None when
     the runtime cannot run the network here.
     """
-    choices = settings(runtime)
+    choices = settings(runtime, compiled=network.compiled)
     if runtime == "torch" and network.module is None:
         return None
     if len(choices) < 2:
@@ -123,17 +132,32 @@ def picture(height: int, width: int) -> FloatPicture:
     return np.random.default_rng(0).random((1, 3, height, width), dtype=np.float32)
 
 
+def why_not_compiled() -> str | None:
+    """Return why torch.compile does not work here, as without a C++ compiler; None if it does."""
+    import torch
+
+    try:
+        with torch.inference_mode():
+            torch.compile(torch.nn.ReLU())(torch.zeros(8))
+    except Exception as error:  # of many kinds: its own, the compiler's, the system's
+        return str(error).strip().splitlines()[0] or type(error).__name__
+    return None
+
+
+_COMPILED: Final = "compiled, "
 _MODULES: Final = {"torch": "torch", "ONNX Runtime": "onnxruntime", "OpenVINO": "openvino"}
 _ORT_LEVELS: Final = {"blocked layout": "ORT_ENABLE_ALL", "plain layout": "ORT_ENABLE_EXTENDED"}
 
 
-def _torch(layout: str, precision: str) -> Callable[[Network, int, int], Run]:
+def _torch(how: str, layout: str, precision: str) -> Callable[[Network, int, int], Run]:
     def opened(network: Network, height: int, width: int) -> Run:
         import torch
 
         torch.set_num_threads(usable_cores())
         kept = torch.channels_last if layout == "channels last" else torch.contiguous_format
         module = network.module.to(memory_format=kept)
+        if how == _COMPILED:
+            module = _compiled(module)
         x_NCHW = torch.from_numpy(picture(height, width)).contiguous(memory_format=kept)
 
         def run(pictures: int) -> None:
@@ -145,6 +169,15 @@ def _torch(layout: str, precision: str) -> Callable[[Network, int, int], Run]:
         return run
 
     return opened
+
+
+def _compiled(module: Any) -> Any:
+    import torch
+    import torch._dynamo
+
+    # All networks and sizes count as one function's; from the ninth on it would not compile.
+    torch._dynamo.config.recompile_limit = 100
+    return torch.compile(module, dynamic=False, fullgraph=True)  # each size has its own kernels
 
 
 def _onnxruntime(level: str) -> Callable[[Network, int, int], Run]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -152,6 +153,14 @@ def test_all_goes_on_after_one_that_fails(
     assert said.err.splitlines()[-1] == "failed: engine"
     assert "'nonsense' is not a size" in said.err
     assert len(rows.read("graphs", folder=tmp_path)) == len(built_in())
+
+
+@pytest.mark.parametrize("name", ["engine", "peers"])
+def test_what_takes_turns_takes_an_even_number(name: str) -> None:
+    """Every other round goes backwards."""
+    parser = argparse.ArgumentParser()
+    load(name).arguments(parser)
+    assert parser.parse_args([]).rounds % 2 == 0
 
 
 @pytest.mark.parametrize("name", [*SUITE])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from media import ClipMaker
-from stylecam.benchmarks import peers
+from stylecam.benchmarks import peer_networks, peers
 from stylecam.benchmarks.architectures import fast_neural_style
 from stylecam.benchmarks.command import main
 from stylecam.benchmarks.graphs import count
@@ -26,6 +27,7 @@ from stylecam.benchmarks.rows import versions_beside
 from stylecam.benchmarks.runtimes import Best, Network, Setting, picture, settings
 from stylecam.realtime.errors import StylecamError
 from stylecam.realtime.styles import find
+from torch._dynamo.utils import counters
 
 
 def test_a_peers_command_is_timed_beside_ours(make_clip: ClipMaker, tmp_path: Path) -> None:
@@ -66,9 +68,83 @@ def test_networks_are_timed_under_every_runtime(tmp_path: Path) -> None:
         assert row["peer_ms"] > 0
         low, high = row["ratio_range"]
         assert low <= row["ratio"] <= high
-        assert row["ratio_f32"] > 0
+        assert row["ratio_same_precision"] > 0
         assert [len(values) for values in row["by_round"].values()] == [2, 2, 2]
         assert row["parameters"] == 3 * 3 * 9 + 3
+
+
+def test_ours_is_timed_in_the_precision_of_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bfloat16 beside bfloat16, whatever else is timed."""
+    path = tmp_path / "tiny.onnx"
+    write(torch.nn.Conv2d(3, 3, 3, padding=1).eval(), path)
+    kinds = dict(zip(RUNTIMES, ("bf16", "f32", "bf16"), strict=True))
+    took = {None: 0.001, "bf16": 0.02, "f32": 0.08}
+
+    class Fake:
+        pictures, description = 1, "OpenVINO int8 on Ours"
+
+        def __init__(self, *_: object, precision: str | None = None) -> None:
+            self.picture_s = took.pop(precision)  # of each there is one
+
+        def time(self, pictures: int) -> float:
+            return self.picture_s
+
+        def close(self) -> None:
+            pass
+
+    def setting(network: Network, runtime: str, *_: int) -> Setting:
+        return Setting(
+            runtime, f"plain, {kinds[runtime]}", lambda *_: lambda pictures: time.sleep(0.001)
+        )
+
+    monkeypatch.setattr(peer_networks, "Ours", Fake)
+    monkeypatch.setattr(peer_networks, "best_setting", setting)
+    found = compare_networks([Network("x", path)], find("great-wave"), sizes=[(64, 64)], rounds=2)
+    assert [row["our_ms"] for row in found] == [1, 1, 1]
+    assert [row["our_same_precision_ms"] for row in found] == [20, 80, 20]
+
+
+def test_torch_compile_is_tried_where_it_works(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[bool] = []
+
+    def none(folder: Path, *, compiled: bool) -> list[Network]:
+        asked.append(compiled)
+        return []
+
+    def fails(module: object) -> object:
+        raise RuntimeError("No working C++ compiler found\nand more")
+
+    monkeypatch.setattr(peer_networks, "architectures", none)
+    monkeypatch.setattr(peer_networks, "compare_networks", lambda *_, **__: [])
+    monkeypatch.setattr(torch, "compile", lambda module: module)
+    arguments = ["peers", "networks", "--compiled", "--no-save"]
+    assert main(arguments) == 0
+    monkeypatch.setattr(torch, "compile", fails)
+    assert main(arguments) == 0
+    assert asked == [True, False]
+    assert "needs a C++ compiler: No working C++ compiler found\n" in capsys.readouterr().err
+
+
+def test_every_network_and_size_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch runs from the ninth on as it comes, and says so in a log alone."""
+    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 8)
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
+    network = Network("x", Path(), torch.nn.Sequential(torch.nn.ReLU()), compiled=True)
+    setting = settings("torch", compiled=True)[-1]
+    before = counters["stats"]["unique_graphs"]
+    for width in range(1, 11):
+        setting.open(network, 8, width)(1)
+    assert counters["stats"]["unique_graphs"] == before + 10
+
+
+def test_settings_say_whether_they_are_compiled() -> None:
+    words = [setting.words for setting in settings("torch", compiled=True)]
+    plain = [setting.words for setting in settings("torch")]
+    assert words == plain + [f"compiled, {one}" for one in plain]
 
 
 def test_every_request_is_warm_before_the_first_round() -> None:

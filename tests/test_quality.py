@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper
-from stylecam.benchmarks import quality, stability
+from stylecam.benchmarks import gallery, quality, rows, stability
+from stylecam.benchmarks.cards import network_sha256, write_card
+from stylecam.benchmarks.command import main as bench
 from stylecam.benchmarks.coverage import SHIPPED, Judge, square
 from stylecam.benchmarks.perceptual import ShiftTolerantLPIPS
 from stylecam.realtime.cli import main
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.errors import StylecamError
 from stylecam.realtime.frame import Image
-from stylecam.realtime.styles import built_in, find
+from stylecam.realtime.styles import Style, built_in, find
 
 
 @pytest.fixture(scope="module")
@@ -141,9 +144,51 @@ def test_figures_get_into_the_card(tmp_path: Path) -> None:
     original = built_in()[0]
     path = tmp_path / "copy.onnx"
     path.write_bytes(original.path.read_bytes())
-    quality.write_card(find(str(path)), {"style": "x", "noise_gain": 1.5})
+    row = {"style": "x", "network_sha256": network_sha256(path), "noise_gain": 1.5}
+    write_card(find(str(path)), row)
     assert find(str(path)).card["quality"] == {"noise_gain": 1.5}
     assert find(str(path)).name == original.name
+    assert network_sha256(path) == row["network_sha256"]  # the card is not in it
+
+
+def test_a_network_is_known_by_its_weights(tmp_path: Path) -> None:
+    path = tmp_path / "copy.onnx"
+    model = onnx.load(find("great-wave").path)
+    (weights, *_) = model.graph.initializer
+    weights.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(weights) * 2))
+    onnx.save(model, path)
+    assert network_sha256(path) != network_sha256(find("great-wave").path)
+
+
+def test_a_row_says_what_was_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Figures against another painting are not the style's."""
+
+    class Quick:
+        def measure(self, style: Style, **options: object) -> dict[str, str]:
+            return {"style": style.name}
+
+    monkeypatch.setattr(quality, "Protocol", Quick)
+    words = ["quality", "--style", "comic", "--results", str(tmp_path)]
+    for more in ([], ["--painting", "folder/mine.jpg", "--long-side", "300"], ["--name", "x"]):
+        assert bench([*words, *more]) == 0
+    told = [
+        {key: row[key] for key in ("style", "painting", "long_side") if key in row}
+        for row in rows.read("quality", folder=tmp_path)
+    ]
+    given = {"style": "comic", "long_side": 300, "painting": "mine.jpg"}
+    assert told == [{"style": "comic"}, given, {"style": "x"}]
+
+
+def test_pictures_are_read_and_written_without_opening_names(
+    photo: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenCV cannot open those outside ASCII on Windows."""
+    monkeypatch.setattr(cv2, "imread", lambda *_: None)
+    monkeypatch.setattr(cv2, "imwrite", lambda *_: False)
+    path = tmp_path / "Gemälde.jpg"
+    cell = photo[: gallery.CELL[1], : gallery.CELL[0]]
+    gallery._save(path, [cell])
+    assert np.abs(quality.read_photo(path).astype(int) - cell).mean() < 5
 
 
 def test_the_optimum_belongs_to_the_pixels_not_to_a_files_name(

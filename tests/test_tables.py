@@ -7,15 +7,20 @@ from pathlib import Path
 
 import cv2
 import pytest
-from stylecam.benchmarks import pages, report, rows
+from stylecam.benchmarks import pages, peer_table, quality_table, report, rows
 from stylecam.benchmarks.benchmark import Row
+from stylecam.benchmarks.cards import network_sha256
 from stylecam.benchmarks.command import main
+from stylecam.benchmarks.gallery import DOCS, about
 from stylecam.realtime.errors import StylecamError
+from stylecam.realtime.styles import Style, built_in, find
+from stylecam.training.recipe import read_recipe
 
 SHORT, END_OF_SHORT = report.IN_SHORT
 PLACES = f"# x\n{SHORT}\nold\n{END_OF_SHORT}\n{report.BEGIN}\nold\n{report.END}\nrest\n"
 
 HERE = {"cpu": "Ours", "cores": 2, "cpu_features": ["avx2"], "commit": "abc", "date": "2026-01-02"}
+NEW = HERE | {"cpu": "A third", "date": "2026-01-03"}
 OLD = HERE | {"cpu": "Another", "date": "2026-01-01"}
 SPREAD = {"p50": 5.4, "p95": 6.0, "p99": 7.6}
 
@@ -80,14 +85,15 @@ def test_the_readme_selects(kept: Path) -> None:
     assert "| network alone, OpenVINO f32, 640×360 | 174 fps | 5 / 8 ms |" in shown
     assert "87 fps" not in shown  # the older machine's
     assert "256×144" not in shown
-    line = "| 600 ms, f32 | 40.0 ms | 15.0 times | 20.0 ms, int8 | 30.0 times (24.0–40.0) |"
+    line = "| 600 ms, f32 | 40.0 ms, f32 | 15.0 times | 20.0 ms, int8 | 30.0 times (24.0–40.0) |"
     assert f"| Large, network alone, OpenVINO {line}" in shown
     line = "| 153 ms | 50.0 ms | 3.0 times (2.0–4.0) | 25.0 ms | 6.1 times |"
     assert f"| Large, whole command, same codec {line}" in shown
     assert "1280" not in shown.split("compared with")[1]
     assert "random weights" in shown
     assert "torch" not in shown  # the slower runtime
-    assert "| 300 ms | 20.0 ms | no: theirs by 2.00 times (12.0–20.0) |  |  |" in shown  # in f32
+    # A photo is not in f32 where the processor has bf16: no claim of their precision.
+    assert "| 300 ms |  |  | 20.0 ms | no: theirs by 2.00 times (12.0–20.0) |" in shown
     assert shown.endswith("2 cores of Ours (avx2), 2026-01-02.")
 
 
@@ -98,9 +104,50 @@ def test_the_readme_begins_with_the_speed(kept: Path) -> None:
     rows.append("pipeline", [row | HERE for row in found], folder=kept)
     rows.append("pipeline", [live | {"fps": 12.0} | OLD], folder=kept)
     assert report.in_short(kept).splitlines()[2:] == [
-        "- on 2 cores of Ours (avx2): live 30 fps at 640×360 and 21 fps at 1280×720",
-        "- on 2 cores of Another (avx2): live 12 fps at 640×360",
+        "- on 2 cores of Ours (avx2), 2026-01-02: live 30 fps at 640×360 and 21 fps at 1280×720",
+        "- on 2 cores of Another (avx2), 2026-01-01: live 12 fps at 640×360",
     ]
+
+
+@pytest.mark.parametrize("name", ["graphs", "floor", "latency", "peers", "quality", "kernels"])
+def test_a_benchmark_alone_on_another_machine_leaves_the_readme(kept: Path, name: str) -> None:
+    """Where the speed was not measured there is none to show."""
+    before = report.figures(kept)
+    row = {"network": "x", "case": "x", "peer": "x", "style": "x", "statistics": "smoothed"}
+    rows.append(name, [row | NEW], folder=kept)
+    assert report.figures(kept) == before
+
+
+def test_the_page_shows_plots_of_a_machine_that_has_some(kept: Path, tmp_path: Path) -> None:
+    row = {"operation": "x", "device": "A card"}
+    rows.append("kernels", [row | NEW], folder=kept)
+    page, *plots = pages.write_page(tmp_path, of=kept)
+    assert [path.name for path in plots] == ["speed.png", "latency.png", "peers.png"]
+    text = page.read_text(encoding="utf-8")
+    assert text.index("## 2 cores of A third") < text.index("## 2 cores of Ours")
+    assert all(f"figures/{path.name}" in text for path in plots)
+
+
+def test_peers_are_compared_in_their_precision() -> None:
+    """Older rows have ours in f32 alone, which says nothing of a peer in bf16."""
+    old = network("OpenVINO", 600.0) | {"setting": "two streams, bf16"}
+    assert peer_table.in_same_precision(old) is None
+    assert "| 600 ms, bf16 |  |  | 20.0 ms, int8 |" in "\n".join(peer_table.table([old]))
+    (line,) = [line for line in pages._where_peers_win([old]) if "processor" in line]
+    assert "may make better use of the processor: 70.0 billion" in line
+    assert "in bf16 to our 50.0 in f32" in line
+    same = {"our_same_precision_ms": 12.0, "ratio_same_precision": 50.0}
+    new = {key: value for key, value in old.items() if "f32" not in key} | same
+    new["our_same_precision_gmac_per_s"] = 83.0
+    assert "| 600 ms, bf16 | 12.0 ms, bf16 | 50.0 times |" in "\n".join(peer_table.table([new]))
+    assert not any("processor" in line for line in pages._where_peers_win([new]))
+    (line,) = [
+        line
+        for line in pages._where_peers_win([new | {"peer_gmac_per_s": 99.0}])
+        if "processor" in line
+    ]
+    assert "makes better use of the processor: 99.0 billion" in line
+    assert "in bf16 to our 83.0 in bf16" in line
 
 
 def test_the_page_has_all(kept: Path, tmp_path: Path) -> None:
@@ -115,7 +162,7 @@ def test_the_page_has_all(kept: Path, tmp_path: Path) -> None:
     assert page.count("| OpenVINO f32 on Ours |") == 6
     assert "torch" in page
     assert "one photo: Large is faster, 300.0 ms to our 20.0" in page
-    assert "70.0 billion multiply-adds a second to our 50.0 in f32" in page
+    assert "70.0 billion multiply-adds a second in f32 to our 50.0 in f32" in page
     assert "| 600 | 20 | 30 | 24–40 | 40 | 15 | 8 |" in page
     assert "GPU" not in page
     for path in written[2:]:
@@ -138,15 +185,52 @@ def test_a_gpu_has_its_section_once_it_has_rows(kept: Path) -> None:
 
 
 def test_quality_has_its_commit_and_date_on_the_page(kept: Path) -> None:
-    styles = [{"style": name, "statistics": "smoothed"} for name in ("great-wave", "comic", "x")]
-    figures = {"coverage": 0.8, "border": 1.4}
-    rows.append("quality", [row | figures | HERE for row in styles], folder=kept)
+    figures = {"coverage": 0.8, "mean_shimmer": 5.0, "contrast": 0.9, "border": 1.4}
+    measured = [quality_row(name) | figures for name in ("great-wave", "comic", "x")]
+    rows.append("quality", measured, folder=kept)
     page = pages.text(of=kept)
-    assert "| great-wave | 0.80 |  |  |  |  |  | 1.40 | abc | 2026-01-02 |" in page
-    assert "| x | 0.80 |  |  |  |  |  | 1.40 | abc | 2026-01-02 |" in page
-    assert "| mean of our 2 | 0.80 |  |  |  |  |  | 1.40 |  |  |" in page
+    assert "| coverage | st-LPIPS | shimmer | contrast |" in page
+    assert "| great-wave | 0.80 |  | 5.00 | 0.90 |  |  |  | 1.40 | abc | 2026-01-02 |" in page
+    assert "| x | 0.80 |  | 5.00 | 0.90 |  |  |  | 1.40 | abc | 2026-01-02 |" in page
+    assert "| mean of our 2 | 0.80 |  | 5.00 | 0.90 |  |  |  | 1.40 |  |  |" in page
     assert "Measured in f32" in page
-    assert "| mean of our 2 | 0.80 |  |  |  |  |  | 1.40 |\n" in f"{report.figures(kept)}\n"
+    mean = "| mean of our 2 | 0.80 |  | 5.00 | 0.90 |  |  |  | 1.40 |\n"
+    assert mean in f"{report.figures(kept)}\n"
+
+
+def quality_row(name: str) -> Row:
+    """A row of a built-in style's file, or of another."""
+    names = {style.name for style in built_in()}
+    sha256 = network_sha256(find(name).path) if name in names else "0"
+    return {"style": name, "statistics": "smoothed", "network_sha256": sha256} | HERE
+
+
+@pytest.mark.parametrize(
+    "other", [{"network_sha256": "0"}, {"painting": "other.jpg"}, {"long_side": 300}]
+)
+def test_a_row_of_another_file_replaces_no_style(tmp_path: Path, other: Row) -> None:
+    """As one retrained from the recipe, which has the card and so the name of the shipped one."""
+    own = quality_row("great-wave") | {"coverage": 0.8}
+    rows.append("quality", [own, own | {"coverage": 0.1} | other], folder=tmp_path)
+    assert quality_table.rows_of(tmp_path) == ([own], [])
+
+
+def test_older_rows_are_those_of_the_cards(tmp_path: Path) -> None:
+    figures = find("great-wave").card["quality"]
+    own = {"style": "great-wave"} | figures | HERE
+    rows.append("quality", [own, own | {"mean_shimmer": 13.9}], folder=tmp_path)
+    assert quality_table.rows_of(tmp_path) == ([own], [])
+
+
+@pytest.mark.parametrize("style", built_in(), ids=lambda style: style.name)
+def test_a_style_its_card_and_its_newest_row_agree(style: Style) -> None:
+    (row,) = [row for row in quality_table.rows_of(rows.RESULTS)[0] if row["style"] == style.name]
+    card = style.card
+    assert {key: row.get(key) for key in card["quality"]} == card["quality"]
+    assert about(style) in (DOCS / "styles.md").read_text(encoding="utf-8").splitlines()
+    recipe = read_recipe(DOCS.parent / "training" / "recipes" / card["recipe"])
+    if style.name != "blue-horse":  # its card has an older title
+        assert (card["title"], card["artist"]) == (recipe.title, recipe.artist)
 
 
 def test_nothing_is_written_without_matplotlib(
