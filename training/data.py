@@ -5,6 +5,7 @@ Pictures are float (3, H, W) tensors, RGB in 0..1.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -16,16 +17,17 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from .errors import TrainingError
+from .files import KNOWN, PHOTO_SUFFIXES, VIDEO_SUFFIXES, files_of, notes_on_others
 from .motion import SHIFT_PX, Pair, frame_pair, still_pair
-from .pictures import LOG, read_photo, to_tensor
-from .videos import VIDEO_PAIRS, FramePair, read_frame_pairs
+from .pictures import LOG, SMALL_PX, read_photo, to_tensor
+from .videos import VIDEO_PAIRS, read_frame_pairs
 
-PHOTO_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
-VIDEO_SUFFIXES: Final = frozenset({".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v"})
 SHORT_SIDE_PX: Final = (270, 480)
 """Photos are shrunk to a random short side in this range before they are cropped."""
 HELD_PAIRS: Final = 300
 """Pairs of frames of all videos together: 2.5 MB each."""
+FEW: Final = 50
+"""With fewer photos and pairs of frames a style suits these scenes only."""
 
 
 class Pairs(Dataset[Pair]):
@@ -33,8 +35,9 @@ class Pairs(Dataset[Pair]):
 
     `sources` are folders, photos and videos; `noise` is how many times a camera's own the second
     exposure of a photo gets, `shift_px` how far it is shifted at most. What cannot be read is
-    passed over with a warning, and the next photo takes its turn. Raises TrainingError when there
-    is nothing to train on.
+    passed over with a warning, and the next photo takes its turn; `notes` say what else the user
+    should know of the sources. Raises TrainingError when there is nothing to train on, and when a
+    file of another kind is named.
     """
 
     def __init__(
@@ -48,20 +51,29 @@ class Pairs(Dataset[Pair]):
         noise: float = 1.0,
         shift_px: float = SHIFT_PX,
     ) -> None:
-        self._needed_px = max(crop, SHORT_SIDE_PX[1])
-        files = sorted(path for source in sources for path in _files(source))
+        self.batch, self.crop, self.seed, self.steps = batch, crop, seed, steps
+        self.noise, self.shift_px = noise, shift_px
+        files = sorted(path for source in sources for path in files_of(source))
         self.photos = [path for path in files if path.suffix.lower() in PHOTO_SUFFIXES]
-        self.frame_pairs = self._frame_pairs(
+        # Tensors, as processes that read photos share those: each would get a copy of an array.
+        self.frame_pairs: list[Tensor] = self._frame_pairs(
             [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES]
         )
         if not self.photos and not self.frame_pairs:
-            known = ", ".join(sorted(PHOTO_SUFFIXES | VIDEO_SUFFIXES))
+            known = ", ".join(sorted(KNOWN))
             named = ", ".join(str(source) for source in sources)
             raise TrainingError(f"{named}: no photos or videos there (looked for {known})")
         self._unreadable: set[int] = set()
-        self._view(0)
-        self.batch, self.crop, self.seed, self.steps = batch, crop, seed, steps
-        self.noise, self.shift_px = noise, shift_px
+        self.notes = [*notes_on_others(files), *self._shortcomings()]
+
+    def varied(
+        self, *, batch: int, crop: int, seed: int, steps: int, noise: float, shift_px: float
+    ) -> Pairs:
+        """Return other pairs of the same photos and frames, which are not read again."""
+        pairs = copy.copy(self)
+        pairs.batch, pairs.crop, pairs.seed, pairs.steps = batch, crop, seed, steps
+        pairs.noise, pairs.shift_px = noise, shift_px
+        return pairs
 
     def __len__(self) -> int:
         return self.steps
@@ -91,11 +103,12 @@ class Pairs(Dataset[Pair]):
         for turn in range(total):
             number = (chosen + turn) % total
             if number >= len(self.photos):
-                return [to_tensor(frame) for frame in self.frame_pairs[number - len(self.photos)]]
+                frames = self.frame_pairs[number - len(self.photos)]
+                return [to_tensor(frame.numpy()) for frame in frames]
             if number in self._unreadable:
                 continue
             try:
-                return [read_photo(self.photos[number], self._needed_px)]
+                return [read_photo(self.photos[number], self._needed_px())]
             except TrainingError as error:
                 self._unreadable.add(number)
                 LOG.warning("%s; it is left out", error)
@@ -103,15 +116,33 @@ class Pairs(Dataset[Pair]):
             f"none of the {total} photos can be read, {self.photos[0]} to begin with"
         )
 
-    def _frame_pairs(self, videos: list[Path]) -> list[FramePair]:
-        frame_pairs: list[FramePair] = []
+    def _needed_px(self) -> int:
+        return max(self.crop, SHORT_SIDE_PX[1])
+
+    def _frame_pairs(self, videos: list[Path]) -> list[Tensor]:
+        """Read pairs of frames, uint8 (2, H, W, 3) each."""
+        frame_pairs: list[Tensor] = []
         for path in videos:
             count = max(2, min(VIDEO_PAIRS, HELD_PAIRS // len(videos)))
             try:
-                frame_pairs += read_frame_pairs(path, self._needed_px, count=count)
+                found = read_frame_pairs(path, self._needed_px(), count=count)
             except TrainingError as error:
                 LOG.warning("%s; it is left out", error)
+            else:
+                frame_pairs += [torch.from_numpy(np.stack(pair)) for pair in found]
         return frame_pairs
+
+    def _shortcomings(self) -> Iterator[str]:
+        total = len(self.photos) + len(self.frame_pairs)
+        if total < FEW:
+            yield (
+                f"with so few photos ({total}) the style will suit such scenes only; a few hundred "
+                "of all kinds are better"
+            )
+        sides = [self._view(number)[0].shape[1:] for number in range(min(3, total))]
+        if max(min(side) for side in sides) < SMALL_PX:
+            height, width = max(sides, key=min)
+            yield f"photos of {width}x{height} pixels are small: 300 or more are better"
 
     def _crop(self, views: list[Tensor], random: np.random.Generator) -> list[Tensor]:
         """Give all views the same random scale, place and mirroring: (1, 3, crop, crop) each."""
@@ -144,14 +175,3 @@ def painting_patches(painting: Tensor, n: int, crop: int, generator: torch.Gener
         patch = F.interpolate(patch, size=(crop, crop), mode="bilinear", antialias=True)[0]
         patches.append(patch.flip(-1) if mirror < 0.5 else patch)
     return torch.stack(patches)
-
-
-def _files(source: Path) -> Iterator[Path]:
-    """Give the files of a folder, without what a system hides there, or the one file."""
-    if not source.is_dir():
-        yield source
-        return
-    for path in source.rglob("*"):
-        hidden = any(part.startswith(".") for part in path.relative_to(source).parts)
-        if not hidden and path.is_file():
-            yield path

@@ -14,7 +14,7 @@ class Discriminator(nn.Module):
     """PatchGAN with spectral norm (Isola et al. 2017; Miyato et al. 2018, arXiv:1802.05957).
 
     Takes float (N, 3, H, W) in 0..1 and returns one score for each overlapping 46-pixel patch,
-    float (N, 1, H/8, W/8): high for a painting.
+    float (N, 1, H/8 - 1, W/8 - 1): high for a painting.
     """
 
     def __init__(self, width: int = 32, dropout: float = 0.0) -> None:

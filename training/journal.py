@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from stylecam.realtime.atomic import write_whole
 from torch import Tensor
 
 from . import ranks
@@ -25,10 +26,11 @@ WIDEST: Final = 2.0
 
 
 class Journal:
-    """Written by one process only, from the first step on."""
+    """Written by one process only, from the first step on; `facts` are those of this start."""
 
-    def __init__(self, run: Path, trainer: Trainer, pairs: Pairs) -> None:
+    def __init__(self, run: Path, trainer: Trainer, pairs: Pairs, *, facts: dict[str, Any]) -> None:
         self._run, self._trainer, self._pairs = run, trainer, pairs
+        self._facts, self._first = facts, trainer.step
         self._recent: list[dict[str, float]] = []
         self._board: Any = None
         self._shown: list[Tensor] = []
@@ -36,10 +38,25 @@ class Journal:
     def begin(self) -> None:
         """Write what is trained."""
         if ranks.rank() == 0:
-            self._board = _tensorboard(self._run)
-            config = dataclasses.asdict(self._trainer.recipe)
-            text = json.dumps(config, indent=1, ensure_ascii=False)
-            (self._run / "config.json").write_text(text, encoding="utf-8")
+            self._forget()
+            self._board = _tensorboard(self._run, self._first)
+            _write(self._run / "config.json", dataclasses.asdict(self._trainer.recipe))
+            path = self._run / "run.json"
+            starts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+            _write(path, [*starts, self._facts])
+
+    def _forget(self) -> None:
+        """Drop the rows of steps that a killed run had taken since its last checkpoint: they come
+        again. Its last row may be cut short.
+        """
+        path = self._run / "stats.jsonl"
+        if path.exists():
+            rows = path.read_text(encoding="utf-8").splitlines()
+            kept = [row for row in rows if row.endswith("}") and self._had(json.loads(row))]
+            write_whole(path, "".join(f"{row}\n" for row in kept).encode())
+
+    def _had(self, row: dict[str, Any]) -> bool:
+        return bool(row["step"] <= self._first)
 
     def add(self, figures: dict[str, float]) -> None:
         """Take the figures of a step."""
@@ -97,12 +114,16 @@ class Journal:
             )
 
 
-def _tensorboard(run: Path) -> Any:
+def _write(path: Path, values: Any) -> None:
+    write_whole(path, json.dumps(values, indent=1, ensure_ascii=False).encode())
+
+
+def _tensorboard(run: Path, step: int) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
-    return SummaryWriter(str(run))
+    return SummaryWriter(str(run), purge_step=step + 1)
 
 
 @torch.no_grad()

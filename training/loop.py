@@ -5,6 +5,7 @@ A run folder holds
 | file | what |
 | --- | --- |
 | config.json | the recipe |
+| run.json | each start: when, by which command, from what, on which photos and device |
 | stats.jsonl | loss figures, learning rate and time every 25 steps |
 | checkpoint.pt | everything needed to resume, every two minutes |
 | preview.jpg | the painting, and photos over theirs, as often |
@@ -34,6 +35,8 @@ CHECKPOINT_EVERY_S: Final = 120.0
 REPORT_EVERY_S: Final = 2.0
 ROW_EVERY_STEPS: Final = 25
 FORECAST_AFTER_STEPS: Final = 10
+MOST_WORKERS: Final = 8
+"""Processes that read photos for a GPU: more than these it does not wait for."""
 
 
 class Row(NamedTuple):
@@ -95,6 +98,7 @@ def train(
     *,
     card: dict[str, Any],
     about: dict[str, Any] | None = None,
+    facts: dict[str, Any] | None = None,
     minutes: float | None = None,
     before: Generator | None = None,
     report: Callable[[Row], None] = lambda row: None,
@@ -103,13 +107,14 @@ def train(
     """Train to the recipe's last step, or for `minutes`, or until `stop` says so between two steps.
 
     Whatever ends a run, an error too, its checkpoint and its style are written; None when it was
-    stopped before the first step, and nothing was. `about` is kept in the checkpoint; `before` is
-    the stage before, for a recipe that asks for a mean with it.
+    stopped before the first step, and nothing was. `about` is kept in the checkpoint, and
+    `facts` of this start in run.json; `before` is the stage before, for a recipe that asks for a
+    mean with it.
 
     Raises Diverged when a loss is no longer finite; the last checkpoint is kept then.
     """
     recipe, result = trainer.recipe, run / f"{trainer.recipe.name}.onnx"
-    journal = Journal(run, trainer, pairs)
+    journal = Journal(run, trainer, pairs, facts=facts or {})
     clock = Clock(trainer, recipe.steps if minutes is None else len(pairs), minutes)
     saved, style = trainer.step, trainer.average
 
@@ -197,7 +202,7 @@ def _loader(pairs: Pairs, trainer: Trainer) -> DataLoader[Pair]:
     """Give each rank its steps of the endless walk through the photos, from where it stands."""
     first = trainer.step * ranks.world() + ranks.rank()
     own = Subset(pairs, range(first, len(pairs) * ranks.world(), ranks.world()))
-    workers = 0 if trainer.device == "cpu" else 8
+    workers = 0 if trainer.device == "cpu" else min(MOST_WORKERS, ranks.cores())
     return DataLoader(
         own,
         batch_size=None,

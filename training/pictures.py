@@ -5,6 +5,7 @@ What is transparent lies on white.
 
 from __future__ import annotations
 
+import io
 import logging
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +28,10 @@ WIDEST: Final = 4.0
 LEAST_DEVIATION: Final = 1.5
 """Of 255: less is one colour, and what a JPEG makes of it."""
 _JPEG: Final = b"\xff\xd8\xff"
+_HEIF: Final = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc", b"hevx")
+"""Brands of files as phones write them. AVIF, which OpenCV reads, has others."""
+_HDR: Final = (16, 18)
+"""Transfer characteristics of PQ and HLG (ITU-T H.273, table 3)."""
 _REDUCED: Final = {
     8: cv2.IMREAD_REDUCED_COLOR_8,
     4: cv2.IMREAD_REDUCED_COLOR_4,
@@ -107,6 +112,8 @@ def _contents(path: Path) -> bytes:
 
 def _decode(path: Path, data: bytes, how: int) -> Bytes3:
     try:
+        if data[4:8] == b"ftyp" and data[8:12] in _HEIF:
+            return _heif(data)
         bgr = cv2.imdecode(np.frombuffer(data, np.uint8), how) if data else None
         if bgr is not None and not data.startswith(_JPEG):
             whole = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -114,9 +121,27 @@ def _decode(path: Path, data: bytes, how: int) -> Bytes3:
                 bgr = _on_white(whole)
     except cv2.error as error:
         raise TrainingError(f"{path} cannot be read as a picture ({error.err})") from error
+    except ValueError as error:
+        raise TrainingError(f"{path} cannot be read as a picture ({error})") from error
     if bgr is None:
         raise TrainingError(f"{path} cannot be read as a picture")
     return _bytes(bgr)
+
+
+def _heif(data: bytes) -> Bytes3:
+    """Decode a phone's photo, upright, as BGR. Raises ValueError when that cannot be done."""
+    import pillow_heif  # takes a moment to load, and most photos are JPEG
+
+    try:
+        photo = pillow_heif.open_heif(io.BytesIO(data), bgr_mode=True)
+        if photo.info.get("nclx_profile", {}).get("transfer_characteristics") in _HDR:
+            raise ValueError("it is HDR; save it as JPEG")
+        stored = np.array(photo)
+    except (OSError, RuntimeError, EOFError, SyntaxError) as error:
+        raise ValueError(str(error)) from error
+    if stored.ndim == 2:
+        return _bytes(cv2.cvtColor(stored, cv2.COLOR_GRAY2BGR))
+    return _on_white(stored) if stored.shape[2] == 4 else _bytes(stored)
 
 
 def _on_white(bgra: Pixels) -> Bytes3:

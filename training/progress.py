@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -19,39 +19,60 @@ WANTED_STEPS: Final = 600
 WANTED_FROM_NOTHING: Final = 2000
 
 
+class Place(NamedTuple):
+    """Which stage of a recipe is trained, from what, and what those after it will take."""
+
+    number: int = 1
+    of: int = 1
+    whence: str = "from scratch"
+    steps_after: int = 0
+    minutes_after: float = 0.0
+
+
 def introduce(
-    console: Console, trainer: Trainer, pairs: Pairs, run: Path, *, started: bool
+    console: Console, trainer: Trainer, pairs: Pairs, run: Path, *, place: Place, first: bool
 ) -> None:
-    """Say what is trained and what to expect."""
+    """Say what is trained; before the first stage also on what, and what to expect."""
     recipe = trainer.recipe
     parameters = sum(p.numel() for p in trainer.generator.parameters())
     kind = "bfloat16" if trainer.autocast else "float32"
-    if trainer.step:
-        whence = f"continues from step {trainer.step}"
-    else:
-        whence = "from the base" if started else "from scratch"
+    stage = f"stage {place.number} of {place.of}, " if place.of > 1 else ""
+    watch = f"Watch {run / 'preview.jpg'}."
+    if not first:
+        console.print(f"{recipe.name}: {stage}{place.whence}. {watch}", highlight=False)
+        return
     console.print(
-        f"{recipe.name}: {recipe.size} network, {parameters / 1e3:.0f} K parameters, {whence}; "
-        f"{len(pairs.photos)} photos, {len(pairs.frame_pairs)} pairs of frames; "
+        f"{recipe.name}: {stage}{place.whence}; "
+        f"{recipe.size} network, {parameters / 1e3:.0f} K parameters; "
+        f"{counted(len(pairs.photos), 'photo')}, "
+        f"{counted(len(pairs.frame_pairs), 'pair of frames', 'pairs of frames')}; "
         f"{trainer.device}, {kind}",
         highlight=False,
     )
+    for note in pairs.notes:
+        console.print(f"note: {note}", highlight=False)
     console.print(
         "What to expect: colours and first strokes after 200 steps, a usable style after "
         f"{WANTED_STEPS} from the base ({WANTED_FROM_NOTHING:,} from scratch); the last third, "
-        "when the learning rate falls, refines it. "
-        f"Watch {run / 'preview.jpg'}. Ctrl-C stops early and still writes the style.",
+        f"when the learning rate falls, refines it. {watch} "
+        "Ctrl-C stops early and still writes the style.",
         highlight=False,
     )
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return a number of things in words."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 @contextmanager
 def showing(
-    console: Console, *, minutes: float | None, wanted: int
+    console: Console, place: Place, *, minutes: float | None, wanted: int
 ) -> Iterator[Callable[[Row], None]]:
     """Give what shows a row: as a bar on a terminal, as lines elsewhere.
 
-    Of a run by `minutes` it is said early how many steps will fit, of `wanted`.
+    Of a run by `minutes`, of this stage and those after it, it is said early how many steps will
+    fit, of `wanted`.
     """
     from .loop import FORECAST_AFTER_STEPS
 
@@ -63,11 +84,12 @@ def showing(
             return
         forecast = False
         more = ""
-        if row.steps < wanted:
-            needed = minutes + (wanted - row.steps) * row.seconds_a_step / 60
+        steps = row.steps + round(60 * place.minutes_after / row.seconds_a_step)
+        if steps < wanted:
+            needed = minutes + (wanted - steps) * row.seconds_a_step / 60
             more = f"; {wanted} are advised, about {max(1, round(needed))} minutes"
         console.print(
-            f"About {row.steps} steps will fit into {minutes:.3g} minutes{more}.", highlight=False
+            f"About {steps} steps will fit into {minutes:.3g} minutes{more}.", highlight=False
         )
 
     if not console.is_terminal:
@@ -76,7 +98,7 @@ def showing(
             foretell(row)
             if row.written:
                 pace = f"{row.seconds_a_step:.2f} s a step"
-                console.print(f"{told(row)}; {pace}", highlight=False, soft_wrap=True)
+                console.print(f"{told(row, place)}; {pace}", highlight=False, soft_wrap=True)
 
         yield lines
         return
@@ -86,16 +108,23 @@ def showing(
 
         def show(row: Row) -> None:
             foretell(row)
-            progress.update(task, total=row.steps, completed=row.step, description=told(row))
+            progress.update(task, total=row.steps, completed=row.step, description=told(row, place))
 
         yield show
 
 
-def told(row: Row) -> str:
-    """Return a row as text that fits beside a bar into 80 columns, what matters most first."""
-    shown = ("style", "content", "temporal")
+def told(row: Row, place: Place) -> str:
+    """Return a row as text that fits beside a bar into 80 columns, what matters most first. The
+    time that is left is that of all stages, at this one's pace.
+    """
+    shown = ["style", "content", "temporal"]
+    stage, left_s = "", row.seconds_left
+    if place.of > 1:
+        shown.remove("content")
+        stage = f"stage {place.number}/{place.of}, "
+        left_s += 60 * place.minutes_after or row.seconds_a_step * place.steps_after
     figures = " ".join(f"{name} {row.losses[name]:.2g}" for name in shown)
-    return f"step {row.step}/{row.steps}, {_duration(row.seconds_left)} left; {figures}"
+    return f"{stage}step {row.step}/{row.steps}, {_duration(left_s)} left; {figures}"
 
 
 def _duration(seconds: float) -> str:

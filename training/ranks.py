@@ -42,6 +42,15 @@ def world() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
+def cores() -> int:
+    """Return how many CPU cores there are for each process on this machine, 1 at least."""
+    if hasattr(os, "sched_getaffinity"):  # what a container or a batch system leaves to this one
+        there = len(os.sched_getaffinity(0))
+    else:
+        there = os.cpu_count() or 1
+    return max(1, there // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+
+
 def agree(value: float) -> float:
     """Return rank 0's value in every process: clocks differ, and all must stop at the same step."""
     if world() == 1:

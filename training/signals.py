@@ -19,9 +19,10 @@ def unmoved(_: int = 0) -> None:
 
 
 @contextmanager
-def stopping(words: str) -> Iterator[Callable[[], bool]]:
-    """Give a function that says whether a signal came. The first one is answered with `words`, at
-    once; further ones are ignored, so that nobody's second Ctrl-C costs a file half written.
+def stopping(words: Callable[[], str]) -> Iterator[Callable[[], bool]]:
+    """Give a function that says whether a signal came. The first one is answered at once, with what
+    `words` returns then; further ones are ignored, so that nobody's second Ctrl-C costs a file half
+    written.
 
     For the main thread.
     """
@@ -33,9 +34,9 @@ def stopping(words: str) -> Iterator[Callable[[], bool]]:
             if number == signal.SIGTERM:
                 os._exit(0)
             return
-        if not asked and words:
+        if not asked and (said := words()):
             # Not print: the signal may have come in the middle of one.
-            os.write(_STDERR, f"\n{words}\n".encode())
+            os.write(_STDERR, f"\n{said}\n".encode())
         asked = True
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}

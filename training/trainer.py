@@ -24,7 +24,7 @@ from .motion import Pair
 from .network import MULTIPLE, Generator
 from .pictures import read_painting
 from .recipe import Recipe
-from .vgg import VGG19
+from .vgg import VGG19, has_bfloat16
 
 PATCHES: Final = 4
 TEMPORAL_RAMP: Final = 0.6
@@ -75,7 +75,7 @@ class Trainer:
         self.seconds = 0.0
         self.figures: dict[str, float] = {}
         """Means of the latest losses, as `Journal` has them."""
-        self.autocast = torch.device(device).type if _has_bfloat16(device) else None
+        self.autocast = torch.device(device).type if has_bfloat16(device) else None
         self.paintings = [read_painting(path, recipe.painting_long_side) for path in paintings]
         with torch.no_grad():
             self.targets = [self._targets(painting[None].to(device)) for painting in self.paintings]
@@ -115,7 +115,8 @@ class Trainer:
     def train_step(self, pair: Pair, *, progress: float) -> dict[str, float]:
         """Let both networks take one step, `progress` of the run done; returns the loss figures.
 
-        Raises Diverged when one is not finite; the generator is then what it was.
+        Raises Diverged when one is not finite: before the network steps to which it belongs. The
+        generator steps first, so it has when it is the discriminator's.
         """
         recipe, which = self.recipe, self.step % len(self.paintings)
         pair = pair.to(self.device)
@@ -231,10 +232,3 @@ class Trainer:
         self._demand_finite({"discriminator": loss, "discriminator's gradient": norm})
         self.discriminator_optimizer.step()
         return loss
-
-
-def _has_bfloat16(device: str) -> bool:
-    """Whether the device computes convolutions in bfloat16 faster than in float32."""
-    if device.startswith("cuda"):
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

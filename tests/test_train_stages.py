@@ -1,0 +1,160 @@
+"""Recipes of several stages: each goes on from the one before, and a resumed run from the last."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+from rich.console import Console
+from stylecam.realtime.sources.pattern import PatternSource
+from stylecam.realtime.styles import find
+from stylecam.training import signals
+from stylecam.training.command import main, parser, plan
+from stylecam.training.export import read_generator
+from stylecam.training.loop import Row
+from stylecam.training.progress import Place, counted, showing, told
+
+VALUES = ["--device", "cpu", "--set", "crop=64", "painting_long_side=96"]
+STAGES = (
+    'name = "tiny"\npainting = "painting.png"\nsteps = 2\nwarmup_steps = 1\n'
+    "[[then]]\nsteps = 3\nmean = 0.5\n[[then]]\nsteps = 2\nstyle = 30\nmean = 0.5\n"
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    for index in range(2):
+        cv2.imwrite(f"photos/{index}.png", PatternSource(90, 120).image(40 * index))
+    cv2.imwrite("painting.png", PatternSource(150, 230).image(5))
+    return tmp_path
+
+
+@contextmanager
+def stopped_at(asked: int) -> Iterator[None]:
+    """Let a signal come before the given step, counted over all stages, ends of theirs apart."""
+
+    @contextmanager
+    def stopping(words: Callable[[], str]) -> Iterator[Callable[[], bool]]:
+        left = itertools.count(1)
+        yield lambda: next(left) > asked
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(signals, "stopping", stopping)
+        yield
+
+
+def test_a_run_of_stages_goes_on_from_the_one_that_was_reached_and_ends_alike(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "tiny.toml").write_text(STAGES)
+    words = ["tiny.toml", "--photos", "photos", *VALUES]
+    assert main([*words, "--run-folder", "whole"]) == 0
+    said = capsys.readouterr().err
+    assert said.count("What to expect") == said.count("from the base") - 1 == 1
+    assert "stage 1 of 3, from the base; small network" in " ".join(said.split())
+    assert "stage 2 of 3, from stage 1" in said
+    assert "use it: stylecam clip.mp4 --style whole/stage-3/tiny.onnx" in said
+
+    run = folder / "run"
+    for asked in (3, 3):  # within the second stage, then in the third
+        with stopped_at(asked):
+            resume = ["--resume"] if run.exists() else []
+            assert main([*words, "--run-folder", "run", *resume]) == 0
+    assert find("run/stage-2/tiny.onnx").card["steps"] == 3
+    done = [(run / path / "checkpoint.pt").read_bytes() for path in ("", "stage-2")]
+    capsys.readouterr()
+    assert main([*words, "--run-folder", "run", "--resume"]) == 0
+    assert "stage 3 of 3" in capsys.readouterr().err
+    assert [(run / path / "checkpoint.pt").read_bytes() for path in ("", "stage-2")] == done
+    for path in ("", "stage-2", "stage-3"):
+        one, other = (
+            torch.load(folder / name / path / "checkpoint.pt", weights_only=True)
+            for name in ("whole", "run")
+        )
+        assert one["step"] == other["step"]
+        for part in ("generator", "average"):
+            for name, value in one[part].items():
+                assert torch.equal(value, other[part][name]), (path, part, name)
+        made, again = (
+            read_generator(folder / name / path / "tiny.onnx") for name in ("whole", "run")
+        )
+        for name, value in made.state_dict().items():  # of a mean, which the checkpoint is not
+            assert torch.equal(value, again.state_dict()[name]), (path, name)
+
+
+def test_more_steps_for_a_recipe_that_is_done_are_its_last_stage_s(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "tiny.toml").write_text(STAGES.replace("mean = 0.5\n", ""))
+    words = ["tiny.toml", "--photos", "photos", *VALUES]
+    assert main(words) == 0
+    assert main([*words, "--resume"]) == 1
+    assert "done, with 2 steps in stage 3 of 3" in (said := capsys.readouterr().err)
+    assert said.endswith("try: --set steps=4\n")
+    assert main([*words, "steps=4", "--resume"]) == 0
+    assert "continuing with steps 2, now 4" in (said := capsys.readouterr().err)
+    assert "steps 3, now" not in said
+    steps = [find(f"runs/tiny/{path}tiny.onnx").card["steps"] for path in ("", "stage-2/")]
+    card = find("runs/tiny/stage-3/tiny.onnx").card
+    assert (steps, card["steps_before"], card["steps"]) == ([2, 3], 5, 4)
+
+
+def test_a_recipe_by_minutes_counts_the_steps_that_were_taken(folder: Path) -> None:
+    (folder / "tiny.toml").write_text(STAGES)
+    assert main(["tiny.toml", "--photos", "photos", *VALUES, "--minutes", "0.03"]) == 0
+    states = [
+        torch.load(folder / "runs/tiny" / path / "checkpoint.pt", weights_only=True)
+        for path in ("", "stage-2", "stage-3")
+    ]
+    card = find("runs/tiny/stage-3/tiny.onnx").card
+    assert card["steps_before"] == states[0]["step"] + states[1]["step"]
+    spent = (states[0]["seconds"] + states[1]["seconds"]) / 60
+    assert card["minutes_before"] == round(spent, 1)
+
+
+def test_the_minutes_of_a_recipe_are_shared_by_its_stages(folder: Path) -> None:
+    (folder / "tiny.toml").write_text(STAGES)
+    made = plan(parser().parse_args(["tiny.toml", "--photos", "photos", "--minutes", "7"]))
+    assert [made.minutes_of(0, spent=0), made.minutes_of(1, spent=2)] == [2, 3]
+    assert made.minutes_of(1, spent=4.5) == 1.5  # of what is left
+    assert 0 < made.minutes_of(2, spent=8) < 1e-3
+
+
+def test_a_stage_may_be_the_mean_with_the_one_before(folder: Path) -> None:
+    (folder / "tiny.toml").write_text(
+        'name = "tiny"\npainting = "painting.png"\nsteps = 1\nwarmup_steps = 1\n'
+        "[[then]]\nmean = 0.25\n"
+    )
+    assert main(["tiny.toml", "--photos", "photos", *VALUES]) == 0
+    first, mean = (
+        read_generator(folder / "runs/tiny" / path).state_dict()
+        for path in ("tiny.onnx", "stage-2/tiny.onnx")
+    )
+    alone = torch.load("runs/tiny/stage-2/checkpoint.pt", weights_only=True)["average"]
+    for name, value in mean.items():
+        assert torch.allclose(value, 0.75 * first[name] + 0.25 * alone[name], atol=1e-6), name
+    assert find("runs/tiny/stage-2/tiny.onnx").card["mean_of"] == "stages 1 and 2, 0.75 to 0.25"
+
+
+def test_what_is_left_and_what_fits_is_told_of_all_stages() -> None:
+    assert [counted(1, "photo"), counted(3, "photo")] == ["1 photo", "3 photos"]
+    losses = {"style": 0.5, "content": 1.0, "temporal": 0.1}
+    row = Row(10, 30, losses, 2.0, 40.0, 10, True)
+    assert "step 10/30, 40 s left; style 0.5 content 1 temporal 0.1" in told(row, Place())
+    assert "stage 1/3, step 10/30, 4 min left" in told(row, Place(1, 3, steps_after=100))
+    timed = Place(1, 3, steps_after=100, minutes_after=2.0)
+    assert "stage 1/3, step 10/30, 3 min left" in told(row, timed)
+    shown = io.StringIO()
+    with showing(Console(file=shown, width=100), timed, minutes=3.0, wanted=130) as report:
+        report(row)
+    assert (
+        "About 90 steps will fit into 3 minutes; 130 are advised, about 4 min" in shown.getvalue()
+    )
