@@ -19,6 +19,7 @@ from stylecam.training.recipe import (
     read_recipe,
     to_values,
 )
+from stylecam.training.start import BASES, find_start, read_start
 
 RECIPES = Path(__file__).parent.parent / "training" / "recipes"
 
@@ -27,6 +28,16 @@ def test_what_is_known_of_sizes_and_numbers_is_complete() -> None:
     assert set(SIZES) == set(network.SIZES)
     numbers = {field.name for field in dataclasses.fields(Recipe) if field.type in ("int", "float")}
     assert numbers == set(RANGES)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_there_is_a_base_of_each_size(size: str) -> None:
+    start = find_start(None, size)
+    network, card = read_start(start, size), find(str(BASES[size])).card
+    assert network is not None
+    assert network.size == size
+    recipe = read_recipe(RECIPES / card["recipe"])
+    assert (card["name"], card["steps"]) == (recipe.name, recipe.steps) == (f"base-{size}", 800)
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .errors import TrainingError
+from .recipe import SIZES
 
 if TYPE_CHECKING:
     from .network import Generator
 
 HERE: Final = Path(__file__).parent
 STYLES: Final = HERE.parent / "realtime" / "styles"
-BASES: Final = {"small": HERE / "bases" / "small.onnx"}
+BASES: Final = {size: HERE / "bases" / f"{size}.onnx" for size in SIZES}
 
 
 class Start(NamedTuple):
@@ -48,14 +49,12 @@ def digest(path: Path) -> str:
 
 def find_start(named: str | None, size: str) -> Start:
     """Return what `--base` names: a built-in style or a file, or "none" for nothing; without it the
-    shipped base of this size, if there is one. Raises TrainingError when there is no such file.
+    shipped base of this size. Raises TrainingError when there is no such file.
     """
     if named == "none":
         return NOTHING
     if named is None:
-        path = BASES.get(size)
-        if path is None or not path.exists():
-            return NOTHING
+        path = BASES[size]
         return Start(path.stem, digest(path), path)
     path = Path(named)
     if not path.exists():
