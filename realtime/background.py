@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from .threads import JOIN_TIMEOUT_S
+
+_TICK_S: Final = 0.1
 
 T = TypeVar("T")
 
@@ -81,8 +83,11 @@ class BackgroundCall(Generic[T]):
         return self.done
 
     def result(self) -> T:
-        """Wait for it; return its value or raise its error."""
-        self._thread.join()
+        """Wait for it; return its value or raise its error. A signal breaks the waiting off, which
+        it would not do to foreign code in this thread.
+        """
+        while not self.wait(_TICK_S):
+            pass
         if self._error is not None:
             raise self._error
         return self._value

@@ -1,19 +1,19 @@
-"""Many inputs, one after another, and one summary."""
+"""Many inputs, one after another."""
 
 from __future__ import annotations
 
-import dataclasses
 import glob
+import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .containers import PIPE
-from .errors import SinkError, StylecamError, UsageError
+from .errors import OutputExists, SinkError, SourceError, Stopped, StylecamError, UsageError
 from .outputs import FileOptions
-from .stats import Stats
 from .styles import Style
-from .stylize import Look, Outcome, default_output, stylize_file
+from .stylize import Look, default_output, stylize_file
+from .summary import Report
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,8 +34,8 @@ def plan(
     """Say which input becomes which output; patterns like *.mp4 are inputs too.
 
     `output` is a file for a single input, else a folder, in which outputs have their inputs'
-    names; None puts each beside its input. Raises UsageError when two outputs would be one, or
-    one would replace another input.
+    names; None puts each beside its input. Raises UsageError when two outputs would be one, one
+    would replace another input or has no name, and SourceError for a folder that has none.
     """
     inputs = [path for given in inputs for path in _matching(given)]
     target = None if output is None else Path(output)
@@ -44,8 +44,11 @@ def plan(
         raise UsageError(
             f"{len(inputs)} inputs cannot all become {output}", hint=f"name a folder: -o {output}/"
         )
-    if target is None and PIPE in inputs:
-        raise UsageError("standard input has no name to derive one from", hint="add -o out.mp4")
+    if PIPE in inputs and (target is None or folder):
+        raise UsageError(
+            "standard input has no name to derive one from",
+            hint=f"alone, and with a name: stylecam - -o {(target or Path()) / 'out.mp4'}",
+        )
     jobs: list[Job] = []
     for path in inputs:
         usual = default_output(path, style)
@@ -77,71 +80,11 @@ def plan(
 
 def _matching(path: Path) -> list[Path]:
     """Return the files that a name like *.mp4 stands for: shells on Windows leave it as it is."""
+    if not path.name:
+        raise SourceError(f"{path} is a folder", hint="name a video or a photo in it")
     if path.exists() or not glob.has_magic(str(path)):
         return [path]
     return [Path(name) for name in sorted(glob.glob(str(path)))] or [path]  # noqa: PTH207 - absolute, too
-
-
-@dataclasses.dataclass
-class Report:
-    """What became of each job, in order; those not begun before Ctrl-C are left out."""
-
-    done: list[Outcome]
-    failed: list[tuple[Path, StylecamError]]
-    planned: int
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether Ctrl-C ended it, in a job or between two."""
-        left = len(self.done) + len(self.failed) < self.planned
-        return left or any(outcome.interrupted for outcome in self.done)
-
-    def raise_single(self) -> None:
-        """Raise the error of an only job, which then speaks for itself."""
-        if self.planned == 1 and self.failed:
-            raise self.failed[0][1]
-
-    def as_json(self) -> Any:
-        """Return it as plain values: the outcome of an only job, else all and their failures."""
-        if self.planned == 1:
-            return self.done[0].as_json() if self.done else {}
-        return {
-            "done": [outcome.as_json() for outcome in self.done],
-            "failed": [
-                {"input": str(path), "error": error.message, "hint": error.hint}
-                for path, error in self.failed
-            ],
-        }
-
-    def lines(self) -> list[str]:
-        """Return it as text."""
-        lines: list[str] = []
-        for outcome in self.done:
-            lines += [f"note: {note}" for note in outcome.notes]
-            frames = outcome.earlier_frames + outcome.stats.frames
-            if not frames:
-                lines.append(
-                    f"{outcome.output}: interrupted before the first frame: nothing was written"
-                )
-                continue
-            speed = _speed(outcome.stats)
-            lines.append(f"{outcome.output}: {frames} frame{'s' * (frames != 1)}{speed}")
-            if outcome.interrupted:
-                lines.append("interrupted: the file ends with the last frame that was done")
-        if self.planned > 1:
-            lines.append(f"{len(self.done)} of {self.planned} done, {len(self.failed)} failed")
-            for path, error in self.failed:
-                lines.append(f"failed: {path}: {error.message}")
-                lines += [f"  try: {error.hint}"] if error.hint else []
-        return lines
-
-
-def _speed(stats: Stats) -> str:
-    if not stats.frames:  # all were painted by earlier runs
-        return ""
-    fps = f", {stats.fps:.1f} fps" if stats.frames > 1 else ""
-    latency = stats.latency
-    return f"{fps}, latency {latency.p50:.0f} ms (p99 {latency.p99:.0f})"
 
 
 def run_all(
@@ -152,27 +95,42 @@ def run_all(
     force: bool = False,
     options: FileOptions | None = None,
 ) -> Report:
-    """Do the jobs in order. One that fails does not keep the others from being done; Ctrl-C ends
-    the one under way, and all. Raises KeyboardInterrupt when it comes before there is anything to
-    report.
+    """Do the jobs in order. Of many, one that fails does not keep the others from being done, and
+    one whose output is there counts as done, so that the same command does what is left. Ctrl-C
+    ends the one under way, and all; of many that one is then left to be resumed. Raises
+    KeyboardInterrupt when it comes before there is anything to report.
     """
     report = Report([], [], len(jobs))
     for job in jobs:
         try:
-            if job.folder and (job.input == PIPE or job.input.exists()):
+            if job.folder and job.input.exists():
                 _make(job.output.parent)
             outcome = stylize_file(
-                job.input, job.output, look, console=console, force=force, options=options
+                job.input,
+                job.output,
+                look,
+                console=console,
+                force=force,
+                options=options,
+                whole_only=len(jobs) > 1,
             )
+        except OutputExists as error:
+            if len(jobs) > 1:
+                report.there.append(job.output)
+            else:
+                report.failed.append((job.input, error))
+            continue
         except StylecamError as error:
             report.failed.append((job.input, error))
             continue
-        except KeyboardInterrupt:  # while it opens its file or engine, or a second one
-            if not report.done and not report.failed:
+        except KeyboardInterrupt as stop:  # while it opens its file or engine, or a second one
+            if not report.ended and not report.failed and not report.there:
                 raise
+            report.stopped_by = stop.number if isinstance(stop, Stopped) else signal.SIGINT
             break
-        report.done.append(outcome)
-        if outcome.last:
+        report.ended.append(outcome)
+        if outcome.stopped_by:
+            report.stopped_by = outcome.stopped_by
             break
     return report
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 from .commands import print_json
 from .errors import EngineError, UsageError
 from .fit import fit
-from .flags import size
 from .styles import DEFAULT, Style, find
+from .usage import size
 
 EXAMPLES: Final = """\
 examples:

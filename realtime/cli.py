@@ -15,9 +15,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .commands import COMMANDS, print_json
-from .errors import StylecamError, UsageError
-from .flags import check_mode, parser, rate, size
+from .commands import COMMANDS, print_json, refuse_misspelt
+from .errors import Stopped, StylecamError, UsageError
+from .flags import parser
+from .usage import check_mode, rate, size
 
 if TYPE_CHECKING:
     from .outputs import FileOptions
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from .stylize import Look
 
 _NOT_TO_BE_LOOKED_AT: Final = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
-EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+EXIT_FAILED, EXIT_USAGE, EXIT_SIGNAL = 1, 2, 128
 DEMO: Final = Path(__file__).parent / "assets" / "signing_640x360.mp4"
 
 
@@ -36,17 +38,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _prepare_process()
     try:
         command = COMMANDS.get(argv[0]) if argv else None
-        return command(argv[1:]) if command else _stylize(argv)
+        code = command(argv[1:]) if command else _stylize(argv)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # what cannot be written is to be told here, not at exit
+        return code
     except StylecamError as error:
         return _fail(error, EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    except KeyboardInterrupt as stop:
+        print(": ".join(["interrupted", *map(str, stop.args)]), file=sys.stderr)
+        return EXIT_SIGNAL + (stop.number if isinstance(stop, Stopped) else signal.SIGINT)
     except BrokenPipeError:
         sys.stderr.close()
         return EXIT_FAILED
     except (OSError, ImportError) as error:
-        return _fail(_explained(error), EXIT_FAILED)
+        code = _fail(_explained(error), EXIT_FAILED)
+        if getattr(error, "errno", None) in _FULL and sys.stdout is not None:
+            with contextlib.suppress(OSError):  # what it still holds would fail once more at exit
+                sys.stdout.close()
+        return code
 
 
 def _explained(error: OSError | ImportError) -> StylecamError:
@@ -60,12 +69,17 @@ def _explained(error: OSError | ImportError) -> StylecamError:
         # Wherever a path is looked at: a folder that may not be entered, a name that is too long.
         remedy = "check the name, and the permissions of its folder"
         return StylecamError(f"{error.filename}: {error.strerror}", hint=remedy)
+    elif error.filename is None and error.errno in _FULL:
+        remedy = "free some space there, or send the words elsewhere"
+        return StylecamError(f"standard output cannot be written: {error.strerror}", hint=remedy)
     raise error
 
 
 def _prepare_process() -> None:
     """Let SIGTERM clean up as Ctrl-C does, and names that a stream cannot print be printed."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    from .signals import break_off
+
+    signal.signal(signal.SIGTERM, break_off)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -81,6 +95,7 @@ def _fail(error: StylecamError, code: int) -> int:
 
 def _stylize(argv: list[str]) -> int:
     flags = parser()
+    refuse_misspelt(argv)
     options = flags.parse_args(argv)
     chosen = [bool(options.demo), options.webcam is not None, bool(options.inputs)]
     if sum(chosen) != 1:
@@ -108,8 +123,14 @@ def _look(options: argparse.Namespace) -> Look:
         raise UsageError(
             f"--style-range {style_range!r} is not known", hint="0-1, 0-255 or --style-range=-1-1"
         )
+    style = find(options.style or DEFAULT)
+    if style_range is not None and style.native:
+        raise UsageError(
+            f"--style-range: for other .onnx styles; that of {style.name} is known",
+            hint="leave it out",
+        )
     return Look(
-        style=find(options.style or DEFAULT),
+        style=style,
         strength=options.strength,
         size=options.size,
         engine=EngineOptions(options.engine, options.device, options.precision, style_range),
@@ -132,9 +153,11 @@ def _files(options: argparse.Namespace, look: Look) -> int:
         force=force,
         options=_file_options(options),
     )
-    report.raise_single()
     _print_result(options, report.as_json(), report.lines())
-    return EXIT_INTERRUPTED if report.interrupted else EXIT_FAILED if report.failed else 0
+    report.raise_single()
+    if report.interrupted:
+        return EXIT_SIGNAL + report.stopped_by
+    return EXIT_FAILED if report.failed else 0
 
 
 def _file_options(options: argparse.Namespace) -> FileOptions:

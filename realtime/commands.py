@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any, Final, TextIO
 
-from .errors import needing_packages
+from .errors import UsageError, needing_packages
 
 
 def _cameras(argv: list[str]) -> int:
@@ -89,6 +89,19 @@ COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "train": _train,
     "bench": _bench,
 }
+
+
+def refuse_misspelt(argv: list[str]) -> None:
+    """Raise UsageError for what was meant to be a command, which is else taken for an input."""
+    import difflib
+    from pathlib import Path
+
+    word = argv[0] if argv else ""
+    if word.isalpha() and not Path(word).exists():
+        for near in difflib.get_close_matches(word.lower(), COMMANDS, n=1):
+            raise UsageError(
+                f"there is no command and no file {word!r}", hint=f"did you mean stylecam {near}?"
+            )
 
 
 def _parsed(argv: list[str], name: str, description: str) -> argparse.Namespace:

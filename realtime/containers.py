@@ -7,5 +7,7 @@ from typing import Final
 
 PIPE: Final = Path("-")
 """Standard input where an input is named, standard output where an output is."""
+NO_DRIVER: Final = "no NVIDIA driver is loaded"
+"""What FFmpeg means by "Operation not permitted" (EPERM) of NVDEC and NVENC."""
 TAG_ERRORS: Final = "surrogateescape"
 """Tags need not be UTF-8: whatever they are goes into the output byte for byte."""

@@ -15,12 +15,20 @@ if TYPE_CHECKING:
 _REFRESH_S: Final = 0.1
 _TABLE_EVERY_S: Final = 0.5
 _LINE_EVERY_S: Final = 10.0
+_BAR: Final = 40
+_SHORTEST_BAR: Final = 10
 
 
 class ProgressSink:
-    """A bar with frames a second and the time left; nothing when output is not a terminal."""
+    """A bar with frames a second and the time left; nothing when output is not a terminal.
 
-    def __init__(self, console: Console, stats: Stats, *, title: str, total: int | None) -> None:
+    `total` is how many frames there are, if known, `done` how many of them earlier runs painted. On
+    a narrow terminal the bar goes first, then the end of the title.
+    """
+
+    def __init__(
+        self, console: Console, stats: Stats, *, title: str, total: int | None, done: int = 0
+    ) -> None:
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
@@ -29,18 +37,21 @@ class ProgressSink:
             TimeRemainingColumn,
         )
 
-        self._stats, self._shown_s, self._count = stats, 0.0, 0
+        self._stats, self._shown_s, self._count = stats, 0.0, done
+        room = console.width - len(f"{total or 0}/{total or 0} 000.0 fps 0:00:00 ")
+        bar = min(_BAR, room - len(title) - 1)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(),
+            *([BarColumn(bar)] if bar >= _SHORTEST_BAR else []),
             MofNCompleteColumn(),
             TextColumn("{task.fields[fps]:.1f} fps"),
             TimeRemainingColumn(),
             console=console,
             transient=True,
-            disable=not console.is_terminal,
+            disable=not console.is_interactive,
         )
-        self._task = self._progress.add_task(title, total=total, fps=0.0)
+        title = title[: max(0, room)]
+        self._task = self._progress.add_task(title, total=total, completed=done, fps=0.0)
         self._progress.start()
 
     def write(self, frame: Frame) -> None:
@@ -80,12 +91,12 @@ class LiveSink:
 
         self._console, self._stats, self._title, self._engine = console, stats, title, engine
         self._advice = advice
-        self._every_s = _TABLE_EVERY_S if console.is_terminal else _LINE_EVERY_S
+        self._every_s = _TABLE_EVERY_S if console.is_interactive else _LINE_EVERY_S
         self._shown_s, self._trouble = time.perf_counter(), ""
         # Not refreshed by a thread of its own: frames, or their absence, come often enough.
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._say(f"{title()} | {engine()}")
-        if console.is_terminal:
+        if console.is_interactive:
             self._live.start()
 
     def write(self, frame: Frame) -> None:

@@ -22,6 +22,10 @@ class SinkError(StylecamError):
     """The output cannot be opened or written."""
 
 
+class OutputExists(SinkError):  # noqa: N818 - what it says is there
+    """A file has the output's name already."""
+
+
 class EngineError(StylecamError):
     """The network cannot be built or run."""
 
@@ -32,6 +36,14 @@ class StyleError(StylecamError):
 
 class UsageError(StylecamError):
     """Options that contradict one another; the command exits with 2."""
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal other than Ctrl-C's asked to stop; `number` is its own."""
+
+    def __init__(self, number: int, message: str = "") -> None:
+        super().__init__(*filter(None, [message]))
+        self.number = number
 
 
 class WindowClosed(Exception):  # noqa: N818 - an ending, not an error

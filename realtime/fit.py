@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -64,35 +65,36 @@ def _scaled_planes(picture: Yuv420, size: tuple[int, int]) -> Yuv420:
     return picture if (picture.height, picture.width) == size else resize(picture, *size)
 
 
-def fit(height: int, width: int, *, size: str | None = None, multiple: int = 8) -> Fit:
+def fit(height: int, width: int, *, size: str | int | None = None, multiple: int = 8) -> Fit:
     """Choose the working size for frames of (height, width).
 
     `size` is "WIDTHxHEIGHT", or the length of the short side, or None for the frame's own. The
-    padded size is a multiple of `multiple`, and at least `SMALLEST` both ways.
+    padded size is a multiple of `multiple`, and at least `SMALLEST` both ways. Raises UsageError.
     """
     work = (height, width) if size is None else _parse_size(size, height, width)
     padded = tuple(max(SMALLEST, -(-side // multiple) * multiple) for side in work)
     return Fit((height, width), work, (padded[0], padded[1]))
 
 
-def _parse_size(size: str, height: int, width: int) -> tuple[int, int]:
-    try:
-        sides = [int(side) for side in size.lower().split("x")]
-    except ValueError:
-        sides = []
-    match sides:
-        case [short]:
-            scale = short / min(height, width)
-            work = (round(height * scale), round(width * scale))
-        case [wide, high]:
-            work = (high, wide)
-        case _:
-            raise UsageError(
-                f"--size {size!r} is not a size", hint="a short side (360) or WxH (640x360)"
-            )
+def sides(size: str | int) -> list[int]:
+    """Return the short side, or width and height, that a size to paint at names. Raises
+    UsageError.
+    """
+    with suppress(ValueError):
+        if len(named := [int(side) for side in str(size).lower().split("x")]) <= 2:
+            return named
+    raise UsageError(
+        f"{size!r} is not a size to paint at", hint="a short side (360) or WxH (640x360)"
+    )
+
+
+def _parse_size(size: str | int, height: int, width: int) -> tuple[int, int]:
+    first, *second = sides(size)
+    scale = first / min(height, width)
+    work = (second[0], first) if second else (round(height * scale), round(width * scale))
     if not all(16 <= side <= LARGEST for side in work):
         raise UsageError(
-            f"--size {size!r} makes {work[1]}x{work[0]} of {width}x{height}",
+            f"a size of {size!r} makes {work[1]}x{work[0]} of {width}x{height}",
             hint=f"each side must be between 16 and {LARGEST} pixels",
         )
     return work

@@ -1,12 +1,8 @@
-"""The flags of `stylecam`, and what is checked of them at once.
-
-Argparse alone: help must not wait for anything else.
-"""
+"""The flags of `stylecam`. Argparse alone: help must not wait for anything else."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -37,23 +33,9 @@ more commands:
 """
 
 
-_LIVE_ONLY: Final = (
-    "virtual_camera",
-    "virtual_camera_size",
-    "virtual_camera_fps",
-    "camera_size",
-    "camera_fps",
-    "mirror",
-    "denoise",
-    "no_window",
-    "seconds",
-)
-_FILES_ONLY: Final = ("start", "duration", "no_audio", "decoder", "keep_hdr", "allow_truncated")
-
-
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the main command."""
-    made = argparse.ArgumentParser(
+    made = _Parser(
         prog="stylecam",
         description="Turn a webcam, a video or a photo into a painting, in real time.",
         epilog=EXAMPLES,
@@ -105,7 +87,9 @@ def parser() -> argparse.ArgumentParser:
     file.add_argument("--start", metavar="TIME", help="start at: seconds, or h:mm:ss")
     file.add_argument("--duration", metavar="TIME", help="length to process, as --start")
     file.add_argument("--no-audio", action="store_true", help="drop the sound")
-    file.add_argument("--codec", help="h264, hevc, av1, vp9, prores or ffv1 [the container's]")
+    file.add_argument(
+        "--codec", type=str.lower, help="h264, hevc, av1, vp9, prores or ffv1 [the container's]"
+    )
     file.add_argument("--quality", type=int, help="0 (smallest) to 100 (best) [75; photos 95]")
     file.add_argument("--pix-fmt", metavar="FORMAT", help="as FFmpeg names it: yuv420p10le, ...")
     file.add_argument(
@@ -143,6 +127,17 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+class _Parser(argparse.ArgumentParser):
+    """Refuses as the rest of the program does, in two lines."""
+
+    def error(self, message: str) -> NoReturn:
+        hint = "stylecam --help says what it takes"
+        found, _, words = message.partition("unrecognized arguments: ")
+        if not found and (files := [word for word in words.split() if Path(word).is_file()]):
+            hint = f"a name that begins with a dash: ./{files[0]}"
+        raise UsageError(message, hint=hint)
+
+
 class _Version(argparse.Action):
     """Looks the version up only when it is asked for: reading metadata takes 30 ms."""
 
@@ -151,78 +146,3 @@ class _Version(argparse.Action):
 
         print(f"stylecam {importlib.metadata.version('stylecam')}")
         parser.exit()
-
-
-def check_mode(options: argparse.Namespace, defaults: argparse.ArgumentParser) -> None:
-    """Raise UsageError for what would do nothing: of a camera for files, of files for a camera."""
-    live = options.webcam is not None
-    idle = [
-        f"--{name.replace('_', '-')}"
-        for name in (_FILES_ONLY if live else _LIVE_ONLY)
-        if getattr(options, name) != defaults.get_default(name)
-    ]
-    if idle:
-        what = "for files only, not with --webcam" if live else "for --webcam only"
-        remedy = "--seconds 10 ends a live run" if live else "--duration 10 takes a part of a file"
-        raise UsageError(f"{', '.join(idle)}: {what}", hint=f"remove it; {remedy}")
-    if live:
-        _check_live(options, defaults)
-    _check_output(options.output, live=live)
-    if options.output != "-" and options.format != defaults.get_default("format"):
-        raise UsageError(
-            f"--format {options.format}: for standard output only",
-            hint="add -o -, or leave it out: a file's suffix decides",
-        )
-    if options.seconds is not None and not 0 < options.seconds < float("inf"):
-        raise UsageError("--seconds must be above 0", hint="for example --seconds 10")
-
-
-def _check_live(options: argparse.Namespace, defaults: argparse.ArgumentParser) -> None:
-    """Refuse what a source other than a camera, or a run without a virtual one, would ignore."""
-
-    def given(*names: str) -> str:
-        changed = (name for name in names if getattr(options, name) != defaults.get_default(name))
-        return ", ".join(f"--{name.replace('_', '-')}" for name in changed)
-
-    name = options.webcam
-    flags = given("camera_size", "camera_fps")
-    if flags and ("://" in name or Path(name).is_file()):
-        raise UsageError(
-            f"{flags}: for cameras, not for {name}", hint="remove it; --size sets the painting size"
-        )
-    flags = given("virtual_camera_size", "virtual_camera_fps")
-    if flags and options.virtual_camera is None:
-        raise UsageError(f"{flags} needs --virtual-camera", hint="add --virtual-camera")
-
-
-def _check_output(output: str | None, *, live: bool) -> None:
-    if output == "-" and sys.stdout is not None and sys.stdout.isatty():
-        raise UsageError(
-            "-o - would write a video to the terminal",
-            hint="name a file, or let a program read it: ... -o - | ffplay -",
-        )
-    if output is not None and "://" in output:
-        form = "flv" if output.startswith("rtmp") else "mpegts"
-        pace = "" if live else "-re "
-        raise UsageError(
-            f"{output}: stylecam writes files, it does not stream",
-            hint=f"let FFmpeg: stylecam ... -o - | ffmpeg {pace}-i - -c copy -f {form} {output}",
-        )
-
-
-def size(flag: str, text: str) -> tuple[int, int]:
-    """Return (height, width) of an option's WxH."""
-    try:
-        width, height = (int(side) for side in text.lower().split("x"))
-    except ValueError:
-        width = height = 0
-    if not (16 <= width <= 8192 and 16 <= height <= 8192):
-        raise UsageError(f"{flag} {text!r} is not a size", hint="WxH, as in 1280x720")
-    return height, width
-
-
-def rate(flag: str, fps: float) -> float:
-    """Return a rate that a camera may have."""
-    if not 1 <= fps <= 240:
-        raise UsageError(f"{flag} {fps:g} is not a frame rate", hint="1 to 240, as in 30")
-    return fps

@@ -20,13 +20,14 @@ from .fit import SMALLEST, Fit, fit
 from .pacing import fine_waits
 from .pipeline import run
 from .recordings import Recordings
+from .signals import stop_on_signals
 from .sinks import Sink
 from .sources import CameraMode, Source, open_live
 from .sources.camera import prepare_opencv
 from .sources.devices import devices, find
 from .stats import Stats
 from .styles import Style, built_in
-from .stylize import Look, Outcome, opened, stop_on_signals
+from .stylize import Look, Outcome, opened
 from .switch import SwitchingEngine
 from .threads import Threads
 

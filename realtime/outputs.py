@@ -11,7 +11,9 @@ from .containers import PIPE
 from .errors import SinkError
 from .frame import VideoInfo
 from .section import WHOLE, Section
-from .sinks.formats import Coding, is_sequence
+from .sinks.codecs import CONTAINERS
+from .sinks.formats import Coding
+from .sinks.sequence import is_sequence
 from .sources import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
@@ -82,12 +84,24 @@ def open_output(
     job: Callable[[], dict[str, Any]],
     force: bool,
     stopped: Callable[[], bool],
+    whole_only: bool = False,
 ) -> Output:
-    """Open the sink for `path` by its suffix, and let `source` start where it resumes."""
+    """Open the sink for `path` by its suffix, and let `source` start where it resumes. With
+    `whole_only` a video that is stopped early gets no file (`sinks/resumable.py`).
+    """
     from .sources.image import ImageSource
 
     if isinstance(source, ImageSource):
-        if path.suffix.lower() in IMAGE_SUFFIXES:
+        if is_sequence(path):
+            raise SinkError(
+                f"{path} stands for numbered pictures, the input is one photo",
+                hint=f"name one picture: -o {path.with_name('out.png')}",
+            )
+        suffix = path.suffix.lower()
+        photo = path != PIPE and (suffix in IMAGE_SUFFIXES or suffix not in CONTAINERS)
+        if idle := _idle(options, photo=photo):
+            source.notes.append(f"{', '.join(idle)} changed nothing: the input is a photo")
+        if photo:
             from .sinks.image import ImageSink
 
             quality = options.coding.quality
@@ -122,6 +136,7 @@ def open_output(
             coding=options.coding,
             force=force,
             stopped=stopped,
+            whole_only=whole_only,
         )
     from .sinks.resumable import ResumableSink
 
@@ -133,9 +148,27 @@ def open_output(
         job=job(),
         force=force,
         stopped=stopped,
+        whole_only=whole_only,
     )
     source.skip = sink.done
     return sink
+
+
+def _idle(options: FileOptions, *, photo: bool) -> list[str]:
+    """Return the flags that change nothing of a photo, made into a `photo` or a video."""
+    plain, coding, usual = FileOptions(), options.coding, Coding()
+    given = {
+        "--start": options.section.start_s is not None,
+        "--duration": options.section.duration_s is not None,
+        "--no-audio": options.audio != plain.audio,
+        "--keep-hdr": options.keep_hdr != plain.keep_hdr,
+        "--decoder": options.decoder != plain.decoder,
+        "--allow-truncated": options.allow_truncated != plain.allow_truncated,
+        "--codec": photo and coding.codec != usual.codec,
+        "--encoder": photo and coding.encoder != usual.encoder,
+        "--pix-fmt": photo and coding.pix_fmt != usual.pix_fmt,
+    }
+    return [flag for flag, idle in given.items() if idle]
 
 
 def open_recording(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .containers import PIPE
 from .dashboard import ProgressSink
 from .engines import EngineOptions, open_engine
 from .engines.followed import FollowedEngine
@@ -19,7 +19,9 @@ from .fit import fit
 from .memory import EngineMemory
 from .outputs import FileOptions, describe_job, open_output
 from .pipeline import run
+from .signals import stop_on_signals
 from .sinks import Sink, end_all
+from .sinks.sequence import existing
 from .sources import READ_ONLY_SUFFIXES, Source, is_photo, open_file
 from .stats import Stats
 from .styles import Style
@@ -50,8 +52,11 @@ class Outcome:
     notes: list[str]
     earlier_frames: int = 0
     """How many frames earlier runs had painted: `stats` counts the rest."""
-    last: bool = False
-    """Whether it was asked to stop, be it too late to be cut short: no other job is begun."""
+    stopped_by: int = 0
+    """The signal that asked it to stop, be it too late to cut it short; 0 when none did."""
+    kept: int | None = None
+    """How many frames are kept for the next run where this one, interrupted, made no file; None
+    where it made one."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -61,6 +66,7 @@ class Outcome:
             "interrupted": self.interrupted,
             "notes": self.notes,
             "earlier_frames": self.earlier_frames,
+            **({} if self.kept is None else {"kept_frames": self.kept}),
             **self.stats.summary(),
         }
 
@@ -85,15 +91,20 @@ def stylize_file(
     console: Console,
     force: bool = False,
     options: FileOptions | None = None,
+    whole_only: bool = False,
 ) -> Outcome:
     """Stylize every frame of a video, or a photo, into `output`; "-" is standard input, output.
 
     Raises StylecamError with the remedy; then there is no output, and what was done of a long
-    video is kept beside it for the next run. Ctrl-C ends the output where it is.
+    video is kept beside it for the next run. Ctrl-C ends the output where it is; with `whole_only`,
+    or where that would replace a file, it leaves no output but what the next run resumes from. A
+    second Ctrl-C raises KeyboardInterrupt, with a message if there is anything to resume from.
     """
     if output.exists() and path.exists() and output.samefile(path):
         raise SinkError(f"{output} is the input itself", hint="name another file with -o")
     options = options or FileOptions()
+    piped = PIPE in (path, output)
+    whole_only = whole_only or (not piped and bool(existing(output)))
     stats, threads = Stats(), Threads()
     with (
         closing(
@@ -115,11 +126,11 @@ def stylize_file(
             job=partial(describe_job, path, look, options),
             force=force,
             stopped=lambda: threads.cut_short,
+            whole_only=whole_only,
         )
         sinks.append(sink)
         earlier, total = sink.resumes_after, source.info.frames
-        left = None if total is None else max(0, total - earlier)
-        sinks.append(ProgressSink(console, stats, title=path.name, total=left))
+        sinks.append(ProgressSink(console, stats, title=path.name, total=total, done=earlier))
         try:
             outcome = _go(
                 source,
@@ -135,8 +146,17 @@ def stylize_file(
                 painted = f"the {sink.resumes_after} frames already painted"
                 error.hint += f" (it resumes after {painted})"
             raise
-    notes = [*source.notes, *sink.notes]
-    return dataclasses.replace(outcome, output=output, notes=notes, earlier_frames=earlier)
+        except KeyboardInterrupt as stop:
+            if sink.resumes_after:
+                stop.args = (f"the same command resumes after {sink.resumes_after} frames",)
+            raise
+    return dataclasses.replace(
+        outcome,
+        output=output,
+        notes=[*source.notes, *sink.notes],
+        earlier_frames=earlier,
+        kept=sink.resumes_after if whole_only and outcome.interrupted else None,
+    )
 
 
 def _go(
@@ -167,7 +187,7 @@ def _go(
                 report=Report(console),
             )
         ) as engine,
-        stop_on_signals(threads),
+        stop_on_signals(threads) as signals,
         threads,
     ):
         line = f"{info.description} | {look.style.name} | {engine.description}"
@@ -181,8 +201,9 @@ def _go(
             stats=stats,
             strength=look.strength,
         )
-        interrupted, last = threads.cut_short, threads.stopping
-    return Outcome(None, stats, engine.description, interrupted, [], last=last)
+        interrupted = threads.cut_short
+    asked = signals[0] if signals else 0
+    return Outcome(None, stats, engine.description, interrupted, [], stopped_by=asked)
 
 
 @contextmanager
@@ -194,31 +215,3 @@ def opened(sinks: list[Sink]) -> Iterator[list[Sink]]:
         with suppress(Exception):  # the error that ended the block is the one to tell
             end_all(sinks, lambda sink: sink.abort())
         raise
-
-
-@contextmanager
-def stop_on_signals(threads: Threads) -> Iterator[None]:
-    """Let the first Ctrl-C, SIGTERM or closing of the terminal end the run cleanly; the second one
-    breaks it off, but not while `threads.finishing`.
-    """
-    # Windows closes a console with the signal of Ctrl-Break.
-    hangup = getattr(signal, "SIGHUP", None) or getattr(signal, "SIGBREAK", None)
-    first: list[int] = []
-
-    def stop(number: int, _: object) -> None:
-        # A closed terminal often comes twice, from terminal and shell, and SIGTERM follows.
-        again = number == signal.SIGINT or (number == signal.SIGTERM and hangup not in first)
-        if first and again and not threads.finishing:
-            raise KeyboardInterrupt
-        first.append(number)
-        threads.stop_soon()
-
-    numbers = [number for number in (signal.SIGINT, signal.SIGTERM, hangup) if number is not None]
-    if hangup is not None and signal.getsignal(hangup) == signal.SIG_IGN:
-        numbers.remove(hangup)  # as nohup wants it
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -8,8 +8,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator
+from numbers import Real
 from typing import Any, Final, Literal, NamedTuple
 
 import cv2  # noqa: F401 - before PyAV: opening a window hangs otherwise
@@ -17,7 +19,7 @@ import numpy as np
 
 from .engines import NAMES, Engine, EngineOptions, Pending, open_engine
 from .errors import UsageError
-from .fit import Fit, fit
+from .fit import Fit, fit, sides
 from .frame import BT709, Image, as_rgb
 from .pipeline import mix
 from .planar import Converter
@@ -51,9 +53,10 @@ class Stylizer:
 
     `style` is a built-in name, the path of an `.onnx` file or a blend ("great-wave:0.6,comic:0.4");
     `strength` how much of the painting is mixed with the picture, 0 to 1, and may be set between
-    pictures; `size` the working size, as `--size` has it. `order` says how channels lie: "rgb", or
-    "bgr" as OpenCV has them. `engine` is one of `engines.NAMES`, or `EngineOptions` to say more;
-    it is built for the first picture (a second or so), and again when the size of pictures changes.
+    pictures; `size` the working size: a short side (360) or "640x360". `order` says how channels
+    lie: "rgb", or "bgr" as OpenCV has them. `engine` is one of `engines.NAMES`, or `EngineOptions`
+    to say more; it is built for the first picture (a second or so), and again when the size of
+    pictures changes.
     For one thread.
 
     Raises StylecamError with the remedy in its `hint`.
@@ -61,10 +64,10 @@ class Stylizer:
 
     def __init__(
         self,
-        style: str = DEFAULT,
+        style: str | os.PathLike[str] = DEFAULT,
         *,
         strength: float = 1.0,
-        size: str | None = None,
+        size: str | int | None = None,
         order: str = "rgb",
         clip: bool = True,
         engine: str | EngineOptions = "auto",
@@ -75,7 +78,11 @@ class Stylizer:
                 raise UsageError(
                     f"{name}={value!r} is not known", hint=f"one of {', '.join(known)}"
                 )
-        self._style = find(style)
+        if not isinstance(style, (str, os.PathLike)):
+            raise UsageError(f"style={style!r} is not known", hint="a name, as in great-wave")
+        if size is not None:
+            sides(size)
+        self._style = find(os.fspath(style))
         self.strength = strength
         self._size, self._order = size, order
         statistics: Literal["smoothed", "frame"] = "smoothed" if clip else "frame"
@@ -95,9 +102,9 @@ class Stylizer:
 
     @strength.setter
     def strength(self, strength: float) -> None:
-        if not 0 <= strength <= 1:
+        if not (isinstance(strength, (float, Real)) and 0 <= strength <= 1):
             raise UsageError(
-                f"strength={strength} is out of range", hint="0 (picture) to 1 (painting)"
+                f"strength={strength!r} is out of range", hint="0 (picture) to 1 (painting)"
             )
         self._strength = float(strength)
 

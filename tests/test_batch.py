@@ -18,13 +18,14 @@ from media import ANIMATION, SIGNING, decode, packets, psnr, times
 from media.clips import Film
 from rich.console import Console
 from stylecam.realtime import engines, stylize
-from stylecam.realtime.batch import Report, plan, run_all
+from stylecam.realtime.batch import plan, run_all
 from stylecam.realtime.engines import Engine, EngineOptions
 from stylecam.realtime.errors import UsageError
 from stylecam.realtime.section import parse_time
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import find
+from stylecam.realtime.summary import Report
 
 STYLECAM = [sys.executable, "-m", "stylecam.realtime.cli"]
 
@@ -65,6 +66,36 @@ def test_many_inputs_and_one_that_fails(tmp_path: Path) -> None:
     assert report["failed"][0]["input"] == "bad.mp4"
 
 
+def test_a_batch_that_was_done_before_is_done(tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mkv"):
+        Film().build(tmp_path / name)
+    stylecam("a.mp4", "b.mkv", "-o", "out/", cwd=tmp_path)
+    cv2.imwrite(str(tmp_path / "c.png"), PatternSource(64, 80).image(0))
+    made = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
+    words = ("a.mp4", "b.mkv", "c.png", "-o", "out/")
+    text = stylecam(*words, cwd=tmp_path).stdout.decode()
+    assert "out/a.mp4: already there; --force paints it again" in text
+    assert "3 of 3 done (2 before), 0 failed" in text
+    assert made == {path: path.stat().st_mtime_ns for path in made}
+    report = json.loads(stylecam(*words, "--json", cwd=tmp_path).stdout)
+    assert report["already_done"] == ["out/a.mp4", "out/b.mkv", "out/c.png"]
+    assert not report["done"] + report["failed"] + report["interrupted"]
+    assert "3 of 3 done, 0 failed" in stylecam(*words, "--force", cwd=tmp_path).stdout.decode()
+    stylecam("a.mp4", "-o", "out/", cwd=tmp_path, code=1)  # one alone is asked about
+
+
+def test_one_that_fails_is_told_to_programs(tmp_path: Path) -> None:
+    done = stylecam("missing.mp4", "-o", "out.mp4", "--json", cwd=tmp_path, code=1)
+    assert json.loads(done.stdout)["error"] == "missing.mp4: no such file"
+    assert b"error: missing.mp4: no such file" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["."], [""], ["/"], [".", "-o", "out/"]])
+def test_a_folder_is_no_input(words: list[str], tmp_path: Path) -> None:
+    assert b" is a folder\n" in stylecam(*words, cwd=tmp_path, code=1).stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_takes_one_input_too(tmp_path: Path) -> None:
     Film().build(tmp_path / "a.mp4")
     (tmp_path / "out").mkdir()
@@ -101,8 +132,10 @@ def test_one_input_makes_the_folder_and_none_makes_nothing(tmp_path: Path) -> No
     Film().build(tmp_path / "a.mp4")
     stylecam("a.mp4", "-o", "out/", cwd=tmp_path)
     assert (tmp_path / "out" / "a.mp4").exists()
-    stylecam("-", "-o", "piped/", cwd=tmp_path, stdin=(tmp_path / "a.mp4").read_bytes())
-    assert len(list((tmp_path / "piped").glob("*.mp4"))) == 1
+    for words in (["-"], ["a.mp4", "-"]):
+        done = stylecam(*words, "-o", "piped/", cwd=tmp_path, code=2)
+        assert b"no name to derive one from" in done.stderr
+    assert not (tmp_path / "piped").exists()
     stylecam("x.mp4", "y.mp4", "-o", "none/", cwd=tmp_path, code=1)
     assert not (tmp_path / "none").exists()
     (tmp_path / "file").touch()
@@ -325,6 +358,41 @@ def test_a_photo_that_is_none_is_refused(tmp_path: Path) -> None:
         done = stylecam(name, "-o", "out.png", cwd=tmp_path, code=1)
         assert b"is not a picture that can be read" in done.stderr
         assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("output", "says", "hint"),
+    [
+        ("out.avi", "pictures cannot be written as .avi", "use .jpg, .png"),
+        ("out.jxl", "pictures cannot be written as .jxl", "use .jpg, .png"),
+        ("out", "pictures cannot be written as a file without suffix", "use .jpg, .png"),
+        ("out%03d.png", "out%03d.png stands for numbered pictures", "-o out.png"),
+    ],
+)
+def test_a_photo_becomes_a_photo(output: str, says: str, hint: str, tmp_path: Path) -> None:
+    if output.endswith(".jxl") and cv2.haveImageWriter(output):
+        pytest.skip("this OpenCV writes such pictures")
+    cv2.imwrite(str(tmp_path / "a.jpg"), PatternSource(64, 80).image(0))
+    done = stylecam("a.jpg", "-o", output, cwd=tmp_path, code=1)
+    assert says in done.stderr.decode()
+    assert hint in done.stderr.decode()
+
+
+def test_what_changes_nothing_of_a_photo_is_said(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.jpg"), PatternSource(64, 80).image(0))
+    flags = ("--codec", "H264", "--pix-fmt", "gray", "--start", "3", "--keep-hdr", "--no-audio")
+    done = stylecam("a.jpg", "-o", "out.jpg", *flags, cwd=tmp_path)
+    said = "--start, --no-audio, --keep-hdr, --codec, --pix-fmt changed nothing: the input is a"
+    assert said in done.stdout.decode()
+    assert b"latency" not in done.stdout
+    done = stylecam("a.jpg", "-o", "out.mp4", "--codec", "H264", "--no-audio", cwd=tmp_path)
+    assert b"note: --no-audio changed nothing" in done.stdout
+
+
+def test_a_video_named_as_a_photo_is_said(tmp_path: Path) -> None:
+    Film().build(tmp_path / "a.mp4").rename(tmp_path / "a.jpg")
+    done = stylecam("a.jpg", "-o", "out.mp4", cwd=tmp_path)
+    assert b"it is a video, whose first picture is painted" in done.stdout
 
 
 def test_nothing_is_left_in_the_folder(tmp_path: Path) -> None:

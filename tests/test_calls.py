@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -270,6 +272,26 @@ def test_a_stream_with_an_end_is_played_at_its_rate_and_ends(make_clip: ClipMake
         [index / 30 for index in range(9)], abs=0.002
     )
     assert len(waits) >= 7
+
+
+def test_a_server_that_never_answers_holds_no_signal_back() -> None:
+    command = [sys.executable, "-m", "stylecam.realtime.cli", "--engine", "echo", "--webcam"]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/x.mjpg"
+        process = subprocess.Popen(
+            [*command, url, "-o", "-"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        asked, _ = server.accept()
+        with asked:
+            asked.recv(10)
+            process.send_signal(signal.SIGINT)
+            error = process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+    assert error.splitlines()[-1] == "interrupted"
+    assert "http @" not in error  # which FFmpeg says when it gives up, after ten seconds
 
 
 def test_a_stream_that_is_not_there_says_so() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 from media import SIGNING, decode, psnr
 from media.clips import Film
 from media.probe import needs_ffprobe, streams
@@ -204,6 +205,7 @@ def test_hdr_is_tone_mapped_and_said(transfer: int, name: str, tmp_path: Path) -
     clip = write_planes(tmp_path / "a.mkv", planes, "yuv420p10le", **HDR, color_trc=transfer)
     outcome = echo(clip, tmp_path / "out.mp4")
     assert f"HDR ({name}) tone-mapped to SDR" in "\n".join(outcome.notes)
+    assert "--keep-hdr --codec hevc keeps it" in "\n".join(outcome.notes)
     _, frame = read_planes(tmp_path / "out.mp4")
     tags = frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range
     assert tuple(map(int, tags)) == (1, 1, 1, 1)
@@ -301,14 +303,31 @@ def test_gif_and_png_sequence(tmp_path: Path) -> None:
         ("out.mp4", Coding("h264", encoder="libx265"), "--encoder libx265"),
         ("out.gif", Coding("h264"), "does not go with"),
         ("out.png", Coding(), "is a picture"),
+        ("out.mp4", Coding("h264", encoder="h264_nvenc"), "no NVIDIA driver is loaded"),
     ],
 )
 def test_codings_that_cannot_be(name: str, coding: Coding, says: str, tmp_path: Path) -> None:
+    if torch.cuda.is_available() and coding.encoder == "h264_nvenc":
+        pytest.skip("here NVENC may work")
     clip = Film(audio=()).build(tmp_path / "a.mp4")
     with pytest.raises((SinkError, UsageError), match=says) as caught:
         echo(clip, tmp_path / name, coding)
     assert caught.value.hint
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_a_coding_that_cannot_be_names_one_that_can(tmp_path: Path) -> None:
+    clip = Film(audio=()).build(tmp_path / "a.mp4")
+    for codec, name in (("prores", "out.mov"), ("ffv1", "out.mkv")):
+        with pytest.raises(SinkError) as caught:
+            echo(clip, tmp_path / "out.webm", Coding(codec))
+        assert caught.value.hint == f"-o {tmp_path / name}"
+    with pytest.raises(SinkError) as caught:
+        echo(clip, tmp_path / "out.xyz")
+    assert "numbered pictures: -o out_%05d.png" in caught.value.hint
+    odd = Film(97, 129, audio=(), pix_fmt="yuv444p").build(tmp_path / "odd.mp4")
+    with pytest.raises(SinkError, match=r"odd sizes need chroma of 4:4:4, as in yuv444p"):
+        echo(odd, tmp_path / "out.mp4", Coding(pix_fmt="yuv420p"))
 
 
 def test_hardware_is_tried_before_it_is_taken(tmp_path: Path) -> None:

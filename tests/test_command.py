@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import json
 import os
@@ -10,6 +11,7 @@ import resource
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -136,7 +138,7 @@ def test_audio_only_input(make_clip: ClipMaker, tmp_path: Path) -> None:
     [
         (["-o", "nowhere/out.mp4"], "mkdir -p nowhere"),
         (["-o", "no where/out.mp4"], "mkdir -p 'no where'"),
-        (["-o", "/proc/out.mp4"], "cannot be written"),
+        (["-o", "/proc/out.mp4"], r"cannot be written(.|\n)*may not write there"),
         (["-o", "out.xyz"], r"cannot be written as \.xyz"),
         (["-o", "out.jpg"], "is a picture"),
         (["-o", "clip.mp4", "--force"], "the input itself"),
@@ -168,6 +170,16 @@ def test_bad_wish(arguments: list[str], says: str, make_clip: ClipMaker, tmp_pat
         ["--webcam", "pattern", "--virtual-camera", "--virtual-camera-size", "720"],
         ["--webcam", "pattern", "--virtual-camera", "--virtual-camera-fps", "1000"],
         ["clip.mp4", "--style-range", "0-7"],
+        ["clip.mp4", "--style-range", "0-1"],
+        ["clip.mp4", "--style", ""],
+        ["clip.mp4", "-o", ""],
+        ["clip.mp4", "--device", "cuda"],
+        ["clip.mp4", "--strength", "50%"],
+        ["clip.mp4", "--quality", "abc"],
+        ["clip.mp4", "--format", "avi"],
+        ["-dash.jpg"],
+        ["style"],
+        ["doctr", "--json"],
         ["clip.mp4", "--seconds", "1"],
         ["clip.mp4", "--mirror"],
         ["--webcam", "pattern", "--start", "3", "-o", "out.mp4"],
@@ -177,7 +189,12 @@ def test_bad_wish(arguments: list[str], says: str, make_clip: ClipMaker, tmp_pat
 )
 def test_wrong_usage(arguments: list[str], make_clip: ClipMaker, tmp_path: Path) -> None:
     make_clip()
-    refused(stylecam(*arguments, cwd=tmp_path), "error", code=2)
+    (tmp_path / "-dash.jpg").touch()
+    done = stylecam(*arguments, cwd=tmp_path)
+    refused(done, "error", code=2)
+    assert done.stderr.count("\n") == 2
+    hints = {"-dash.jpg": "./-dash.jpg", "style": "stylecam styles?", "doctr": "stylecam doctor?"}
+    assert hints.get(arguments[0], "") in done.stderr
 
 
 def test_a_name_that_cannot_be_printed_is_no_error(make_clip: ClipMaker, tmp_path: Path) -> None:
@@ -236,7 +253,9 @@ def test_missing_camera_and_display(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def _interrupt(arguments: list[str], cwd: Path, *, after: str) -> tuple[int, str]:
+def _interrupt(
+    arguments: list[str], cwd: Path, *, after: str, by: int = signal.SIGINT
+) -> tuple[int, str]:
     """Start the command, send Ctrl-C once a file matching `after` has grown, return how it
     ended."""
     process = subprocess.Popen(
@@ -252,22 +271,66 @@ def _interrupt(arguments: list[str], cwd: Path, *, after: str) -> tuple[int, str
         if any(path.stat().st_size > 1_000 for path in cwd.glob(after)):
             break
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(by)
     output = process.communicate(timeout=30)[0]
     return process.returncode, output
 
 
-def test_ctrl_c_leaves_a_playable_file(make_clip: ClipMaker, tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_a_playable_file(by: int, make_clip: ClipMaker, tmp_path: Path) -> None:
     clip = make_clip("long.mkv", frames=600, height=360, width=640)
     code, output = _interrupt(
-        [str(clip), "-o", "out.mkv", "--style", "great-wave"], tmp_path, after=".out.mkv.stylecam/*"
+        [str(clip), "-o", "out.mkv", "--style", "great-wave"],
+        tmp_path,
+        after=".out.mkv.stylecam/*",
+        by=by,
     )
-    assert code == 130, output
+    assert code == 128 + by, output
     assert "interrupted" in output
     assert "Traceback" not in output
     kept = times(tmp_path / "out.mkv")
     assert 1 <= len(kept) < 600
     assert kept == times(clip)[: len(kept)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="how full a pipe is, as Linux tells")
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_a_silent_standard_input_holds_no_signal_back(by: int, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    command = [*STYLECAM, "-", "-o", "out.mp4"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdin=reading, stderr=subprocess.PIPE, text=True
+    )
+    os.write(writing, b"\x1a\x45\xdf\xa3")
+    while process.poll() is None and any(fcntl.ioctl(reading, termios.FIONREAD, bytes(4))):
+        time.sleep(0.05)  # until it has been read, and the next read waits
+    process.send_signal(by)
+    try:
+        error = process.communicate(timeout=20)[1]
+    finally:
+        process.kill()
+        os.close(reading)
+        os.close(writing)
+    assert process.returncode == 128 + by, error
+    assert error == "interrupted\n"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has such a device")
+@pytest.mark.parametrize("words", [["styles"], ["doctor", "--json"], ["a.png", "--engine", "echo"]])
+def test_words_that_find_no_room(words: list[str], tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((64, 64, 3), np.uint8))
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*STYLECAM, *words],
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=NO_DISPLAY | {"PYTHONUNBUFFERED": ""},
+            text=True,
+            check=False,
+        )
+    refused(done, "standard output cannot be written: No space left")
 
 
 def test_ctrl_c_is_the_normal_end_when_live(tmp_path: Path) -> None:
@@ -364,9 +427,11 @@ def test_flags_are_written_out(line: str, capsys: pytest.CaptureFixture[str]) ->
     """One to come would change what an abbreviation means; --against runs the line again."""
     from stylecam.realtime.cli import main
 
-    with pytest.raises(SystemExit) as ended:
-        main(line.split())
-    assert ended.value.code == 2
+    try:
+        code = main(line.split())
+    except SystemExit as ended:
+        code = ended.code
+    assert code == 2
     assert "unrecognized arguments: --" in capsys.readouterr().err
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import itertools
+import time
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +13,8 @@ import av
 import numpy as np
 import pytest
 from av.container import InputContainer
-from media import decode, packets, times
+from av.filter import Graph
+from media import decode, packets, psnr, times
 from media.clips import Film
 from rich.console import Console
 from stylecam.realtime.engines import EngineOptions
@@ -22,6 +25,7 @@ from stylecam.realtime.sinks.codecs import CONTAINERS
 from stylecam.realtime.sinks.formats import Coding, decide
 from stylecam.realtime.sinks.mux import Muxer
 from stylecam.realtime.sinks.original import Original
+from stylecam.realtime.sinks.palette import Palette
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, find
 from stylecam.realtime.stylize import Look, Outcome, stylize_file
@@ -164,6 +168,66 @@ def test_a_gif_has_at_most_50_frames_a_second(rate: int, kept: int, tmp_path: Pa
     assert (said in notes) == (kept < 12)
 
 
+@pytest.mark.parametrize(
+    ("name", "rate", "rounded"),
+    [
+        *(("out.mkv", 10, False), ("out.mkv", 30, True)),
+        *(("out.gif", 10, False), ("out.gif", 30, True), ("out.mp4", 30, False)),
+    ],
+)
+def test_rounding_is_said_where_a_stamp_is_rounded(
+    name: str, rate: int, rounded: bool, tmp_path: Path
+) -> None:
+    base = Fraction(1, 3 * rate) if rounded else Fraction(1, rate * 512)
+    pts = [round(n / rate / base) for n in range(12)]
+    film = Film(pts=pts, time_base=base, rate=Fraction(rate), audio=())
+    clip = film.build(tmp_path / "a.mp4")
+    notes = echo(clip, output := tmp_path / name).notes
+    assert any("time stamps rounded" in note for note in notes) == rounded
+    assert (times(output) != times(clip)) == rounded
+
+
+def test_a_gif_s_frame_costs_less_than_ffmpeg_s_own_way() -> None:
+    """With a palette of all its pixels and the dither that makes colours of its own: 4 times."""
+    image = PatternSource(360, 640).image(7)
+    info = PatternSource(360, 640).info
+    palette = Palette(info)
+
+    def usual() -> None:
+        graph = Graph()
+        source = graph.add_buffer(
+            width=640, height=360, format=av.VideoFormat("rgb24"), time_base=Fraction(1, 30)
+        )
+        split, use = graph.add("split"), graph.add("paletteuse", new="1", dither="sierra2_4a")
+        choose = graph.add("palettegen", stats_mode="single")
+        source.link_to(split)
+        split.link_to(choose, output_idx=0)
+        split.link_to(use, output_idx=1, input_idx=0)
+        choose.link_to(use, input_idx=1)
+        use.link_to(graph.add("buffersink"))
+        graph.configure()
+        frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+        frame.pts = 0
+        graph.vpush(frame)
+        graph.vpush(None)
+        graph.vpull()
+
+    def cost(work: Callable[[], object]) -> float:
+        begun = time.process_time()
+        for _ in range(3):
+            work()
+        return time.process_time() - begun
+
+    assert cost(lambda: palette.reduce(image)) < 0.6 * cost(usual)
+    found = palette.reduce(image).to_ndarray(format="rgb24")
+    assert psnr(found, image) > 34
+    black = np.zeros((16, 16, 3), np.uint8)
+    black[:, 8:] = 255
+    assert np.array_equal(
+        Palette(PatternSource(16, 16).info).reduce(black).to_ndarray(format="rgb24"), black
+    )
+
+
 @pytest.mark.parametrize("loop", ["-1", "0", "3"])
 def test_a_gif_is_repeated_as_often(loop: str, tmp_path: Path) -> None:
     film = Film(audio=(), codec="gif", pix_fmt="rgb8", options={}, muxer_options={"loop": loop})
@@ -225,7 +289,7 @@ def test_recordings_put_one_behind_the_other_go_on(suffix: str, tmp_path: Path) 
     clip = tmp_path / "three.ts"
     clip.write_bytes(3 * one.read_bytes())
     notes = echo(clip, output := tmp_path / f"out{suffix}").notes
-    assert "time stamps jump back 2 time(s): the rest was placed after them" in notes
+    assert "time stamps jump back 2 times: the rest was placed after them" in notes
     assert not any("damaged" in note or "placed right after" in note for note in notes)
     found = times(output)
     assert len(found) == 135

@@ -25,6 +25,8 @@ def fresh() -> Iterator[None]:
 def test_without_a_gpu_the_reason_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert hardware.nvdec_problem()
+    none = _trial(monkeypatch, "import sys; sys.exit('Operation not permitted')")
+    assert none == "no NVIDIA driver is loaded"
 
 
 def _trial(monkeypatch: pytest.MonkeyPatch, script: str) -> str:

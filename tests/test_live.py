@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from media import decode
 from rich.console import Console
-from stylecam.realtime.dashboard import LiveSink
+from stylecam.realtime.dashboard import LiveSink, ProgressSink
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.errors import (
     EngineError,
@@ -143,6 +143,30 @@ def test_a_table_of_every_stage_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -
     for part in ("fps in", " out", "dropped", "fit", "engine wait", "sink", "latency", "p99 ms"):
         assert part in shown
     assert not [t for t in threading.enumerate() if "rich" in type(t).__module__]
+
+
+@pytest.mark.parametrize(("width", "bar"), [(100, True), (60, False), (30, False)])
+def test_a_narrow_terminal_shows_what_counts(
+    width: int, bar: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, width=width, color_system=None)
+    title = "holiday in the hills.mp4"
+    sink = ProgressSink(console, Stats(), title=title, total=1200, done=345)
+    sink.close()
+    shown = text.getvalue()
+    assert " 345/1200 0.0 fps -:--:--" in shown
+    assert ("\u2501\u2501" in shown or "---" in shown.replace("-:--:--", "")) == bar
+    assert (title in shown) == (width > 30)
+
+
+def test_a_dumb_terminal_is_shown_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True)
+    ProgressSink(console, Stats(), title="a", total=2).close()
+    assert text.getvalue() == ""
 
 
 def test_waiting_is_called_while_no_frame_comes() -> None:

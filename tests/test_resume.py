@@ -31,6 +31,7 @@ from stylecam.realtime.errors import SinkError
 from stylecam.realtime.frame import Frame
 from stylecam.realtime.outputs import FileOptions, describe_job
 from stylecam.realtime.sinks import resumable, workfolder
+from stylecam.realtime.sinks.file import FileSink
 from stylecam.realtime.sinks.formats import Coding
 from stylecam.realtime.sinks.original import Original
 from stylecam.realtime.sinks.resumable import ResumableSink
@@ -159,19 +160,19 @@ def test_a_resumed_run_counts_what_is_left_and_tells_the_whole(
 
     class Bar(stylize.ProgressSink):
         def __init__(self, *arguments: Any, **options: Any) -> None:
-            totals.append(options["total"])
+            totals.append((options["total"], options["done"]))
             super().__init__(*arguments, **options)
 
-    totals: list[int] = []
+    totals: list[tuple[int, int]] = []
     monkeypatch.setattr(workfolder, "SEGMENT_FRAMES", SEGMENT)
     monkeypatch.setattr(stylize, "ProgressSink", Bar)
     jobs = [Job(film, tmp_path / "out.mp4")]
     with monkeypatch.context() as patch:
         patch.setattr(resumable, "ResumableSink", Interrupted)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt, match="the same command resumes after 24 frames"):
             run_all(jobs, ECHO, console=Console(quiet=True))
     report = run_all(jobs, ECHO, console=Console(quiet=True))
-    assert totals == [150, 126]
+    assert totals == [(150, 0), (150, 24)]
     assert any("out.mp4: 150 frames" in line for line in report.lines())
     assert (report.as_json()["earlier_frames"], report.as_json()["frames"]) == (24, 126)
 
@@ -397,6 +398,80 @@ def test_ctrl_c_while_a_film_is_put_together_cuts_nothing(
     assert report.interrupted  # the second was not begun
     assert not outputs[1].exists()
     assert not run_all([Job(film, outputs[1])], ECHO, console=Console(quiet=True)).interrupted
+
+
+class Stopping(ResumableSink):
+    """Hears Ctrl-C after its thirtieth frame."""
+
+    written = 0
+
+    def write(self, frame: Frame) -> None:
+        super().write(frame)
+        self.written += 1
+        if self.written == 30:
+            arrive(signal.SIGINT)
+
+
+def test_ctrl_c_in_a_batch_leaves_one_to_be_resumed(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workfolder, "SEGMENT_FRAMES", SEGMENT)
+    outputs = [tmp_path / "one.mp4", tmp_path / "two.mp4", tmp_path / "three.mp4"]
+    jobs = [Job(film, output) for output in outputs]
+    whole = run_all(jobs[:1], ECHO, console=Console(quiet=True))
+    assert whole.as_json()["frames"] == 150
+    with monkeypatch.context() as patch:
+        patch.setattr(resumable, "ResumableSink", Stopping)
+        report = run_all(jobs, ECHO, console=Console(quiet=True))
+    assert report.interrupted
+    assert (report.there, report.done) == (outputs[:1], [])
+    kept = report.cut[0].kept
+    assert kept is not None
+    assert kept >= 24
+    lines = "\n".join(report.lines())
+    assert f"two.mp4: interrupted after {report.cut[0].stats.frames} frames; the same" in lines
+    assert f"the same command resumes after {kept}" in lines
+    assert "1 of 3 done (1 before), 1 interrupted, 0 failed" in lines
+    assert "run the same command again" in lines
+    assert report.as_json()["interrupted"][0]["kept_frames"] == kept
+    assert not outputs[1].exists()
+    assert unfinished(tmp_path) == outputs[1:2]
+    report = run_all(jobs, ECHO, console=Console(quiet=True))
+    assert not report.interrupted
+    assert [outcome.earlier_frames for outcome in report.done] == [kept, 0]
+    assert [times(output) for output in outputs] == 3 * [times(film)]
+    assert packets(outputs[1]) == packets(film)
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.gif", "f_%03d.png"])
+def test_ctrl_c_does_not_replace_a_whole_file_by_a_part(
+    name: str, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workfolder, "SEGMENT_FRAMES", SEGMENT)
+    old = [tmp_path / ("f_001.png" if "%" in name else name), tmp_path / "f_200.png"]
+    for path in old:
+        path.write_bytes(b"precious")
+
+    def taken(item: Any, frame: Frame) -> None:
+        write(item, frame)
+        taken_frames.append(1)
+        if len(taken_frames) == 30:
+            arrive(signal.SIGINT)
+
+    taken_frames: list[int] = []
+    sink = FileSink if name.endswith(".gif") else ResumableSink
+    write = sink.write
+    jobs = [Job(film, tmp_path / name)]
+    with monkeypatch.context() as patch:
+        patch.setattr(sink, "write", taken)
+        report = run_all(jobs, ECHO, console=Console(quiet=True), force=True)
+    assert report.interrupted
+    assert [path.read_bytes() for path in old] == 2 * [b"precious"]
+    goes_on = "begins it anew" if name.endswith(".gif") else "resumes after"
+    assert f"; the same command {goes_on}" in "\n".join(report.lines())
+    report = run_all(jobs, ECHO, console=Console(quiet=True), force=True)
+    assert (report.done[0].earlier_frames > 0) == (not name.endswith(".gif"))
+    assert old[0].read_bytes() != b"precious"
 
 
 def test_a_failed_run_keeps_an_older_output(film: Path, tmp_path: Path) -> None:

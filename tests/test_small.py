@@ -11,12 +11,13 @@ import pytest
 from stylecam.realtime.cli import main
 from stylecam.realtime.errors import UsageError
 from stylecam.realtime.fit import fit
-from stylecam.realtime.flags import check_mode, parser
+from stylecam.realtime.flags import parser
 from stylecam.realtime.live import Outputs
 from stylecam.realtime.pacing import wait_s
 from stylecam.realtime.pipeline import mix
 from stylecam.realtime.planar import Converter
 from stylecam.realtime.stats import Stats, percentiles
+from stylecam.realtime.usage import check_mode
 
 
 @pytest.mark.parametrize(
@@ -35,11 +36,12 @@ def test_wait_until_due_but_never_for_a_jump(pts_s: float, now_s: float, expecte
         (1080, 1920, "360", (360, 640), (360, 640)),
         (1920, 1080, "360", (640, 360), (640, 360)),
         (480, 640, "320x200", (200, 320), (200, 320)),
+        (1080, 1920, 360, (360, 640), (360, 640)),
         (20, 30, None, (20, 30), (64, 64)),
     ],
 )
 def test_fit_enters_and_leaves(
-    height: int, width: int, size: str | None, work: tuple[int, int], padded: tuple[int, int]
+    height: int, width: int, size: str | int | None, work: tuple[int, int], padded: tuple[int, int]
 ) -> None:
     into = fit(height, width, size=size)
     assert (into.work, into.padded) == (work, padded)
@@ -72,6 +74,7 @@ def test_sizes_that_are_none(size: str) -> None:
         (f"--webcam {__file__} --camera-size 640x480", "--camera-size: for cameras", "remove it"),
         ("--webcam rtsp://host/x --camera-fps 9", "--camera-fps: for cameras, not for rtsp", ""),
         ("--webcam --virtual-camera-fps 9", "needs --virtual-camera", "--virtual-camera"),
+        ("clip.mp4 --seconds 3", "for --webcam only", "remove it; --duration 10 takes"),
         ("clip.mp4 --format y4m -o out.mp4", "--format y4m: for standard", "leave it out"),
         ("--webcam --format y4m", "--format y4m: for standard output only", "add -o -"),
         ("--webcam -o rtmp://host/x", "does not stream", "-o - | ffmpeg -i - -c copy -f flv rtmp:"),
@@ -84,6 +87,25 @@ def test_options_that_would_do_nothing(words: str, says: str, hint: str) -> None
         check_mode(flags.parse_args(words.split()), flags)
     assert says in caught.value.message
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("words", ["a.mp4 --mirror", "a.mp4 --no-window", "--webcam --keep-hdr"])
+def test_a_hint_says_no_more_than_fits(words: str) -> None:
+    flags = parser()
+    with pytest.raises(UsageError) as caught:
+        check_mode(flags.parse_args(words.split()), flags)
+    assert caught.value.hint == "remove it"
+
+
+def test_a_codec_is_known_in_capitals() -> None:
+    assert parser().parse_args(["--codec", "H264"]).codec == "h264"
+
+
+def test_a_video_is_not_read_from_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    flags = parser()
+    with pytest.raises(UsageError, match="from the terminal"):
+        check_mode(flags.parse_args(["-", "-o", "out.mp4"]), flags)
 
 
 def test_a_pattern_has_the_size_that_is_asked_for() -> None:

@@ -252,7 +252,7 @@ def test_missing_and_repeating_times_are_mended_and_said(tmp_path: Path) -> None
     clip = Film(pts=[0, 33, 33, 66, 100], time_base=Fraction(1, 1000)).build(tmp_path / "a.mkv")
     outcome = echo(clip, tmp_path / "out.mkv")
     assert times(tmp_path / "out.mkv") == [Fraction(t, 1000) for t in (0, 33, 34, 66, 100)]
-    assert "1 frame(s) had no time stamp" in outcome.notes[0]
+    assert "1 frame had no time stamp" in outcome.notes[0]
     raw = tmp_path / "raw.h264"
     with av.open(str(raw), "w", format="h264") as container:
         stream = container.add_stream("libx264", rate=25)

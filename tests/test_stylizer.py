@@ -151,6 +151,13 @@ def test_wrong_options_are_said_at_once() -> None:
         Stylizer(order="gbr")
     with pytest.raises(UsageError, match="engine='nope'"):
         Stylizer(engine="nope")
+    for size in ("abc", (360, 640), 360.0):
+        with pytest.raises(UsageError, match="is not a size to paint at"):
+            Stylizer(size=size)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="style=None"):
+        Stylizer(None)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="strength='a'"):
+        Stylizer(strength="a")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="strength=nan"):
         Stylizer(strength=float("nan"))
     with Stylizer() as paint:
@@ -158,6 +165,13 @@ def test_wrong_options_are_said_at_once() -> None:
             paint.strength = -3
         with pytest.raises(AttributeError):
             paint.style = find("comic")  # type: ignore[misc]
+
+
+def test_options_may_be_of_other_kinds() -> None:
+    frame = pictures(1)[0]
+    path = find("comic").path
+    with Stylizer(path, size=64, strength=np.float32(1), engine="echo") as paint:
+        assert paint(frame).shape == frame.shape
 
 
 def test_calls_and_a_stream_do_not_disturb_each_other() -> None:

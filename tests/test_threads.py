@@ -14,7 +14,7 @@ import pytest
 from media import arrive
 from stylecam.realtime.background import BackgroundCall, Periodic
 from stylecam.realtime.pacing import fine_waits
-from stylecam.realtime.stylize import stop_on_signals
+from stylecam.realtime.signals import stop_on_signals
 from stylecam.realtime.threads import Threads
 
 
@@ -149,8 +149,8 @@ def test_two_signals_at_once_do_not_deadlock() -> None:
     """More come while the first one's handler runs, at every line of it."""
     script = """
 import os, signal, sys, threading
-from stylecam.realtime.stylize import stop_on_signals
-from stylecam.realtime.stylize import stop_on_signals
+from stylecam.realtime.signals import stop_on_signals
+from stylecam.realtime.signals import stop_on_signals
 from stylecam.realtime.threads import Threads
 sent = []
 def trace(frame, event, arg):

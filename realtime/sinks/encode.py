@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..frame import Frame, Picture, VideoInfo, Yuv420, as_rgb
 from ..planar import Converter, rgb_frame, to_frame
 from .formats import Settings
+from .palette import Palette
 from .scheduling import normal_scheduling
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Encoder:
         self._codec, self._settings, self._info = codec, settings, info
         self._converter = converter
         self._durations: dict[int, int] = {}
+        self._palette: Palette | None = None
 
     def encode(self, frame: Frame | None) -> list[Packet[Stream]]:
         """Encode the next frame, or with None all that is held back; packets in decoding order
@@ -58,7 +60,8 @@ class Encoder:
 
         pix_fmt = self._settings.pix_fmt
         if pix_fmt == "pal8":
-            coded = self._paletted(rgb_frame(frame.image))
+            self._palette = self._palette or Palette(self._info)
+            coded = self._palette.reduce(frame.image)
         elif pix_fmt == "rgb24":
             # A copy in FFmpeg's own memory: PNG's threads would need the GIL to let go of ours.
             coded = VideoFrame.from_ndarray(frame.image, format="rgb24")
@@ -81,25 +84,3 @@ class Encoder:
         return self._converter.convert(
             made, pix_fmt, source=colour if planes else None, target=colour
         )
-
-    def _paletted(self, rgb: VideoFrame) -> VideoFrame:
-        """Choose 256 colours for this frame."""
-        from av.filter import Graph
-
-        rgb.pts, rgb.time_base = 0, self._info.time_base
-        graph = Graph()
-        source = graph.add_buffer(
-            width=rgb.width, height=rgb.height, format=rgb.format, time_base=rgb.time_base
-        )
-        split = graph.add("split")
-        choose = graph.add("palettegen", stats_mode="single", reserve_transparent="0")
-        use = graph.add("paletteuse", new="1", dither="sierra2_4a")
-        source.link_to(split)
-        split.link_to(choose, output_idx=0)
-        split.link_to(use, output_idx=1, input_idx=0)
-        choose.link_to(use, input_idx=1)
-        use.link_to(graph.add("buffersink"))
-        graph.configure()
-        graph.vpush(rgb)
-        graph.vpush(None)
-        return graph.vpull()

@@ -14,10 +14,11 @@ from ..frame import Frame, VideoInfo
 from ..planar import Converter
 from .codecs import LIVE
 from .encode import Encoder
-from .formats import Coding, decide, is_sequence
+from .formats import Coding, decide
 from .mux import Muxer
 from .original import Original
 from .partial import PartialFile, write_error
+from .sequence import is_sequence
 
 _GIF_TICKS: Final = 2
 """Its clock has 1/100 s; what is shorter than two of them, viewers show for ten."""
@@ -27,7 +28,8 @@ class FileSink:
     """Encodes frames of `info`'s size, beside what is carried over from `original`.
 
     The file appears under its name at `close`; the path "-" is standard output. `stopped` says
-    at `close` whether the input was left before its end. Raises SinkError with the remedy.
+    at `close` whether the input was left before its end: then it is shorter, and with `whole_only`
+    there is none. Raises SinkError with the remedy.
 
     What is live cannot be had again: it is recorded so that it plays whenever it breaks off, its
     first frame is at time 0, and on an error, as on `abort`, what there is gets its name.
@@ -46,6 +48,7 @@ class FileSink:
         coding: Coding | None = None,
         force: bool = False,
         stopped: Callable[[], bool] = lambda: False,
+        whole_only: bool = False,
     ) -> None:
         import av
 
@@ -65,6 +68,7 @@ class FileSink:
             options = LIVE.get(container.muxer, container.options)
             settings = dataclasses.replace(settings, container=container._replace(options=options))
         self._path, self._stopped, self._live = path, stopped, info.live
+        self._whole_only = whole_only
         self._origin: int | None = None
         """The time stamp of the first frame of what is live."""
         self.frames = 0
@@ -120,7 +124,7 @@ class FileSink:
 
         if self._ended:
             return
-        if not self.frames:
+        if not self.frames or (self._whole_only and self._stopped()):
             self._give_up()
             return
         try:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import io
 import os
-import re
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from ..colour import HLG, PQ
-from ..containers import PIPE
+from ..containers import NO_DRIVER, PIPE
 from ..errors import SinkError, UsageError
 from ..frame import VideoInfo
 from .codecs import CHOICES, CODECS, CONTAINERS, PIPES, Codec, Container
+from .pixels import bits, halves_chroma, subsampled
 from .scheduling import normal_scheduling
+from .sequence import is_sequence
 
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
@@ -55,26 +57,6 @@ class Settings:
     notes: tuple[str, ...] = ()
 
 
-_NUMBERED: Final = r"([^%]*)%(?:0?(\d+))?d([^%]*\.png)"
-
-
-def is_sequence(path: Path) -> bool:
-    """Whether a name stands for a numbered sequence of pictures, as in frame%05d.png."""
-    return re.fullmatch(_NUMBERED, path.name, re.IGNORECASE) is not None
-
-
-def numbered_files(path: Path) -> list[Path]:
-    """Return the files that a sequence's name stands for and that are there."""
-    found = re.fullmatch(_NUMBERED, path.name, re.IGNORECASE)
-    if found is None:
-        return []
-    before, digits, after = found.groups()
-    least = int(digits or 1)
-    number = rf"(?:\d{{{least}}}|[1-9]\d{{{least},}})"  # longer ones have no leading zero
-    names = re.compile(re.escape(before) + number + re.escape(after))
-    return sorted(other for other in path.parent.glob("*") if names.fullmatch(other.name))
-
-
 def decide(path: Path, coding: Coding, info: VideoInfo) -> Settings:
     """Choose container by the suffix (or the pipe's kind), encoder and pixel format.
 
@@ -95,7 +77,7 @@ def decide(path: Path, coding: Coding, info: VideoInfo) -> Settings:
     hdr = info.colour.transfer in (PQ, HLG)
     if (info.bits > 8 or hdr) and not coding.pix_fmt:
         formats = kind.deep_formats if hdr else (*kind.deep_formats, *kind.formats)
-    if hdr and min(map(_bits, formats)) < 10:
+    if hdr and min(map(bits, formats)) < 10:
         raise SinkError(
             f"HDR needs 10 bits, and {codec} is written with 8",
             hint="add --codec hevc or --codec av1, or leave out --keep-hdr",
@@ -105,13 +87,13 @@ def decide(path: Path, coding: Coding, info: VideoInfo) -> Settings:
         for pix_fmt in dict.fromkeys(formats):
             if problem := try_encoder(encoder, options, pix_fmt, info):
                 continue
-            if info.bits > 8 and _bits(pix_fmt) <= 8:
+            if info.bits > 8 and bits(pix_fmt) <= 8:
                 notes.append(
                     f"{info.bits} bits a channel became 8: {codec} is written so as to play "
                     "everywhere; --codec hevc or --pix-fmt yuv420p10le keeps 10"
                 )
-            if info.chroma != "4:2:0" and _halves_chroma(pix_fmt) and not coding.pix_fmt:
-                deep = f"{_bits(pix_fmt)}le" if _bits(pix_fmt) > 8 else ""
+            if info.chroma != "4:2:0" and halves_chroma(pix_fmt) and not coding.pix_fmt:
+                deep = f"{bits(pix_fmt)}le" if bits(pix_fmt) > 8 else ""
                 finer = f"yuv{info.chroma.replace(':', '')}p{deep}"
                 notes.append(
                     f"chroma of {info.chroma} became 4:2:0, which plays everywhere; "
@@ -122,6 +104,8 @@ def decide(path: Path, coding: Coding, info: VideoInfo) -> Settings:
             if coding.encoder == "auto":
                 notes.append(f"encoded by {encoder}")
             return Settings(container, codec, encoder, options, pix_fmt, tuple(notes))
+    if (info.width % 2 or info.height % 2) and all(map(subsampled, formats)):
+        problem = "odd sizes need chroma of 4:4:4, as in yuv444p"
     size = f"{info.width}x{info.height}"
     raise SinkError(
         f"{codec} cannot be written at {size} as {', '.join(dict.fromkeys(formats))}: {problem}",
@@ -141,9 +125,10 @@ def _container(path: Path, coding: Coding) -> Container:
             hint=f'number them: -o "{path.with_name(path.stem + "_%05d.png")}"',
         )
     if suffix not in CONTAINERS:
+        videos = [known for known in CONTAINERS if known != ".png"]
         raise SinkError(
             f"{path}: videos cannot be written as {path.suffix or 'a file without suffix'}",
-            hint=f"use one of {', '.join(CONTAINERS)}",
+            hint=f"use one of {', '.join(videos)}, or numbered pictures: -o out_%05d.png",
         )
     return CONTAINERS[suffix]
 
@@ -157,9 +142,8 @@ def _check_held(path: Path, container: Container, codec: str, kind: Codec) -> No
         try:
             trial.add_stream(kind.software, rate=30)
         except ValueError as error:
-            raise SinkError(
-                f"{path.suffix} cannot hold {codec}", hint=f"-o {path.with_suffix('.mkv')} can"
-            ) from error
+            other = path.with_suffix(".mov" if codec == "prores" else ".mkv")
+            raise SinkError(f"{path.suffix} cannot hold {codec}", hint=f"-o {other}") from error
 
 
 def _encoders(kind: Codec, requested: str) -> tuple[str, ...]:
@@ -214,28 +198,8 @@ def configure(codec: VideoCodecContext, settings: Settings, info: VideoInfo) -> 
     codec.color_primaries, codec.color_trc = colour.primaries, colour.transfer
     codec.thread_type = "AUTO"
     codec.options = dict(settings.options)
-    if _halves_chroma(settings.pix_fmt):
+    if halves_chroma(settings.pix_fmt):
         codec.options["chroma_sample_location"] = "left"  # as planar.Converter makes it
-
-
-def _bits(pix_fmt: str) -> int:
-    """Return the bits of its deepest channel; of what is no format, which is said when it is tried,
-    as many as are ever asked for.
-    """
-    from av import VideoFormat
-
-    try:
-        return max(component.bits for component in VideoFormat(pix_fmt).components)
-    except ValueError:
-        return 16
-
-
-def _halves_chroma(pix_fmt: str) -> bool:
-    """Whether it stores chroma for every 2 x 2 pixels: yuv420p, nv12 and their like."""
-    from av import VideoFormat
-
-    form = VideoFormat(pix_fmt)
-    return (form.chroma_width(16), form.chroma_height(16)) == (8, 8)
 
 
 def try_encoder(
@@ -254,5 +218,7 @@ def try_encoder(
         with normal_scheduling():
             packets = [*codec.encode(frame), *codec.encode(None)]
     except (av.FFmpegError, OSError, ValueError, TypeError) as error:
+        if encoder.endswith("_nvenc") and getattr(error, "errno", None) == errno.EPERM:
+            return NO_DRIVER
         return getattr(error, "strerror", None) or str(error) or type(error).__name__
     return "" if packets else "the encoder gives nothing"

@@ -40,7 +40,7 @@ class ImageSink:
 
         if not cv2.haveImageWriter(f"a{path.suffix.lower()}"):
             raise SinkError(
-                f"pictures cannot be written as {path.suffix.lower()}",
+                f"pictures cannot be written as {path.suffix.lower() or 'a file without suffix'}",
                 hint="use .jpg, .png, .webp or .avif",
             )
         self._partial = PartialFile(path, force=force)

@@ -61,6 +61,7 @@ class Muxer:
         self._notes = list(settings.notes)
         self._input: InputContainer | None = None
         self._carried: Carried | None = None
+        self._rounded = False
         muxer = settings.container.muxer
         options = dict(settings.container.options)
         if muxer == "gif" and original is not None:
@@ -119,9 +120,12 @@ class Muxer:
         """Write coded pictures, and what sounds before them."""
         for packet in packets:
             stamp_s = None if packet.dts is None else packet.dts * packet.time_base
+            shown_s = None if packet.pts is None else packet.pts * packet.time_base
             packet.stream = self.stream
             with normal_scheduling():  # the first opens the encoder once more, for its header
                 self._container.mux(packet)
+            if not self._rounded and shown_s is not None and self.stream.time_base is not None:
+                self._rounded = (shown_s / self.stream.time_base).denominator != 1
             if self._carried is not None and stamp_s is not None:
                 self._carried.feed(stamp_s)
 
@@ -129,7 +133,7 @@ class Muxer:
         """Write what remains of the other streams (up to `until_s`) and the index; close."""
         base = self.stream.time_base or self._info.time_base
         # A camera's times are the clock's, which means nothing by its microseconds.
-        if (self._info.time_base / base).denominator != 1 and not self._info.live:
+        if self._rounded and not self._info.live:
             name = self._container.format.name
             self._notes.append(f"time stamps rounded to 1/{1 / base} s: {name} has no finer clock")
         if self._carried is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from shlex import quote
 
 from ..atomic import put_in_place
-from ..errors import SinkError
+from ..errors import OutputExists, SinkError
 
 
 class PartialFile:
@@ -22,7 +22,7 @@ class PartialFile:
         if final.is_dir():
             raise SinkError(f"{final} is a folder", hint=f"name a file: {final / 'out.mp4'}")
         if final.exists() and not force:
-            raise SinkError(f"{final} exists", hint="--force to overwrite it, or another -o")
+            raise OutputExists(f"{final} exists", hint="--force to overwrite it, or another -o")
         try:
             self.path.open("wb").close()
         except OSError as error:
@@ -83,6 +83,8 @@ def write_error(final: Path, error: Exception) -> SinkError:
         errno.EPIPE: "the program that was to read it has ended",
     }
     code = getattr(error, "errno", None) or 0
+    if code == errno.ENOENT and final.parent.is_dir():  # /proc and its like
+        code = errno.EACCES
     return SinkError(
         f"{final} cannot be written: {getattr(error, 'strerror', None) or error}",
         hint=remedies.get(code, "choose another place with -o"),

@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..atomic import put_in_place
-from ..errors import SinkError
+from ..errors import OutputExists, SinkError
 from ..frame import Frame, VideoInfo
 from ..memory import EngineMemory, Snapshot, encode
 from ..planar import Converter
 from . import workfolder
 from .encode import Encoder
-from .formats import Coding, configure, decide, is_sequence, numbered_files
+from .formats import Coding, configure, decide
 from .mux import Muxer, check_header
 from .original import Original
 from .partial import write_error
+from .sequence import existing, is_sequence, numbered_files
 from .workfolder import CodedPicture, WorkFolder, put_on_disk
 
 if TYPE_CHECKING:
@@ -36,8 +37,9 @@ class ResumableSink:
 
     So the result does not depend on whether, or when, earlier runs of the same `job` were killed.
     `done` says how many frames they left; the first `write` takes the next one, from an engine
-    that `memory` follows (`engines/followed.py`). Raises SinkError with the remedy; finished
-    segments are kept.
+    that `memory` follows (`engines/followed.py`). Stopped early, `close` makes a shorter file, or
+    with `whole_only` none: its finished segments are for the next run. Raises SinkError with the
+    remedy; finished segments are kept.
     """
 
     def __init__(
@@ -50,12 +52,14 @@ class ResumableSink:
         job: dict[str, Any],
         force: bool = False,
         stopped: Callable[[], bool] = lambda: False,
+        whole_only: bool = False,
     ) -> None:
         import av
 
         _refuse(path, force=force or workfolder.is_its_own(path, job))
         self._path, self._info, self._original = path, info, original
         self._settings, self._stopped = decide(path, coding, info), stopped
+        self._whole_only = whole_only
         try:
             check_header(self._settings, info, original)
         except (av.FFmpegError, OSError, ValueError) as error:
@@ -123,6 +127,9 @@ class ResumableSink:
         import av
 
         if self._ended:
+            return
+        if self._whole_only and self._stopped():
+            self.abort()  # a segment cut short would not be what an undisturbed run makes
             return
         try:
             self._finish_segment()
@@ -220,9 +227,9 @@ def _refuse(path: Path, *, force: bool) -> None:
         raise SinkError(
             f"{path}: FFmpeg would number the folder too", hint="use a folder without %"
         )
-    there = numbered_files(path) if is_sequence(path) else [path] if path.exists() else []
+    there = existing(path)
     if there and not force:
-        raise SinkError(f"{there[0]} exists", hint="--force to overwrite it, or another -o")
+        raise OutputExists(f"{there[0]} exists", hint="--force to overwrite it, or another -o")
 
 
 def _give_memory_back() -> None:

@@ -18,9 +18,11 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
+from ..background import BackgroundCall
 from ..containers import PIPE
 from ..errors import SourceError
 from ..frame import Frame, VideoInfo
@@ -104,7 +106,8 @@ def open_file(
         from .image import ImageSource
 
         return ImageSource(path)
-    return FileSource(
+    opened = partial(
+        FileSource,
         path,
         stats=stats,
         allow_truncated=allow_truncated,
@@ -112,6 +115,8 @@ def open_file(
         keep_hdr=keep_hdr,
         hardware=hardware,
     )
+    # A pipe may stay silent for ever, and FFmpeg, which reads it, lets no signal through.
+    return BackgroundCall(opened).result() if path == PIPE else opened()
 
 
 def open_live(

@@ -169,7 +169,8 @@ class FrameConverter:
                 )
             else:
                 self._tone_map, self.colour, self.bits = ToneMap(self._coded), BT709, 8
-                self.notes.append(f"HDR ({kind}) tone-mapped to SDR (BT.709); --keep-hdr keeps it")
+                keeps = "--keep-hdr --codec hevc keeps it"
+                self.notes.append(f"HDR ({kind}) tone-mapped to SDR (BT.709); {keeps}")
 
     def planes(self, frame: VideoFrame) -> Picture:
         """Return the frame's own samples where they mean what `Yuv420` says, else RGB: of other

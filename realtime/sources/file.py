@@ -93,18 +93,19 @@ class FileSource:
             notes.append("interlaced: deinterlaced with bwdif")
         if self.jumps:
             notes.append(
-                f"time stamps jump back {len(self.jumps)} time(s): the rest was placed after them"
+                f"time stamps jump back {_counted(len(self.jumps), 'time')}: the rest was placed "
+                "after them"
             )
         if self._moved:
             notes.append(
-                f"{self._moved} frame(s) had no time stamp, or one not later than the previous "
-                "frame's: placed right after that frame"
+                f"{_counted(self._moved, 'frame')} had no time stamp, or one not later than the "
+                "previous frame's: placed right after that frame"
             )
         if self.decoder.lost:
-            what = f"{self.decoder.lost} frames cannot be decoded"
+            what = f"{_counted(self.decoder.lost, 'frame')} cannot be decoded"
             notes.append(f"{self.path.name} is damaged: {what}")
         elif self._stats.corrupt:
-            what = f"{self._stats.corrupt} corrupt packet(s) skipped"
+            what = f"{_counted(self._stats.corrupt, 'corrupt packet')} skipped"
             notes.append(f"{self.path.name} is damaged: {what}")
         return notes
 
@@ -238,6 +239,10 @@ class FileSource:
     def close(self) -> None:
         """Close the file."""
         self.decoder.close()
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def _no_frame(path: Path) -> SourceError:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import functools
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
+
+from ..containers import NO_DRIVER
 
 if TYPE_CHECKING:
     from av.codec.hwaccel import HWAccel
@@ -41,7 +45,8 @@ def nvdec_problem() -> str:
         return f"it cannot be tried: {error.strerror}"
     if done.returncode == 0:
         return ""
-    return (done.stderr.strip().splitlines() or [f"its trial ended with {done.returncode}"])[-1]
+    said = (done.stderr.strip().splitlines() or [f"its trial ended with {done.returncode}"])[-1]
+    return NO_DRIVER if said == os.strerror(errno.EPERM) else said
 
 
 def nvdec() -> HWAccel:

@@ -54,7 +54,10 @@ def read_image(path: Path) -> Photo:
             return _read_with_pillow(data)
         if b"Exif\0\0" in data:
             notes.append("EXIF left out: it is read only from formats that OpenCV reads")
-        return Photo(_read_with_ffmpeg(path), tags=tags, notes=tuple(notes))
+        image, film = _read_with_ffmpeg(path)
+        if film:
+            notes.append("it is a video, whose first picture is painted; named .mp4, all are")
+        return Photo(image, tags=tags, notes=tuple(notes))
     if stored.dtype not in (np.uint8, np.uint16):
         raise SourceError(
             f"{path} holds {stored.dtype} values, not a photo's",
@@ -154,8 +157,8 @@ def _turn(stored: Any, number: int) -> Any:
     return np.ascontiguousarray(stored[::flip_y, ::flip_x])
 
 
-def _read_with_ffmpeg(path: Path) -> Image:
-    """Read what OpenCV cannot, such as QOI."""
+def _read_with_ffmpeg(path: Path) -> tuple[Image, bool]:
+    """Read what OpenCV cannot, such as QOI; whether more pictures follow."""
     from ..stats import Stats
     from .file import FileSource
 
@@ -167,7 +170,8 @@ def _read_with_ffmpeg(path: Path) -> Image:
     except SourceError as error:
         raise unreadable from error
     try:
-        return next(iter(source)).image
+        frames = iter(source)
+        return next(frames).image, next(frames, None) is not None
     except (SourceError, StopIteration) as error:
         raise unreadable from error
     finally:

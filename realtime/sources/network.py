@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
+from ..background import BackgroundCall
 from ..errors import SourceError
 from ..frame import MICROSECONDS, Frame, VideoInfo
 from ..stats import Stats
@@ -46,7 +47,7 @@ class NetworkSource:
 
         self._url, self._stats = url, stats or Stats()
         self._sleep, self._stopped, self._clock = sleep, stopped, clock
-        capture = _open(url)
+        capture = BackgroundCall(lambda: _open(url)).result()  # which a signal may end
         if capture is None:
             raise SourceError(
                 f"{url} cannot be opened",
