@@ -14,6 +14,7 @@ from typing import Final
 
 from ..errors import SinkError, WindowClosed
 from ..frame import Frame, Image
+from .presses import HOLD_S, Presses
 
 TITLE = "stylecam (h helps, q quits)"
 KEYS: Final = {
@@ -48,8 +49,6 @@ HELP: Final = (
     "h\tthis help",
     "q or Esc\tquit",
 )
-HOLD_S: Final = 0.75
-"""No event tells that a key was let go: held, it repeats, at first after up to 0.66 s."""
 _ONCE: Final = frozenset({"snapshot", "record", "split", "help", "full screen", "overlay"})
 """What a key that is held down asks for only once."""
 _LEFT, _TAB, _LINE, _SCALE = 12, 150, 22, 0.5
@@ -128,7 +127,7 @@ class WindowSink:
         self._compared_s = -HOLD_S
         self._open, self._sized = True, False
         self._split = self._help = self._full = self._bare = False
-        self._pressed_s: dict[str, float] = {}
+        self._presses = Presses(clock)
         try:
             cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
@@ -173,6 +172,7 @@ class WindowSink:
             raise WindowClosed
         if code != -1:  # one a picture: a key that is held must not hold the picture up
             self._press(meaning(code))
+        self._do(self._presses.settled())
 
     def _visible(self) -> bool:
         try:
@@ -184,13 +184,12 @@ class WindowSink:
     def _press(self, command: str) -> None:
         if command == "quit":
             raise WindowClosed
-        now_s = self._clock()
-        repeated = now_s - self._pressed_s.get(command, -HOLD_S) < HOLD_S
-        self._pressed_s[command] = now_s
-        if repeated and command in _ONCE:
-            return
+        if command not in _ONCE or self._presses.is_new(command):
+            self._do(command)
+
+    def _do(self, command: str) -> None:
         if command == "compare":
-            self._compared_s = now_s
+            self._compared_s = self._clock()
         elif command == "split":
             self._split = not self._split
         elif command == "help":
