@@ -196,6 +196,11 @@ def _live(options: argparse.Namespace, look: Look) -> int:
             "--no-window shows nothing and records nothing",
             hint="add -o out.mp4 or --virtual-camera",
         )
+    if options.output and (options.output[-1] in "/\\" or Path(options.output).is_dir()):
+        raise UsageError(
+            f"-o {options.output}: what a camera shows has no name of its own",
+            hint=f"-o {Path(options.output) / 'out.mp4'}",
+        )
     fill = None
     if options.virtual_camera is not None:
         fps = Fraction(rate("--virtual-camera-fps", options.virtual_camera_fps))
@@ -226,7 +231,8 @@ def _live(options: argparse.Namespace, look: Look) -> int:
     )
     lines = [f"note: {note}" for note in outcome.notes]
     if outcome.output is not None:
-        lines.append(f"{outcome.output}: {outcome.stats.frames} frames")
+        frames = outcome.stats.frames
+        lines.append(f"{outcome.output}: {frames} frame{'s' * (frames != 1)}")
     _print_result(options, outcome.as_json(), lines)
     return 0
 

@@ -167,11 +167,16 @@ def stylize_live(
 def size_advice(stats: Stats, into: Fit) -> str:
     """Return advice on a working size that keeps up with the source, or "" if this one does.
 
-    The time for a frame is taken as proportional to its pixels.
+    The time for a frame is taken as proportional to its pixels, unless it goes into the outputs.
     """
     wanted, reached = stats.fps_in, stats.fps_now
     if stats.frames < _ENOUGH_FRAMES or reached >= 0.9 * wanted:
         return ""
+    if stats.share("sink") > 0.5:
+        return (
+            f"{reached:.0f} of {wanted:.0f} fps: the outputs are too slow (a pipe that is not "
+            "read, a slow disk or screen, a recording of large pictures)"
+        )
     side = int(min(into.work) * math.sqrt(0.9 * reached / wanted)) // 8 * 8
     return f"{reached:.0f} of {wanted:.0f} fps: --size {max(side, SMALLEST)} would keep up"
 

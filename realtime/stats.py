@@ -99,6 +99,14 @@ class Stats:
         """Frames a second that the source gave over its last 60."""
         return _rate(self._taken)
 
+    def share(self, name: str) -> float:
+        """Return what share of the time of the last 60 frames the stage `name` took."""
+        shown = list(self._shown)
+        if len(shown) < 2 or shown[-1] <= shown[0]:
+            return 0.0
+        spent = list(self.stages.get(name, ()))[1 - len(shown) :]
+        return sum(spent) / (shown[-1] - shown[0])
+
     def summary(self) -> dict[str, object]:
         """Return everything as plain numbers, durations in milliseconds."""
         return {

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from numbers import Real
 from typing import Any, Final, Literal, NamedTuple
 
@@ -87,6 +89,7 @@ class Stylizer:
         self._size, self._order = size, order
         statistics: Literal["smoothed", "frame"] = "smoothed" if clip else "frame"
         self._options = dataclasses.replace(options, statistics=statistics)
+        self._lock = threading.Lock()
         self._engines: dict[bool, _Built] = {}  # for calls, and for streams
         self._converter = Converter()
 
@@ -110,7 +113,8 @@ class Stylizer:
 
     def __call__(self, picture: Image) -> Image:
         """Return the painting of one picture, with the lowest latency."""
-        return self._end(self._begin(picture, live=True))
+        with self._alone():
+            return self._end(self._begin(picture, live=True))
 
     def stream(self, pictures: Iterable[Image]) -> Iterator[Image]:
         """Yield the painting of each picture, in order, while the next ones are being painted:
@@ -126,7 +130,8 @@ class Stylizer:
                         yield self._next(begun)
                 if begun:
                     self._demand_open(begun[0])
-                begun.append(self._begin(picture, live=False))
+                with self._alone():
+                    begun.append(self._begin(picture, live=False))
                 if len(begun) == begun[0].engine.depth:
                     yield self._next(begun)
             while begun:
@@ -167,13 +172,26 @@ class Stylizer:
 
     def _next(self, begun: deque[_Begun]) -> Image:
         self._demand_open(begun[0])
-        return self._end(begun.popleft())
+        with self._alone():
+            return self._end(begun.popleft())
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._lock.acquire(blocking=False):
+            raise UsageError(
+                "a Stylizer paints for one thread at a time", hint="make one for each thread"
+            )
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def _demand_open(self, begun: _Begun) -> None:
         if not self._runs(begun.engine):
             raise UsageError(
-                "the Stylizer was closed before its stream was taken, and pictures are lost",
-                hint="take all of a stream, or close the iterator, before the Stylizer",
+                "the Stylizer was closed, or had another stream, before this one was taken, and "
+                "pictures are lost",
+                hint="take all of a stream, or close the iterator, before another and before close",
             )
 
     def _runs(self, engine: Engine) -> bool:

@@ -119,7 +119,10 @@ def size(flag: str, text: str) -> tuple[int, int]:
     except ValueError:
         width = height = 0
     if not (16 <= width <= 8192 and 16 <= height <= 8192):
-        raise UsageError(f"{flag} {text!r} is not a size", hint="WxH, as in 1280x720")
+        raise UsageError(
+            f"{flag} {text!r} is not a size",
+            hint="WxH, as in 1280x720; each side must be between 16 and 8192 pixels",
+        )
     return height, width
 
 

@@ -240,12 +240,32 @@ def test_every_way_out_takes_less_than_two_seconds(what: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reached", "frames", "advice"),
-    [(29.0, 200, ""), (19.4, 200, "19 of 30 fps: --size 544 would keep up"), (19.4, 9, "")],
+    ("reached", "frames", "sink", "advice"),
+    [
+        (29.0, 200, 0.1, ""),
+        (19.4, 200, 0.3, "19 of 30 fps: --size 544 would keep up"),
+        (19.4, 9, 0.3, ""),
+        (8.0, 200, 0.9, "8 of 30 fps: the outputs are too slow"),
+    ],
 )
-def test_a_size_that_would_keep_up_is_named(reached: float, frames: int, advice: str) -> None:
-    stats = SimpleNamespace(fps_in=30.0, fps_now=reached, frames=frames)
-    assert size_advice(stats, fit(720, 1280)) == advice  # type: ignore[arg-type]
+def test_a_size_that_would_keep_up_is_named(
+    reached: float, frames: int, sink: float, advice: str
+) -> None:
+    stats = SimpleNamespace(fps_in=30.0, fps_now=reached, frames=frames, share=lambda _: sink)
+    said = size_advice(stats, fit(720, 1280))  # type: ignore[arg-type]
+    assert said.startswith(advice)
+    assert bool(said) == bool(advice)
+
+
+def test_what_a_stage_took_of_the_time() -> None:
+    stats = Stats()
+    for _ in range(5):
+        with stats.stage("sink"):
+            time.sleep(0.02)
+        time.sleep(0.005)
+        stats.shown(time.perf_counter())
+    assert 0.5 < stats.share("sink") < 1
+    assert stats.share("engine") == 0
 
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]

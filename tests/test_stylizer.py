@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -82,6 +83,28 @@ def test_a_stream_that_is_left_early_leaves_the_rest_working() -> None:
         with pytest.raises(OSError, match="gone"):
             list(paint.stream(failing()))
         assert paint(frames[0]).shape == frames[0].shape
+
+
+def test_a_second_thread_is_told_to_take_one_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(EchoEngine):
+        def submit(self, picture: Any, strength: float = 1.0) -> Any:
+            begun.set()
+            assert go_on.wait(20)
+            return super().submit(picture, strength)
+
+    monkeypatch.setattr(stylizer, "open_engine", lambda *_, **__: Slow())
+    frame = pictures(1)[0]
+    with Stylizer() as paint:
+        thread = threading.Thread(target=paint, args=(frame,))
+        thread.start()
+        assert begun.wait(20)
+        with pytest.raises(UsageError, match="one thread at a time"):
+            paint(frame)
+        go_on.set()
+        thread.join()
+        assert paint(frame).shape == frame.shape
 
 
 def test_a_stream_ends_with_its_stylizer(recwarn: pytest.WarningsRecorder) -> None:

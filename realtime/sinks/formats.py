@@ -63,7 +63,7 @@ def decide(path: Path, coding: Coding, info: VideoInfo) -> Settings:
     Encoders are tried on one frame of the output's size. Raises SinkError with the remedy when
     nothing fits.
     """
-    container = _container(path, coding)
+    container = _container(path, coding, live=info.live)
     codec = coding.codec or container.codec
     if codec not in CODECS:
         raise UsageError(f"there is no codec {codec!r}", hint=f"one of {', '.join(CHOICES)}")
@@ -115,7 +115,7 @@ def decide(path: Path, coding: Coding, info: VideoInfo) -> Settings:
     )
 
 
-def _container(path: Path, coding: Coding) -> Container:
+def _container(path: Path, coding: Coding, *, live: bool) -> Container:
     if path == PIPE:
         return PIPES[coding.pipe]
     suffix = path.suffix.lower()
@@ -125,10 +125,10 @@ def _container(path: Path, coding: Coding) -> Container:
             hint=f'number them: -o "{path.with_name(path.stem + "_%05d.png")}"',
         )
     if suffix not in CONTAINERS:
-        videos = [known for known in CONTAINERS if known != ".png"]
+        videos = ", ".join(known for known in CONTAINERS if known != ".png")
         raise SinkError(
             f"{path}: videos cannot be written as {path.suffix or 'a file without suffix'}",
-            hint=f"use one of {', '.join(videos)}, or numbered pictures: -o out_%05d.png",
+            hint=f"use one of {videos}" + ("" if live else ", or number pictures: out_%05d.png"),
         )
     return CONTAINERS[suffix]
 
