@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from stylecam.realtime.live import Outputs, VirtualCamera, _without_window
 from stylecam.realtime.sinks import window
+from stylecam.realtime.sinks.presses import Presses
 from stylecam.realtime.sinks.window import WindowSink, display_problem
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="X and Wayland")
@@ -64,7 +65,7 @@ class Windowless(WindowSink):
     def __init__(self) -> None:
         self.now_s = 100.0
         self._clock = lambda: self.now_s
-        self._pressed_s: dict[str, float] = {}
+        self._presses = Presses(self._clock)
         self._frame = object()  # type: ignore[assignment]
         self._bare = self._help = False
         self.commands: list[str] = []
@@ -72,10 +73,15 @@ class Windowless(WindowSink):
 
     def hold(self, command: str, seconds: float) -> None:
         self._press(command)
-        self.now_s += 0.5
+        for _ in range(15):
+            self._poll()
         for _ in range(round((seconds - 0.5) * 30)):
             self._press(command)
-            self.now_s += 1 / 30
+            self._poll()
+
+    def _poll(self) -> None:
+        self._do(self._presses.settled())
+        self.now_s += 1 / 30
 
 
 def test_a_key_that_is_held_asks_once() -> None:

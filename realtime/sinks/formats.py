@@ -126,9 +126,10 @@ def _container(path: Path, coding: Coding, *, live: bool) -> Container:
         )
     if suffix not in CONTAINERS:
         videos = ", ".join(known for known in CONTAINERS if known != ".png")
+        numbered = "" if live else ", or numbered pictures: -o out_%05d.png"
         raise SinkError(
             f"{path}: videos cannot be written as {path.suffix or 'a file without suffix'}",
-            hint=f"use one of {videos}" + ("" if live else ", or number pictures: out_%05d.png"),
+            hint=f"use one of {videos}{numbered}",
         )
     return CONTAINERS[suffix]
 
