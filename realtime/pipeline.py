@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from . import planar
 from .engines import Engine, Pending
@@ -36,6 +36,13 @@ class Submitted(NamedTuple):
 
     frame: Frame
     pending: Pending
+
+
+@runtime_checkable
+class Waiting(Protocol):
+    """A sink whose `write` and `close` may wait for another program: no longer once `ending()`."""
+
+    ending: Callable[[], bool]
 
 
 def take(source: Iterable[Frame], seconds: float | None) -> Iterator[Frame]:
@@ -147,6 +154,9 @@ def run(
     the error raised; of a live source they are closed all the same, and no second signal breaks
     that off. The source and the engine stay open: whoever opened them closes them, after `threads`
     has been left.
+
+    A sink that waits for another program is told when the run is to end: after `threads.stop()`, or
+    when a live source has given its `seconds`.
     """
     live = source.info.live
     source.planar = engine.planar
@@ -158,10 +168,20 @@ def run(
     def drop(_: Prepared) -> None:
         stats.dropped += 1
 
+    over = False
+
+    def taken() -> Iterator[Frame]:
+        nonlocal over
+        yield from take(source, seconds)
+        over = live and seconds is not None
+
+    for sink in sinks:
+        if isinstance(sink, Waiting):
+            sink.ending = lambda: over or threads.stopping
+
     try:
-        frames = take(source, seconds)
         prepared = threads.ahead(
-            prepare(frames, fit, stats, planes=planes), newest=live, on_drop=drop
+            prepare(taken(), fit, stats, planes=planes), newest=live, on_drop=drop
         )
         submitted = threads.ahead(
             submit(prepared, engine, stats, live=live, strength=wanted if on_device else None),

@@ -21,13 +21,13 @@ import pytest
 from media import ClipMaker
 from stylecam.realtime import v4l2
 from stylecam.realtime.errors import SinkError, SourceError
-from stylecam.realtime.frame import Frame
+from stylecam.realtime.frame import Frame, Image
+from stylecam.realtime.letterbox import letterbox
 from stylecam.realtime.pacing import next_due_s
 from stylecam.realtime.sinks.loopback import LOAD, install
 from stylecam.realtime.sinks.virtual_camera import (
     INSTALL,
     VirtualCameraSink,
-    letterbox,
     open_camera,
 )
 from stylecam.realtime.sources import open_live
@@ -208,12 +208,14 @@ def test_each_distribution_has_its_own_command(release: str, command: str, tmp_p
 class Unsteady(BaseHTTPRequestHandler):
     """Sends eight pictures, and hangs up, whoever calls."""
 
+    width = 96
+
     def do_GET(self) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         self.end_headers()
         for index in range(8):
-            jpeg = cv2.imencode(".jpg", PatternSource(64, 96).image(index))[1].tobytes()
+            jpeg = cv2.imencode(".jpg", PatternSource(64, self.width).image(index))[1].tobytes()
             head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
             self.wfile.write(head.encode() + jpeg + b"\r\n")
 
@@ -244,6 +246,34 @@ def test_a_stream_that_breaks_off_is_opened_again() -> None:
     assert set(troubles) == {f"{url} sends no frames; trying again"}
     assert set(pauses) == {0.5}
     assert not stats.trouble
+
+
+def test_a_stream_that_is_back_with_another_shape_is_fitted_and_said() -> None:
+    class Reshaped(Unsteady):
+        def do_GET(self) -> None:
+            super().do_GET()
+            type(self).width = 64
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Reshaped)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    stats, troubles, images = Stats(), list[str](), list[Image]()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/"
+        with closing(NetworkSource(url, stats=stats, sleep=lambda _: None)) as source:
+            for frame in itertools.islice(source, 12):
+                troubles.append(stats.trouble)
+                images.append(frame.image)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert (troubles[0], troubles[-1]) == ("", f"{url} now sends 64x64: fitted into 96x64")
+    assert {image.shape for image in images} == {(64, 96, 3)}
+    assert images[0][:, :16].any()
+    assert images[-1][:, 16:80].any()
+    assert not images[-1][:, :16].any()
+    assert not images[-1][:, 80:].any()
 
 
 def test_pictures_within_one_tick_of_the_clock_have_stamps_of_their_own() -> None:

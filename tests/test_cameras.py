@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+from contextlib import closing
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from stylecam.realtime import v4l2
+from stylecam.realtime.frame import Image
 from stylecam.realtime.sources import CameraMode, camera
 from stylecam.realtime.sources.camera import choose_format, once_allowed, remedy
 from stylecam.realtime.sources.devices import (
@@ -191,17 +193,20 @@ def test_an_unknown_camera(name: str, says: str, hint: str) -> None:
 
 
 class Plugged:
-    """A camera that gives so many pictures, to OpenCV's contract."""
+    """A camera that gives so many white pictures, to OpenCV's contract."""
 
-    def __init__(self, pictures: int) -> None:
-        self.left = pictures
+    def __init__(self, pictures: int, *, height: int = 48, width: int = 64) -> None:
+        self.left, self.size = pictures, (height, width)
 
     def read(self) -> tuple[bool, np.ndarray | None]:
         self.left -= 1
-        return (True, np.zeros((48, 64, 3), np.uint8)) if self.left >= 0 else (False, None)
+        if self.left < 0:
+            return False, None
+        return True, np.full((*self.size, 3), 255, np.uint8)
 
     def get(self, what: int) -> float:
-        return {cv2.CAP_PROP_FRAME_WIDTH: 64, cv2.CAP_PROP_FRAME_HEIGHT: 48}.get(what, 30)
+        height, width = self.size
+        return {cv2.CAP_PROP_FRAME_WIDTH: width, cv2.CAP_PROP_FRAME_HEIGHT: height}.get(what, 30)
 
     def release(self) -> None:
         self.left = 0
@@ -229,6 +234,31 @@ def test_a_camera_that_is_back_is_tried_until_it_opens(monkeypatch: pytest.Monke
     assert troubles == ["camera HD Pro Webcam C920 was unplugged; waiting for it", silent, silent]
     assert not stats.trouble
     source.close()
+
+
+def test_a_camera_that_is_back_with_another_shape_is_fitted_and_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    webcam = device(0, "Webcam")
+    captures = iter([Plugged(2), Plugged(2, height=24, width=24), Plugged(2)])
+    monkeypatch.setattr(camera, "devices", lambda: [webcam])
+    monkeypatch.setattr(camera, "find", lambda *_: webcam)
+    monkeypatch.setattr(camera, "_check_device", lambda *_: None)
+    monkeypatch.setattr(camera, "plugged_in", lambda _: False)
+    monkeypatch.setattr(camera, "again", lambda *_: webcam)
+    monkeypatch.setattr(camera, "_open", lambda *_: next(captures))
+    stats, troubles, images = Stats(), list[str](), list[Image]()
+    with closing(camera.CameraSource("0", stats=stats, sleep=lambda _: None)) as source:
+        for frame in itertools.islice(source, 6):
+            troubles.append(stats.trouble)
+            images.append(frame.image)
+    said = "camera Webcam now sends 24x24: fitted into 64x48"
+    assert troubles == ["", "", said, said, "", ""]
+    assert {image.shape for image in images} == {(48, 64, 3)}
+    assert (images[2][:, 8:56] == 255).all()
+    assert not images[2][:, :8].any()
+    assert not images[2][:, 56:].any()
+    assert (images[5] == 255).all()
 
 
 def test_another_camera_of_the_same_name_is_not_taken_for_it() -> None:

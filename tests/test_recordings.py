@@ -162,6 +162,34 @@ os.kill(os.getpid(), signal.SIGKILL)
     left.rename(tmp_path / f"o{suffix}")  # what doctor says; and no partial file is left
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be deleted there")
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_recording_that_somebody_deleted_is_not_said_to_be_kept(
+    suffix: str, live: bool, tmp_path: Path
+) -> None:
+    sink = FileSink(tmp_path / f"o{suffix}", PatternSource(64, 96, live=live).info)
+    for frame in itertools.islice(PatternSource(64, 96), 80):  # the encoder holds some back
+        sink.write(frame)
+    (temporary,) = tmp_path.iterdir()
+    temporary.unlink()
+    with pytest.raises(SinkError, match="the file was removed while it was being recorded") as told:
+        sink.close()
+    assert told.value.hint.startswith(f"leave {temporary.name} alone")
+    assert "kept" not in told.value.hint
+
+
+def test_a_full_disk_and_a_deleted_recording(tmp_path: Path) -> None:
+    sink = Full(tmp_path / "o.mkv", PatternSource(64, 96, live=True).info)
+    frames = list(itertools.islice(PatternSource(64, 96), 12))
+    for frame in frames[:10]:
+        sink.write(frame)
+    next(tmp_path.iterdir()).unlink()
+    with pytest.raises(SinkError, match="was removed") as told:
+        sink.write(frames[10])
+    assert "kept" not in told.value.hint
+
+
 def test_a_status_line_never_ends_a_recording(tmp_path: Path) -> None:
     """As in `stylecam ... 2>&1 | head -1`."""
     words = ["--webcam", "pattern", "--no-window", "-o", "o.mkv", "--seconds", "1"]

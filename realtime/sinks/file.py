@@ -18,6 +18,7 @@ from .formats import Coding, decide
 from .mux import Muxer
 from .original import Original
 from .partial import PartialFile, write_error
+from .pipe import Pipe, standard_output
 from .sequence import is_sequence
 
 _GIF_TICKS: Final = 2
@@ -75,8 +76,16 @@ class FileSink:
         """How many were written."""
         self._ended, self._end_s = False, Fraction(0)
         self._partial = None if path == PIPE else PartialFile(path, force=force)
-        target = "pipe:1" if self._partial is None else str(self._partial.path.absolute())
+        self.ending: Callable[[], bool] = lambda: False
+        """Whether the run is to end, and a reader of standard output that stopped reading is not
+        waited for any longer.
+        """
         try:
+            target: str | Pipe
+            if self._partial is None:
+                target = standard_output(lambda: self.ending())  # noqa: PLW0108 - set later
+            else:
+                target = str(self._partial.path.absolute())
             self._muxer = Muxer(target, settings, info, original)
         except (av.FFmpegError, OSError, ValueError) as error:
             self._drop()
@@ -112,7 +121,7 @@ class FileSink:
         try:
             self._muxer.add(self._encoder.encode(frame))
         except (av.FFmpegError, OSError, ValueError) as error:
-            failure = write_error(self._path, error)
+            failure = self._error(error)
             if self._live:
                 self._save(failure)
             raise failure from error
@@ -131,7 +140,7 @@ class FileSink:
             self._muxer.add(self._encoder.encode(None))
             self._muxer.finish(self._end_s if self._stopped() else None)
         except (av.FFmpegError, OSError, ValueError, SinkError) as error:
-            failure = error if isinstance(error, SinkError) else write_error(self._path, error)
+            failure = error if isinstance(error, SinkError) else self._error(error)
             if self._live:
                 self._save(failure)
             else:
@@ -147,7 +156,7 @@ class FileSink:
             return
         self._ended = True
         self._muxer.abort()
-        if self._partial is None:
+        if self._partial is None or self._partial.lost:
             return
         if not self.frames or not self._partial.path.stat().st_size:
             self._drop()
@@ -172,6 +181,11 @@ class FileSink:
         self._ended = True
         self._muxer.abort()
         self._drop()
+
+    def _error(self, error: Exception) -> SinkError:
+        if self._partial is None:
+            return write_error(self._path, error)
+        return self._partial.error(error)
 
     def _drop(self) -> None:
         if self._partial is not None:

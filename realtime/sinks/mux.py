@@ -16,6 +16,7 @@ from .carry import Carried
 from .codecs import PICTURES_ONLY, QUICKTIME
 from .formats import Settings, configure
 from .original import Original, gif_loops, stream_metadata, wanted_metadata
+from .pipe import BUFFER_BYTES, Pipe
 from .scheduling import normal_scheduling
 
 if TYPE_CHECKING:
@@ -43,14 +44,15 @@ def check_header(settings: Settings, info: VideoInfo, original: Original) -> Non
 
 
 class Muxer:
-    """Writes `target` (a path, "pipe:1" or a file): coded pictures, and the rest of `original`.
+    """Writes `target` (a path, "pipe:1", a pipe or a file): coded pictures, and the rest of
+    `original`.
 
     A file is opened a second time, so that picture and sound never wait for each other.
     """
 
     def __init__(
         self,
-        target: str | io.BytesIO,
+        target: str | io.BytesIO | Pipe,
         settings: Settings,
         info: VideoInfo,
         original: Original | None = None,
@@ -67,7 +69,12 @@ class Muxer:
         if muxer == "gif" and original is not None:
             options["loop"] = str(gif_loops(original.path))
         self._container = av.open(
-            target, "w", format=muxer, options=options, metadata_errors=TAG_ERRORS
+            target,
+            "w",
+            format=muxer,
+            options=options,
+            metadata_errors=TAG_ERRORS,
+            buffer_size=BUFFER_BYTES,
         )
         try:
             self.stream = cast(
@@ -128,6 +135,7 @@ class Muxer:
                 self._rounded = (shown_s / self.stream.time_base).denominator != 1
             if self._carried is not None and stamp_s is not None:
                 self._carried.feed(stamp_s)
+            self._drain()
 
     def finish(self, until_s: Fraction | None = None) -> None:
         """Write what remains of the other streams (up to `until_s`) and the index; close."""
@@ -143,10 +151,14 @@ class Muxer:
         chapters = len(self._container.chapters())
         kinds = Counter(_kind(stream) for stream in self._container.streams)
         self._container.close()
-        if self._original is not None and self._target != "pipe:1":
-            self._compare(wanted, chapters, kinds)
+        self._drain()
+        path = self._target
+        if self._original is not None and isinstance(path, str) and path != "pipe:1":
+            self._compare(path, wanted, chapters, kinds)
 
-    def _compare(self, metadata: dict[str, str], chapters: int, kinds: Counter[str]) -> None:
+    def _compare(
+        self, path: str, metadata: dict[str, str], chapters: int, kinds: Counter[str]
+    ) -> None:
         """Say what the container did not take, though it did not refuse it."""
         import av
         from av.stream import Discard
@@ -156,7 +168,7 @@ class Muxer:
             if metadata:
                 self._notes.append(f"metadata left out: {name} holds none")
             return
-        with av.open(self._target, metadata_errors=TAG_ERRORS) as written:
+        with av.open(path, metadata_errors=TAG_ERRORS) as written:
             kept = {key.lower() for key in wanted_metadata(written)}
             lost = sorted(key for key in metadata if key.lower() not in kept)
             left = len(written.chapters())
@@ -168,6 +180,10 @@ class Muxer:
         self._notes += [
             f"{kind} left out: {name} cannot hold it" for kind, count in kinds.items() if count > 0
         ]
+
+    def _drain(self) -> None:
+        if isinstance(self._target, Pipe):
+            self._target.drain()
 
     def abort(self) -> None:
         """Close without finishing. What ails the file has been reported."""

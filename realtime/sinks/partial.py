@@ -26,7 +26,7 @@ class PartialFile:
         try:
             self.path.open("wb").close()
         except OSError as error:
-            raise self.error(error) from error
+            raise write_error(final, error) from error
 
     def keep(self) -> None:
         """Give the file its name. Where that fails, it stays, and the error tells where."""
@@ -34,6 +34,8 @@ class PartialFile:
             put_in_place(self.path, self.final)
         except OSError as error:
             made = self.error(error)
+            if self.lost:
+                raise made from error
             made.hint = f"the finished file is {self.path}; {made.hint}"
             raise made from error
 
@@ -41,9 +43,25 @@ class PartialFile:
         """Delete what was written."""
         self.path.unlink(missing_ok=True)
 
-    def error(self, error: OSError) -> SinkError:
-        """Turn the system's word into a message with the remedy."""
-        return write_error(self.final, error)
+    @property
+    def lost(self) -> bool:
+        """Whether someone has deleted the temporary, or its folder."""
+        try:
+            self.path.stat()
+        except OSError as error:
+            return error.errno in (errno.ENOENT, errno.ENOTDIR)
+        return False
+
+    def error(self, error: Exception) -> SinkError:
+        """Turn the system's or FFmpeg's word, once it is being written, into a message with the
+        remedy.
+        """
+        if not self.lost:
+            return write_error(self.final, error)
+        return SinkError(
+            f"{self.final} cannot be written: the file was removed while it was being recorded",
+            hint=f"leave {self.path.name} alone until it has its name, or choose another folder",
+        )
 
 
 def left_behind(folder: Path) -> dict[Path, Path]:

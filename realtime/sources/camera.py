@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Final
 from .. import v4l2
 from ..errors import SourceError
 from ..frame import MICROSECONDS, Frame, Image, VideoInfo
+from ..letterbox import letterbox
 from ..stats import Stats
 from . import CameraMode
 from .devices import Device, again, alike, devices, find, plugged_in, there_are, unknown
 
 if TYPE_CHECKING:
     import cv2
+    from cv2.typing import MatLike
 
 READ_TIMEOUT_S: Final = 1
 _ABSURD_FPS: Final = 240
@@ -42,13 +44,15 @@ def prepare_opencv() -> None:
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(READ_TIMEOUT_S))
     os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "8")  # what it says of streams is no failure
 
 
 class CameraSource:
     """The newest pictures of a camera, each captured when it was read, timed by the clock.
 
     A device that goes away is looked for, by its name too, until it is back or `stopped()`;
-    meanwhile `stats.trouble` says so and no frame comes. Pictures keep the size of the first.
+    meanwhile `stats.trouble` says so and no frame comes. Pictures keep the size of the first: one
+    that comes back with another shape is fitted into it, which `stats.trouble` says too.
     """
 
     planar = False
@@ -108,7 +112,7 @@ class CameraSource:
             ok, bgr = self._capture.read()
             captured = time.perf_counter()
             if ok:
-                self._stats.trouble, heard = "", captured
+                self._stats.trouble, heard = misfit(bgr, self.info, self._title()), captured
                 last = clock_pts(captured, origin, last)
                 yield Frame(to_rgb(bgr, self.info), last, MICROSECONDS, captured)
             elif not plugged_in(self._device):
@@ -176,15 +180,27 @@ def _ask(capture: cv2.VideoCapture, wanted: CameraMode, fourcc: str) -> None:
 
 
 def to_rgb(bgr: object, info: VideoInfo) -> Image:
-    """Return a picture of OpenCV's as RGB, at the size that was promised."""
+    """Return a picture of OpenCV's as RGB, at the size that was promised: one of another shape with
+    black around it.
+    """
     import cv2
+    import numpy as np
 
-    rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[call-overload]
-    size = (info.width, info.height)
-    if rgb.shape[1::-1] != size:  # it came back as another model, or in another mode
-        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    image: Image = rgb
+    image: Image = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[call-overload]
+    if image.shape[:2] != (info.height, info.width):
+        rgb, image = image, np.empty((info.height, info.width, 3), np.uint8)
+        letterbox(rgb, image)
     return image
+
+
+def misfit(bgr: MatLike, info: VideoInfo, title: str) -> str:
+    """Return what is to be said of a picture that came back as another model's, or in another mode;
+    "" of one that has the size that was promised.
+    """
+    height, width = bgr.shape[:2]
+    if (height, width) == (info.height, info.width):
+        return ""
+    return f"{title} now sends {width}x{height}: fitted into {info.width}x{info.height}"
 
 
 def clock_pts(captured_s: float, origin_s: float, last: int) -> int:

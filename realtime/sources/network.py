@@ -11,7 +11,7 @@ from ..background import BackgroundCall
 from ..errors import SourceError
 from ..frame import MICROSECONDS, Frame, VideoInfo
 from ..stats import Stats
-from .camera import READ_TIMEOUT_S, clock_pts, prepare_opencv, rate_of, to_rgb
+from .camera import READ_TIMEOUT_S, clock_pts, misfit, prepare_opencv, rate_of, to_rgb
 
 if TYPE_CHECKING:
     import cv2
@@ -24,7 +24,8 @@ _WHOLE: Final = 0.9
 
 
 class NetworkSource:
-    """The pictures of a URL, at the size of the first.
+    """The pictures of a URL, at the size of the first; those of another shape are fitted into it,
+    which `stats.trouble` says.
 
     A stream without an end is timed by the clock, and opened again, after longer and longer pauses,
     until it is back or `stopped()`; meanwhile `stats.trouble` says so. One with an end is `finite`:
@@ -83,9 +84,16 @@ class NetworkSource:
                 break
             stamp = round(1000 * self._capture.get(cv2.CAP_PROP_POS_MSEC))
             last, count = max(last + 1, stamp), count + 1
+            self._stats.trouble = misfit(bgr, self.info, self._url)
             yield Frame(to_rgb(bgr, self.info), last, MICROSECONDS, self._clock())
         else:
             return
+        if not count:
+            raise SourceError(
+                f"{self._url} gives no pictures",
+                hint="download it first: where its index is at the end, it cannot be played from a "
+                "server that cannot seek",
+            )
         if count < _WHOLE * self._frames:
             raise SourceError(
                 f"{self._url} broke off after {count} of {self._frames} frames",
@@ -98,7 +106,8 @@ class NetworkSource:
             ok, bgr = self._capture.read()
             captured = self._clock()
             if ok:
-                self._stats.trouble, pause_s = "", _FIRST_RETRY_S
+                self._stats.trouble = misfit(bgr, self.info, self._url)
+                pause_s = _FIRST_RETRY_S
                 last = clock_pts(captured, origin, last)
                 yield Frame(to_rgb(bgr, self.info), last, MICROSECONDS, captured)
                 continue
