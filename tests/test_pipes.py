@@ -125,3 +125,10 @@ def test_a_reader_that_stops_reading_does_not_outlast_the_seconds() -> None:
             assert UNREAD in process.stderr.read().decode().splitlines()
         finally:
             process.kill()
+
+
+def test_matroska_is_sent_as_it_comes() -> None:
+    """By clusters, each of which is sent when it is whole."""
+    command = [*STYLECAM, *LIVE, "-o", "-", "--seconds", "2"]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    assert done.stdout.count(b"\x1f\x43\xb6\x75") >= 10

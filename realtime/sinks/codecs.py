@@ -53,7 +53,8 @@ LIVE: Final = {
 }
 """Options by muxer with which a recording plays up to its last second, however it ends."""
 PIPES: Final = {
-    "matroska": Container("matroska", "h264", _MKV | {"live": "1"}),
+    # A cluster is sent when it is whole: by default twice a second, late for who watches.
+    "matroska": Container("matroska", "h264", _MKV | {"live": "1", "cluster_time_limit": "50"}),
     "y4m": Container("yuv4mpegpipe", "raw", {}),
 }
 QUICKTIME: Final = frozenset({"mp4", "mov"})
