@@ -212,7 +212,8 @@ def test_latency_is_read_off_the_pictures(style: str, tmp_path: Path) -> None:
     (row,) = rows.read("latency", folder=tmp_path)
     assert row["frames"] >= 8
     assert row["unreadable"] <= row["frames"] // 50
-    assert 0 < row["engine_ms"]["p50"] <= row["latency_ms"]["p50"] < 2000
+    a_tick_ms = 0.1 + 0.1  # of the painted clock, and what rounding takes
+    assert 0 < row["engine_ms"]["p50"] <= row["latency_ms"]["p50"] + a_tick_ms < 2000
     assert row["added_ms"]["p50"] <= row["latency_ms"]["p50"]
     # Each picture's own: what its engine took is never more than its age.
     assert row["added_ms"]["p50"] > -1
