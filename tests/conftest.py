@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -21,6 +22,7 @@ if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
 from media import ClipMaker
+from media.clips import Film
 from stylecam.realtime.sinks.window import display_problem
 from stylecam.realtime.sources.pattern import PatternSource
 
@@ -58,6 +60,30 @@ def clean_afterwards(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> Iterat
 
 def _our_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith("stylecam-")]
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a painting and two photos to train on."""
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    for index in range(2):
+        cv2.imwrite(f"photos/{index}.png", PatternSource(90, 120).image(40 * index))
+    cv2.imwrite("painting.png", PatternSource(150, 230).image(5))
+    return tmp_path
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """Five seconds with sound and chapters."""
+    made = Film(
+        *(180, 320, range(150)),
+        audio=("aac", "ac3"),
+        seconds=5,
+        chapters=True,
+        muxer_options={"movflags": "faststart"},
+    )
+    return made.build(tmp_path / "film.mp4")
 
 
 @pytest.fixture

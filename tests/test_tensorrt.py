@@ -1,6 +1,4 @@
-"""TensorRT without a GPU: what is chosen, kept, refitted and said; and that its own builder takes
-every style whole.
-"""
+"""TensorRT without a GPU: engines kept, refitted and checked; its builder takes every style."""
 
 from __future__ import annotations
 
@@ -33,11 +31,11 @@ from stylecam.realtime.engines import (
     tensorrt_build,
     tensorrt_network,
 )
-from stylecam.realtime.engines.choice import Choice, choose
+from stylecam.realtime.engines.choice import Choice
 from stylecam.realtime.engines.cuda import Gpu
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.engines.engine_files import EngineFile, EngineKey
-from stylecam.realtime.engines.environment import MODULES, Environment
+from stylecam.realtime.engines.environment import MODULES
 from stylecam.realtime.engines.gpu import GpuEngine
 from stylecam.realtime.engines.half_onnx import half_onnx
 from stylecam.realtime.engines.onnx_module import OnnxModule
@@ -45,7 +43,7 @@ from stylecam.realtime.engines.planes import PlanarStyle
 from stylecam.realtime.engines.report import Report
 from stylecam.realtime.engines.tensorrt import EngineStore, Prepared
 from stylecam.realtime.engines.tensorrt_build import build_onnx, convert, typing_options
-from stylecam.realtime.engines.tensorrt_library import Library, find, load
+from stylecam.realtime.engines.tensorrt_library import Library, load
 from stylecam.realtime.engines.tensorrt_network import TensorRTNetwork, kernel_names
 from stylecam.realtime.errors import EngineError, UsageError
 from stylecam.realtime.frame import BT709
@@ -68,116 +66,6 @@ def references(monkeypatch: pytest.MonkeyPatch) -> None:
     """Convert colours by the kernels' references: Triton's interpreter takes seconds a picture."""
     monkeypatch.setattr(gpu, "yuv420_to_rgb", yuv420_to_rgb_reference)
     monkeypatch.setattr(gpu, "rgb_to_yuv420", rgb_to_yuv420_reference)
-
-
-def machine(driver: str = "580.65.06", modules: str = "", **packages: str) -> Environment:
-    named = {name.replace("_", "-"): version for name, version in packages.items()}
-    return Environment(driver, named, frozenset(modules.split()))
-
-
-TORCH = {"torch": "2.13.0+cu130", "onnx": "1.18.0"}
-WHOLE = machine(modules="tensorrt", torch_tensorrt="2.13.0", **TORCH)
-
-
-@pytest.mark.parametrize(
-    ("environment", "engines", "says"),
-    [
-        (machine(driver="", modules="tensorrt", torch_tensorrt="2.13.0", **TORCH), "openvino", ""),
-        (WHOLE, "tensorrt torch openvino", "driver 580.65.06), and TensorRT"),
-        (machine(driver="found", **TORCH), "torch openvino", "pip install torch-tensorrt==2.13.0"),
-        (machine(), "openvino", 'pip install "stylecam[tensorrt]"'),
-        (machine(torch="2.13.0+cpu", onnx="1"), "openvino", "--force-reinstall torch==2.13.0"),
-    ],
-)
-def test_auto_takes_the_fastest_that_is_there_and_says_why(
-    environment: Environment, engines: str, says: str
-) -> None:
-    choice = choose(environment, EngineOptions(), native=True)
-    assert choice.engines == engines.split()
-    assert says in " ".join(choice.notes)
-    assert bool(choice.notes) == bool(says)
-
-
-def test_auto_leaves_to_others_what_tensorrt_cannot_do() -> None:
-    assert choose(WHOLE, EngineOptions(), native=False).engines == ["openvino"]
-    assert choose(WHOLE, EngineOptions(device="NPU"), native=True).engines == ["openvino"]
-    bf16 = choose(WHOLE, EngineOptions(precision="bf16"), native=True)
-    assert bf16.engines == ["torch", "openvino"]
-
-
-@pytest.mark.parametrize(
-    ("environment", "library"),
-    [
-        (WHOLE, Library("tensorrt", "torch-tensorrt", "2.13.0")),
-        (
-            machine(modules="tensorrt_rtx", torch_tensorrt_rtx="2.13.0", **TORCH),
-            Library("tensorrt_rtx", "torch-tensorrt-rtx", "2.13.0"),
-        ),
-        (machine(modules="tensorrt_rtx_bindings", **TORCH), Library("tensorrt_rtx_bindings", "")),
-    ],
-)
-def test_the_library_that_is_installed_is_found(environment: Environment, library: Library) -> None:
-    assert find(environment) == library
-
-
-BOTH = "torch-tensorrt==2.13.0 (for a GeForce RTX: torch-tensorrt-rtx==2.13.0)"
-
-
-@pytest.mark.parametrize(
-    ("environment", "says", "hint"),
-    [
-        (machine(onnx="1"), "needs PyTorch", 'pip install "stylecam[tensorrt]"'),
-        (machine(torch="2.13.0"), "needs onnx", 'pip install "stylecam[tensorrt]"'),
-        (machine(**TORCH), "TensorRT is not installed", f"pip install {BOTH}"),
-        (
-            machine(torch_tensorrt="2.13.0", torch="2.11.0+cu130", onnx="1", modules="tensorrt"),
-            "torch-tensorrt 2.13.0 does not go with torch 2.11.0",
-            "pip install torch-tensorrt==2.11.0",
-        ),
-        (
-            machine(torch_tensorrt_rtx="2.13.0", torch="2.14.1", onnx="1", modules="tensorrt_rtx"),
-            "torch-tensorrt-rtx 2.13.0 does not go with torch 2.14.1",
-            "pip install torch-tensorrt-rtx==2.14.0",
-        ),
-        (
-            machine(torch="2.15.0", onnx="1"),
-            "TensorRT is not installed",
-            'pip install "torch==2.14.*" torch-tensorrt==2.14.0 '
-            "(for a GeForce RTX: torch-tensorrt-rtx==2.14.0)",
-        ),
-        (
-            machine(torch_tensorrt_rtx="2.13.0", modules="tensorrt", **TORCH),
-            "tensorrt_rtx, which it needs, is not",
-            "pip install --force-reinstall torch-tensorrt-rtx==2.13.0",
-        ),
-        (
-            machine(
-                torch_tensorrt="2.13.0", torch_tensorrt_rtx="2.13.0", modules="tensorrt", **TORCH
-            ),
-            "one has overwritten the other",
-            f"pip uninstall torch-tensorrt torch-tensorrt-rtx, then pip install {BOTH}",
-        ),
-        (
-            machine(torch="2.13.0+cpu", onnx="1", modules="tensorrt"),
-            "2.13.0+cpu is built without",
-            "pip install --force-reinstall torch==2.13.0 on Linux; on Windows with the "
-            "--index-url that pytorch.org/get-started gives",
-        ),
-    ],
-)
-def test_what_is_missing_is_named_with_its_exact_line(
-    environment: Environment, says: str, hint: str
-) -> None:
-    with pytest.raises(EngineError) as caught:
-        find(environment)
-    assert says in caught.value.message
-    assert caught.value.hint == hint
-
-
-def test_a_library_that_does_not_load_says_so() -> None:
-    with pytest.raises(EngineError, match="does not load: No module") as caught:
-        load(Library("tensorrt_of_nobody", "torch-tensorrt", "2.13.0"))
-    assert caught.value.hint == "pip install --force-reinstall torch-tensorrt==2.13.0"
 
 
 def test_typing_is_strong_before_and_after_it_is_the_only_way() -> None:

@@ -42,59 +42,49 @@ def vgg() -> VGG19:
     return load_vgg19()
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    Path("photos").mkdir()
-    for index in range(2):
-        cv2.imwrite(f"photos/{index}.png", PatternSource(90, 120).image(40 * index))
-    cv2.imwrite("painting.png", PatternSource(150, 230).image(5))
-    return tmp_path
+def pairs(workplace: Path) -> Pairs:
+    return Pairs([workplace / "photos"], batch=1, crop=64, seed=0, steps=3)
 
 
-def pairs(folder: Path) -> Pairs:
-    return Pairs([folder / "photos"], batch=1, crop=64, seed=0, steps=3)
+def trainer(workplace: Path, vgg: VGG19, recipe: Recipe = TINY, *, timed: bool = False) -> Trainer:
+    return Trainer(recipe, paintings=[workplace / "painting.png"], vgg=vgg, timed=timed)
 
 
-def trainer(folder: Path, vgg: VGG19, recipe: Recipe = TINY, *, timed: bool = False) -> Trainer:
-    return Trainer(recipe, paintings=[folder / "painting.png"], vgg=vgg, timed=timed)
-
-
-def test_an_error_costs_nothing_that_was_trained(folder: Path, vgg: VGG19) -> None:
+def test_an_error_costs_nothing_that_was_trained(workplace: Path, vgg: VGG19) -> None:
     class Vanishing(Pairs):
         def __getitem__(self, step: int) -> Pair:
             if step == 1:
                 raise ValueError("the disc was pulled out")
             return super().__getitem__(step)
 
-    stream = Vanishing([folder / "photos"], batch=1, crop=64, seed=0, steps=3)
+    stream = Vanishing([workplace / "photos"], batch=1, crop=64, seed=0, steps=3)
     with pytest.raises(ValueError, match="the disc was pulled out"):
-        train(trainer(folder, vgg), stream, folder / "run", card={"name": "tiny"})
+        train(trainer(workplace, vgg), stream, workplace / "run", card={"name": "tiny"})
     assert torch.load("run/checkpoint.pt", weights_only=True)["step"] == 1
     assert find("run/tiny.onnx").card["steps"] == 1
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_and_spoils_nothing(
-    folder: Path, vgg: VGG19
+    workplace: Path, vgg: VGG19
 ) -> None:
-    train(trainer(folder, vgg), pairs(folder), folder / "run", card={"name": "tiny"},
+    train(trainer(workplace, vgg), pairs(workplace), workplace / "run", card={"name": "tiny"},
           stop=iter([False, True]).__next__)  # fmt: skip
-    before = [(folder / "run" / name).read_bytes() for name in ("checkpoint.pt", "tiny.onnx")]
-    learner = trainer(folder, vgg, dataclasses.replace(TINY, learning_rate=0.1))
+    before = [(workplace / "run" / name).read_bytes() for name in ("checkpoint.pt", "tiny.onnx")]
+    learner = trainer(workplace, vgg, dataclasses.replace(TINY, learning_rate=0.1))
     learner.load(torch.load("run/checkpoint.pt", weights_only=True))
     with torch.no_grad():
         learner.targets[0][0]["1_1"] *= float("inf")
     with pytest.raises(Diverged, match="step 2: style, gradient is no longer finite") as caught:
-        train(learner, pairs(folder), folder / "run", card={"name": "tiny"})
+        train(learner, pairs(workplace), workplace / "run", card={"name": "tiny"})
     assert "checkpoint.pt of step 1 is kept" in str(caught.value)
     assert "--set learning_rate=0.03" in str(caught.value)
-    after = [(folder / "run" / name).read_bytes() for name in ("checkpoint.pt", "tiny.onnx")]
+    after = [(workplace / "run" / name).read_bytes() for name in ("checkpoint.pt", "tiny.onnx")]
     assert after == before
     assert all(value.isfinite().all() for value in learner.generator.state_dict().values())
 
 
-def test_figures_before_a_divergence_are_written_down(folder: Path, vgg: VGG19) -> None:
-    learner = trainer(folder, vgg)
+def test_figures_before_a_divergence_are_written_down(workplace: Path, vgg: VGG19) -> None:
+    learner = trainer(workplace, vgg)
 
     class Spoiling(Pairs):
         def __getitem__(self, step: int) -> Pair:
@@ -103,38 +93,42 @@ def test_figures_before_a_divergence_are_written_down(folder: Path, vgg: VGG19) 
                     learner.targets[0][0]["1_1"] *= float("inf")
             return super().__getitem__(step)
 
-    stream = Spoiling([folder / "photos"], batch=1, crop=64, seed=0, steps=3)
+    stream = Spoiling([workplace / "photos"], batch=1, crop=64, seed=0, steps=3)
     with pytest.raises(Diverged, match="step 3"):
-        train(learner, stream, folder / "run", card={"name": "tiny"})
+        train(learner, stream, workplace / "run", card={"name": "tiny"})
     (row,) = Path("run/stats.jsonl").read_text().splitlines()
     assert json.loads(row)["step"] == 2
 
 
-def test_going_on_without_a_step_leaves_the_style_as_it_was(folder: Path, vgg: VGG19) -> None:
-    train(trainer(folder, vgg), pairs(folder), folder / "run", card={"name": "tiny"},
+def test_going_on_without_a_step_leaves_the_style_as_it_was(workplace: Path, vgg: VGG19) -> None:
+    train(trainer(workplace, vgg), pairs(workplace), workplace / "run", card={"name": "tiny"},
           stop=iter([False, True]).__next__)  # fmt: skip
     card = find("run/tiny.onnx").card
     assert card["losses"]["style"] > 0
-    learner = trainer(folder, vgg)
-    checkpoint.restore(learner, folder / "run" / "checkpoint.pt")
-    done = train(learner, pairs(folder), folder / "run", card={"name": "tiny"}, stop=lambda: True)
+    learner = trainer(workplace, vgg)
+    checkpoint.restore(learner, workplace / "run" / "checkpoint.pt")
+    done = train(
+        learner, pairs(workplace), workplace / "run", card={"name": "tiny"}, stop=lambda: True
+    )
     assert done is not None
     assert find("run/tiny.onnx").card == card
 
 
-def test_a_panorama_and_what_cannot_be_read_get_into_the_preview(folder: Path, vgg: VGG19) -> None:
+def test_a_panorama_and_what_cannot_be_read_get_into_the_preview(
+    workplace: Path, vgg: VGG19
+) -> None:
     cv2.imwrite("photos/0.png", PatternSource(20, 1200).image(0))
-    (folder / "photos" / "1.png").write_bytes(b"no picture")
-    done = train(trainer(folder, vgg), pairs(folder), folder / "run", card={"name": "tiny"},
-                 stop=iter([False, True]).__next__)  # fmt: skip
+    (workplace / "photos" / "1.png").write_bytes(b"no picture")
+    stop, run = iter([False, True]).__next__, workplace / "run"
+    done = train(trainer(workplace, vgg), pairs(workplace), run, card={"name": "tiny"}, stop=stop)
     assert done is not None
     # The painting, 512 high and 784 wide, then the panorama's middle, 512 wide over its painting.
     assert cv2.imread("run/preview.jpg").shape[:2] == (512, 784 + 2 * 512)
 
 
-def test_stopped_before_the_first_step_nothing_is_written(folder: Path, vgg: VGG19) -> None:
-    run = folder / "run"
-    assert train(trainer(folder, vgg), pairs(folder), run, card={}, stop=lambda: True) is None
+def test_stopped_before_the_first_step_nothing_is_written(workplace: Path, vgg: VGG19) -> None:
+    run = workplace / "run"
+    assert train(trainer(workplace, vgg), pairs(workplace), run, card={}, stop=lambda: True) is None
     assert not run.exists()
 
 
@@ -164,7 +158,7 @@ def test_a_process_that_reads_photos_is_not_ended_by_ctrl_c() -> None:
     assert done.stdout == "reads on\n"
 
 
-def test_ctrl_c_writes_the_style(folder: Path) -> None:
+def test_ctrl_c_writes_the_style(workplace: Path) -> None:
     words = ["-m", "stylecam.training", "painting.png", "--photos", "photos", *VALUES]
     run = subprocess.Popen(
         [sys.executable, *words], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -182,8 +176,8 @@ def test_ctrl_c_writes_the_style(folder: Path) -> None:
     assert find("painting.onnx").card["steps"] > 0
 
 
-def test_short_runs_warm_up_and_meet_the_discriminator_in_time(folder: Path, vgg: VGG19) -> None:
-    timed, counted = trainer(folder, vgg, timed=True), trainer(folder, vgg)
+def test_short_runs_warm_up_and_meet_the_discriminator_in_time(workplace: Path, vgg: VGG19) -> None:
+    timed, counted = trainer(workplace, vgg, timed=True), trainer(workplace, vgg)
     assert counted.rate(0.05) == pytest.approx(timed.rate(0) * 0.9938, rel=1e-3)
     assert timed.rate(0.05) == pytest.approx(0.9938, rel=1e-3)
     assert [timed.adversarial(share) for share in (0.1, 0.15)] == [False, True]
@@ -193,8 +187,8 @@ def test_short_runs_warm_up_and_meet_the_discriminator_in_time(folder: Path, vgg
     assert counted.adversarial(0) is timed.adversarial(0) is True
 
 
-def test_a_run_by_the_clock_does_not_count_beyond_its_end(folder: Path, vgg: VGG19) -> None:
-    learner = trainer(folder, vgg)
+def test_a_run_by_the_clock_does_not_count_beyond_its_end(workplace: Path, vgg: VGG19) -> None:
+    learner = trainer(workplace, vgg)
     clock = Clock(learner, 10_000_000, 0.01)
     learner.step, learner.seconds = 9, 0.7
     row = clock.row({}, written=True)
@@ -216,11 +210,11 @@ def test_a_terminal_of_80_columns_shows_what_is_left() -> None:
     assert "About 100 steps will fit into 10 minutes; 600 are advised, about 60 minutes." in text
 
 
-def test_going_on_needs_a_run_that_can(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "tiny.toml").write_text('name = "tiny"\npainting = "painting.png"\nsteps = 1\n')
+def test_going_on_needs_a_run_that_can(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (workplace / "tiny.toml").write_text('name = "tiny"\npainting = "painting.png"\nsteps = 1\n')
     words = ["tiny.toml", "--photos", "photos", *VALUES]
     assert main(words) == 0
-    painting = (folder / "painting.png").read_bytes()
+    painting = (workplace / "painting.png").read_bytes()
     capsys.readouterr()
 
     def said(*more: str) -> str:
@@ -231,12 +225,12 @@ def test_going_on_needs_a_run_that_can(folder: Path, capsys: pytest.CaptureFixtu
     assert "a small network, which cannot become a large one" in said("steps=2", "--size", "large")
     cv2.imwrite("painting.png", PatternSource(150, 230).image(6))
     assert "started with another painting" in said("steps=2")
-    (folder / "painting.png").write_bytes(painting)
-    whole = (folder / "runs/tiny/checkpoint.pt").read_bytes()
-    (folder / "runs/tiny/checkpoint.pt").write_bytes(whole[:5000])
+    (workplace / "painting.png").write_bytes(painting)
+    whole = (workplace / "runs/tiny/checkpoint.pt").read_bytes()
+    (workplace / "runs/tiny/checkpoint.pt").write_bytes(whole[:5000])
     assert "checkpoint.pt cannot be resumed" in said("steps=2")
     assert "holds no run to continue" in said("--run-folder", "runs/other")
-    (folder / "runs/tiny/checkpoint.pt").write_bytes(whole)
+    (workplace / "runs/tiny/checkpoint.pt").write_bytes(whole)
     assert main([*words, "steps=2", "--resume"]) == 0
     assert "continuing with steps 1, now 2" in capsys.readouterr().err
     assert find("runs/tiny/tiny.onnx").card["steps"] == 2
@@ -246,7 +240,7 @@ def test_going_on_needs_a_run_that_can(folder: Path, capsys: pytest.CaptureFixtu
     assert find("runs/tiny/tiny.onnx").card["base"] == "small"
 
 
-def test_a_run_folder_says_how_each_start_was(folder: Path) -> None:
+def test_a_run_folder_says_how_each_start_was(workplace: Path) -> None:
     words = ["painting.png", "--photos", "photos", "--base", "comic", *VALUES]
     assert main([*words, "steps=1"]) == 0
     words = ["painting.png", "--photos", "photos", "photos/0.png", "--resume", *VALUES]
@@ -266,20 +260,20 @@ def test_a_run_folder_says_how_each_start_was(folder: Path) -> None:
 
 
 def test_rows_since_the_checkpoint_of_a_killed_run_do_not_come_twice(
-    folder: Path, vgg: VGG19
+    workplace: Path, vgg: VGG19
 ) -> None:
-    train(trainer(folder, vgg), pairs(folder), folder / "run", card={"name": "tiny"},
+    train(trainer(workplace, vgg), pairs(workplace), workplace / "run", card={"name": "tiny"},
           stop=iter([False, True]).__next__)  # fmt: skip
     with Path("run/stats.jsonl").open("a") as file:
         file.write('{"step": 2, "style": 1}\n{"step": 3, "sty')  # then the power failed
-    learner = trainer(folder, vgg)
-    checkpoint.restore(learner, folder / "run" / "checkpoint.pt")
-    train(learner, pairs(folder), folder / "run", card={"name": "tiny"})
+    learner = trainer(workplace, vgg)
+    checkpoint.restore(learner, workplace / "run" / "checkpoint.pt")
+    train(learner, pairs(workplace), workplace / "run", card={"name": "tiny"})
     rows = [json.loads(row) for row in Path("run/stats.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [1, 3]
 
 
-def test_a_signal_before_the_first_step_promises_no_style(folder: Path) -> None:
+def test_a_signal_before_the_first_step_promises_no_style(workplace: Path) -> None:
     made = plan(parser().parse_args(["painting.png", "--photos", "photos", *VALUES, "steps=2"]))
     console = Console(file=io.StringIO())
     stages = Stages(
@@ -296,7 +290,7 @@ def test_a_signal_before_the_first_step_promises_no_style(folder: Path) -> None:
 
 
 def test_a_style_that_cannot_be_delivered_is_where_it_was_made(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -312,13 +306,13 @@ def test_a_style_that_cannot_be_delivered_is_where_it_was_made(
 
 
 def test_processes_that_read_photos_are_not_more_than_cores(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learner = types.SimpleNamespace(step=0, device="mps")
     for cores, most, workers in ((1, 8, 1), (2, 1, 1)):
         monkeypatch.setattr(ranks, "cores", lambda cores=cores: cores)
         monkeypatch.setattr(loop, "MOST_WORKERS", most)
-        assert loop._loader(pairs(folder), learner).num_workers == workers
+        assert loop._loader(pairs(workplace), learner).num_workers == workers
     monkeypatch.undo()
     alone = ranks.cores()
     monkeypatch.setenv("LOCAL_WORLD_SIZE", str(2 * alone))

@@ -8,11 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import cv2
 import pytest
 import torch
 from rich.console import Console
-from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import find
 from stylecam.training import signals
 from stylecam.training.command import main, parser, plan
@@ -25,16 +23,6 @@ STAGES = (
     'name = "tiny"\npainting = "painting.png"\nsteps = 2\nwarmup_steps = 1\n'
     "[[then]]\nsteps = 3\nmean = 0.5\n[[then]]\nsteps = 2\nstyle = 30\nmean = 0.5\n"
 )
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    Path("photos").mkdir()
-    for index in range(2):
-        cv2.imwrite(f"photos/{index}.png", PatternSource(90, 120).image(40 * index))
-    cv2.imwrite("painting.png", PatternSource(150, 230).image(5))
-    return tmp_path
 
 
 @contextmanager
@@ -52,9 +40,9 @@ def stopped_at(asked: int) -> Iterator[None]:
 
 
 def test_a_run_of_stages_goes_on_from_the_one_that_was_reached_and_ends_alike(
-    folder: Path, capsys: pytest.CaptureFixture[str]
+    workplace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (folder / "tiny.toml").write_text(STAGES)
+    (workplace / "tiny.toml").write_text(STAGES)
     words = ["tiny.toml", "--photos", "photos", *VALUES]
     assert main([*words, "--run-folder", "whole"]) == 0
     said = capsys.readouterr().err
@@ -63,7 +51,7 @@ def test_a_run_of_stages_goes_on_from_the_one_that_was_reached_and_ends_alike(
     assert "stage 2 of 3, from stage 1" in said
     assert "use it: stylecam clip.mp4 --style whole/stage-3/tiny.onnx" in said
 
-    run = folder / "run"
+    run = workplace / "run"
     for asked in (3, 3):  # within the second stage, then in the third
         with stopped_at(asked):
             resume = ["--resume"] if run.exists() else []
@@ -76,7 +64,7 @@ def test_a_run_of_stages_goes_on_from_the_one_that_was_reached_and_ends_alike(
     assert [(run / path / "checkpoint.pt").read_bytes() for path in ("", "stage-2")] == done
     for path in ("", "stage-2", "stage-3"):
         one, other = (
-            torch.load(folder / name / path / "checkpoint.pt", weights_only=True)
+            torch.load(workplace / name / path / "checkpoint.pt", weights_only=True)
             for name in ("whole", "run")
         )
         assert one["step"] == other["step"]
@@ -84,16 +72,16 @@ def test_a_run_of_stages_goes_on_from_the_one_that_was_reached_and_ends_alike(
             for name, value in one[part].items():
                 assert torch.equal(value, other[part][name]), (path, part, name)
         made, again = (
-            read_generator(folder / name / path / "tiny.onnx") for name in ("whole", "run")
+            read_generator(workplace / name / path / "tiny.onnx") for name in ("whole", "run")
         )
         for name, value in made.state_dict().items():  # of a mean, which the checkpoint is not
             assert torch.equal(value, again.state_dict()[name]), (path, name)
 
 
 def test_more_steps_for_a_recipe_that_is_done_are_its_last_stage_s(
-    folder: Path, capsys: pytest.CaptureFixture[str]
+    workplace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (folder / "tiny.toml").write_text(STAGES.replace("mean = 0.5\n", ""))
+    (workplace / "tiny.toml").write_text(STAGES.replace("mean = 0.5\n", ""))
     words = ["tiny.toml", "--photos", "photos", *VALUES]
     assert main(words) == 0
     assert main([*words, "--resume"]) == 1
@@ -107,11 +95,11 @@ def test_more_steps_for_a_recipe_that_is_done_are_its_last_stage_s(
     assert (steps, card["steps_before"], card["steps"]) == ([2, 3], 5, 4)
 
 
-def test_a_recipe_by_minutes_counts_the_steps_that_were_taken(folder: Path) -> None:
-    (folder / "tiny.toml").write_text(STAGES)
+def test_a_recipe_by_minutes_counts_the_steps_that_were_taken(workplace: Path) -> None:
+    (workplace / "tiny.toml").write_text(STAGES)
     assert main(["tiny.toml", "--photos", "photos", *VALUES, "--minutes", "0.03"]) == 0
     states = [
-        torch.load(folder / "runs/tiny" / path / "checkpoint.pt", weights_only=True)
+        torch.load(workplace / "runs/tiny" / path / "checkpoint.pt", weights_only=True)
         for path in ("", "stage-2", "stage-3")
     ]
     card = find("runs/tiny/stage-3/tiny.onnx").card
@@ -120,22 +108,22 @@ def test_a_recipe_by_minutes_counts_the_steps_that_were_taken(folder: Path) -> N
     assert card["minutes_before"] == round(spent, 1)
 
 
-def test_the_minutes_of_a_recipe_are_shared_by_its_stages(folder: Path) -> None:
-    (folder / "tiny.toml").write_text(STAGES)
+def test_the_minutes_of_a_recipe_are_shared_by_its_stages(workplace: Path) -> None:
+    (workplace / "tiny.toml").write_text(STAGES)
     made = plan(parser().parse_args(["tiny.toml", "--photos", "photos", "--minutes", "7"]))
     assert [made.minutes_of(0, spent=0), made.minutes_of(1, spent=2)] == [2, 3]
     assert made.minutes_of(1, spent=4.5) == 1.5  # of what is left
     assert 0 < made.minutes_of(2, spent=8) < 1e-3
 
 
-def test_a_stage_may_be_the_mean_with_the_one_before(folder: Path) -> None:
-    (folder / "tiny.toml").write_text(
+def test_a_stage_may_be_the_mean_with_the_one_before(workplace: Path) -> None:
+    (workplace / "tiny.toml").write_text(
         'name = "tiny"\npainting = "painting.png"\nsteps = 1\nwarmup_steps = 1\n'
         "[[then]]\nmean = 0.25\n"
     )
     assert main(["tiny.toml", "--photos", "photos", *VALUES]) == 0
     first, mean = (
-        read_generator(folder / "runs/tiny" / path).state_dict()
+        read_generator(workplace / "runs/tiny" / path).state_dict()
         for path in ("tiny.onnx", "stage-2/tiny.onnx")
     )
     alone = torch.load("runs/tiny/stage-2/checkpoint.pt", weights_only=True)["average"]

@@ -1,0 +1,143 @@
+"""Runs that are stopped by Ctrl-C: what is there is whole, or can be resumed."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from media import arrive, decode, packets, times
+from rich.console import Console
+from stylecam.realtime.batch import Job, run_all
+from stylecam.realtime.engines import EngineOptions
+from stylecam.realtime.engines.echo import EchoEngine
+from stylecam.realtime.engines.followed import FollowedEngine
+from stylecam.realtime.frame import Frame
+from stylecam.realtime.sinks import resumable, workfolder
+from stylecam.realtime.sinks.file import FileSink
+from stylecam.realtime.sinks.formats import Coding
+from stylecam.realtime.sinks.original import Original
+from stylecam.realtime.sinks.resumable import ResumableSink
+from stylecam.realtime.sinks.workfolder import unfinished
+from stylecam.realtime.sources import open_file
+from stylecam.realtime.stats import Stats
+from stylecam.realtime.styles import DEFAULT, find
+from stylecam.realtime.stylize import Look
+
+SEGMENT = 12
+ECHO = Look(find(DEFAULT), engine=EngineOptions("echo"))
+
+
+def test_a_run_stopped_early_ends_its_sound_with_its_picture(film: Path, tmp_path: Path) -> None:
+    output, source = tmp_path / "out.mp4", open_file(film, stats=Stats())
+    sink = ResumableSink(
+        output,
+        source.info,
+        original=Original(film, 0),
+        coding=Coding(),
+        job={},
+        stopped=lambda: True,
+    )
+    engine = FollowedEngine(EchoEngine(), sink.memory)
+    for frame in itertools.islice(source, 30):
+        engine.submit(frame.image)
+        sink.write(frame)
+    sink.close()
+    source.close()
+    assert len(decode(output)) == 30
+    assert 0 <= 1 - packets(output)[-1][0] < 1024 / 48_000  # to its last packet
+
+
+def test_ctrl_c_while_a_film_is_put_together_cuts_nothing(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(resumable.Muxer):
+        def __init__(self, *arguments: Any) -> None:
+            arrive(signal.SIGINT)
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(resumable, "Muxer", Interrupted)
+    outputs = [tmp_path / "out.mp4", tmp_path / "next.mp4"]
+    jobs = [Job(film, output) for output in outputs]
+    report = run_all(jobs, ECHO, console=Console(quiet=True))
+    assert not report.done[0].interrupted
+    assert packets(outputs[0]) == packets(film)
+    assert report.interrupted  # the second was not begun
+    assert not outputs[1].exists()
+    assert not run_all([Job(film, outputs[1])], ECHO, console=Console(quiet=True)).interrupted
+
+
+class Stopping(ResumableSink):
+    """Hears Ctrl-C after its thirtieth frame."""
+
+    written = 0
+
+    def write(self, frame: Frame) -> None:
+        super().write(frame)
+        self.written += 1
+        if self.written == 30:
+            arrive(signal.SIGINT)
+
+
+def test_ctrl_c_in_a_batch_leaves_one_to_be_resumed(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workfolder, "SEGMENT_FRAMES", SEGMENT)
+    outputs = [tmp_path / "one.mp4", tmp_path / "two.mp4", tmp_path / "three.mp4"]
+    jobs = [Job(film, output) for output in outputs]
+    whole = run_all(jobs[:1], ECHO, console=Console(quiet=True))
+    assert whole.as_json()["frames"] == 150
+    with monkeypatch.context() as patch:
+        patch.setattr(resumable, "ResumableSink", Stopping)
+        report = run_all(jobs, ECHO, console=Console(quiet=True))
+    assert report.interrupted
+    assert (report.there, report.done) == (outputs[:1], [])
+    kept = report.cut[0].kept
+    assert kept is not None
+    assert kept >= 24
+    lines = "\n".join(report.lines())
+    assert f"two.mp4: interrupted after {report.cut[0].stats.frames} frames; the same" in lines
+    assert f"the same command resumes after {kept}" in lines
+    assert "1 of 3 done (1 before), 1 interrupted, 0 failed" in lines
+    assert "run the same command again" in lines
+    assert report.as_json()["interrupted"][0]["kept_frames"] == kept
+    assert not outputs[1].exists()
+    assert unfinished(tmp_path) == outputs[1:2]
+    report = run_all(jobs, ECHO, console=Console(quiet=True))
+    assert not report.interrupted
+    assert [outcome.earlier_frames for outcome in report.done] == [kept, 0]
+    assert [times(output) for output in outputs] == 3 * [times(film)]
+    assert packets(outputs[1]) == packets(film)
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.gif", "f_%03d.png"])
+def test_ctrl_c_does_not_replace_a_whole_file_by_a_part(
+    name: str, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workfolder, "SEGMENT_FRAMES", SEGMENT)
+    old = [tmp_path / ("f_001.png" if "%" in name else name), tmp_path / "f_200.png"]
+    for path in old:
+        path.write_bytes(b"precious")
+
+    def taken(item: Any, frame: Frame) -> None:
+        write(item, frame)
+        taken_frames.append(1)
+        if len(taken_frames) == 30:
+            arrive(signal.SIGINT)
+
+    taken_frames: list[int] = []
+    sink = FileSink if name.endswith(".gif") else ResumableSink
+    write = sink.write
+    jobs = [Job(film, tmp_path / name)]
+    with monkeypatch.context() as patch:
+        patch.setattr(sink, "write", taken)
+        report = run_all(jobs, ECHO, console=Console(quiet=True), force=True)
+    assert report.interrupted
+    assert [path.read_bytes() for path in old] == 2 * [b"precious"]
+    goes_on = "begins it anew" if name.endswith(".gif") else "resumes after"
+    assert f"; the same command {goes_on}" in "\n".join(report.lines())
+    report = run_all(jobs, ECHO, console=Console(quiet=True), force=True)
+    assert (report.done[0].earlier_frames > 0) == (not name.endswith(".gif"))
+    assert old[0].read_bytes() != b"precious"
