@@ -21,8 +21,8 @@ records its commit ("+": with local changes), machine, versions and date. Times 
 milliseconds; triples are 50th / 95th / 99th percentiles by nearest rank. Cases that are compared
 alternated in one run. Do not compare figures of different machines or days.
 
-To repeat them from a clean clone on an idle machine, in about a quarter of an hour (the last line
-takes half an hour more):
+To repeat them from a clean clone on an idle machine, in about 25 minutes (the last line takes
+half an hour more):
 
 ```sh
 python3 -m venv .venv && .venv/bin/pip install -e '.[quality]'
@@ -55,8 +55,9 @@ of the file; the whole-command rows under peers include both. `latency` is from 
 """,
     "peers": """\
 Each network is timed alone, under each runtime at the fastest of the settings that were tried, at
-320×176: torch contiguous and channels last, ONNX Runtime with and without its blocked layout,
-OpenVINO for latency and with two streams, bfloat16 where the processor has it; all on every core.
+320×176: torch contiguous and channels last, eager and compiled, ONNX Runtime with and without its
+blocked layout, OpenVINO for latency and with two streams, bfloat16 where the processor has it; all
+on every core.
 Each is warmed up (every request at least twice) and then alternates with ours; slow networks get
 fewer rounds. `our ms` is ours as it runs for clips, in int8 where the processor has 8-bit
 instructions; `our same precision ms` is the same network in the precision of the peer's setting;

@@ -77,7 +77,8 @@ def _network_line(row: Row) -> str:
     theirs = f"{_ms(row['peer_ms'])}, {precision}"
     alike = [f"{_ms(same.ms)}, {precision}", _faster(same.ratio)] if same else ["", ""]
     default = [f"{_ms(row['our_ms'])}, {our_precision(row)}", _ratio(row)]
-    what = f"{row['peer']}, network alone, {row['runtime']}"
+    how = " compiled" if row["setting"].startswith("compiled") else ""
+    what = f"{row['peer']}, network alone, {row['runtime']}{how}"
     return f"| {' | '.join([what, theirs, *alike, *default])} |"
 
 

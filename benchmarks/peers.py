@@ -40,7 +40,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         default=8,
         help="turns that count, at most; even [%(default)s]",
     )
-    parser.add_argument("--compiled", action="store_true", help="try torch.compile: minutes more")
+    parser.add_argument(
+        "--compiled",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="try torch.compile too, which takes some minutes [yes]",
+    )
 
 
 def _measure(options: argparse.Namespace, report: Report) -> list[Row]:

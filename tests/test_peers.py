@@ -121,11 +121,12 @@ def test_torch_compile_is_tried_where_it_works(
     monkeypatch.setattr(peer_networks, "architectures", none)
     monkeypatch.setattr(peer_networks, "compare_networks", lambda *_, **__: [])
     monkeypatch.setattr(torch, "compile", lambda module: module)
-    arguments = ["peers", "networks", "--compiled", "--no-save"]
+    arguments = ["peers", "networks", "--no-save"]
     assert main(arguments) == 0
     monkeypatch.setattr(torch, "compile", fails)
     assert main(arguments) == 0
-    assert asked == [True, False]
+    assert main([*arguments, "--no-compiled"]) == 0
+    assert asked == [True, False, False]
     assert "needs a C++ compiler: No working C++ compiler found\n" in capsys.readouterr().err
 
 

@@ -150,6 +150,13 @@ def test_peers_are_compared_in_their_precision() -> None:
     assert "in bf16 to our 83.0 in bf16" in line
 
 
+def test_a_compiled_peer_is_named_so() -> None:
+    best = network("torch", 500.0) | {"setting": "compiled, contiguous, bf16"}
+    lines = "\n".join(peer_table.table([network("OpenVINO", 600.0), best]))
+    assert "| Large, network alone, torch compiled | 500 ms, bf16 |" in lines
+    assert "OpenVINO" not in lines
+
+
 def test_the_page_has_all(kept: Path, tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text(PLACES)
     written = report.renew_all(folder=kept, root=tmp_path)
