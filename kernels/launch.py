@@ -1,13 +1,15 @@
 """Where the Triton kernels run: on NVIDIA GPUs, and for the tests in Triton's interpreter.
 
-Triton is not there on every system that has PyTorch. Each operation then computes its reference,
-on any device; `problem` says why.
+Triton is not there on every system that has PyTorch, and needs a C compiler. Without it each
+operation computes its reference, on any device; `problem` says why.
 """
 
 from __future__ import annotations
 
+import functools
+import sys
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -18,7 +20,7 @@ try:
 except ImportError:
     triton = tl = None
 
-__all__ = ["device_of", "jit", "problem", "runs_on", "tl"]
+__all__ = ["device_of", "jit", "problem", "remedy", "runs_on", "tl"]
 
 
 def jit(function: Any) -> Any:
@@ -27,12 +29,35 @@ def jit(function: Any) -> Any:
 
 
 def problem(device: torch.device) -> str:
-    """Return why kernels do not run on `device`, with the remedy; "" when they do."""
+    """Return why kernels do not run on `device`; "" when they do."""
     if triton is None:
-        return "Triton is not installed (pip install triton)"
-    if device.type == "cuda" or triton.knobs.runtime.interpret:
+        return "Triton is not installed"
+    if triton.knobs.runtime.interpret:
         return ""
-    return f"Triton has no kernels for {device.type}"
+    if device.type != "cuda":
+        return f"Triton has no kernels for {device.type}"
+    return _launcher_problem()
+
+
+def remedy() -> str:
+    """Return how to get what kernels need on a GPU."""
+    if triton is None:
+        return f"pip install {'triton-windows' if sys.platform == 'win32' else 'triton'}"
+    return "pip install --force-reinstall triton-windows" if sys.platform == "win32" else _COMPILER
+
+
+_COMPILER: Final = "sudo apt install gcc python3-dev (on other systems: a C compiler and Python.h)"
+
+
+@functools.cache
+def _launcher_problem() -> str:
+    """Return why Triton cannot reach the GPU: its first use compiles a part in C, and keeps it."""
+    try:
+        triton.runtime.driver.active.get_current_target()
+    except Exception as error:  # of subprocess, of the linker, its own
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        return f"Triton does not start: {said[0]}"
+    return ""
 
 
 def runs_on(tensor: Tensor) -> bool:

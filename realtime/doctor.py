@@ -78,7 +78,7 @@ def _torch() -> Check:
 
 def _gpu() -> list[Check]:
     """The way to an NVIDIA GPU: driver, a PyTorch that reaches it, TensorRT, Triton."""
-    from .engines.environment import look, triton_hint
+    from .engines.environment import look
     from .engines.tensorrt_library import cuda_hint, find
 
     environment = look()
@@ -109,10 +109,11 @@ def _gpu() -> list[Check]:
     else:
         found = f"{library.module}, engines built by {library.built_by}"
         checks.append(Check("engine tensorrt", True, found))
-    triton = environment.packages.get("triton")
-    found = f"triton {triton}" if triton else "no Triton: colours are converted slower"
-    remedy = "" if triton else triton_hint()
-    return [*checks, Check("gpu kernels", triton is not None, found, remedy)]
+    from stylecam.kernels import launch
+
+    problem = launch.problem(torch.device("cuda"))
+    found = f"{problem}: colours are converted slower" if problem else "Triton compiles them"
+    return [*checks, Check("gpu kernels", not problem, found, launch.remedy() if problem else "")]
 
 
 def _opencv() -> Check:

@@ -47,6 +47,14 @@ def empty_samples(count: int) -> Samples:
     return samples
 
 
+class Expected(NamedTuple):
+    """What pictures in planes will be, as far as is known before the first one."""
+
+    height: int
+    width: int
+    colour: Colour
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Yuv420:
     """A picture as video is coded: luma for every pixel, chroma for every 2 x 2 of them.

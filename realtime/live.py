@@ -17,8 +17,10 @@ from .engines import Engine, open_engine
 from .engines.report import Report
 from .errors import SourceError, WindowClosed
 from .fit import SMALLEST, Fit, fit
+from .frame import Expected
 from .pacing import fine_waits
 from .pipeline import run
+from .planar import crossing
 from .recordings import Recordings
 from .signals import stop_on_signals
 from .sinks import Sink
@@ -107,12 +109,19 @@ def stylize_live(
             sinks.append(recordings.whole)
         into = fit(source.info.height, source.info.width, size=look.size)
         height, width = into.padded
+        expected = Expected(*into.work, crossing(source.info.colour))
 
         report = Report(console, spinner=False)  # the table is drawn there when styles change
 
         def load(style: Style) -> Engine:
             return open_engine(
-                look.engine, style, height=height, width=width, live=True, report=report
+                look.engine,
+                style,
+                height=height,
+                width=width,
+                live=True,
+                report=report,
+                expected=expected,
             )
 
         engine = stack.enter_context(closing(SwitchingEngine(look.style, load)))

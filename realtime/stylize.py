@@ -16,9 +16,11 @@ from .engines.followed import FollowedEngine
 from .engines.report import Report
 from .errors import SinkError, SourceError
 from .fit import fit
+from .frame import Expected
 from .memory import EngineMemory
 from .outputs import FileOptions, describe_job, open_output
 from .pipeline import run
+from .planar import crossing
 from .signals import stop_on_signals
 from .sinks import Sink, end_all
 from .sinks.sequence import existing
@@ -185,6 +187,7 @@ def _go(
                 width=width,
                 live=info.live or info.still,  # a picture that nothing follows takes all cores
                 report=Report(console),
+                expected=Expected(*into.work, crossing(info.colour)),
             )
         ) as engine,
         stop_on_signals(threads) as signals,

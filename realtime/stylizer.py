@@ -22,7 +22,7 @@ import numpy as np
 from .engines import NAMES, Engine, EngineOptions, Pending, open_engine
 from .errors import UsageError
 from .fit import Fit, fit, sides
-from .frame import BT709, Image, as_rgb
+from .frame import BT709, Expected, Image, as_rgb
 from .pipeline import mix
 from .planar import Converter
 from .styles import DEFAULT, Style, find
@@ -205,7 +205,14 @@ class Stylizer:
             if built is not None:
                 self._engines.pop(live).engine.close()
             height, width = into.padded
-            engine = open_engine(self._options, self.style, height=height, width=width, live=live)
+            engine = open_engine(
+                self._options,
+                self.style,
+                height=height,
+                width=width,
+                live=live,
+                expected=Expected(*into.work, BT709),
+            )
             built = self._engines[live] = _Built(engine, into.padded)
         return built.engine
 

@@ -52,8 +52,8 @@ def test_auto_leaves_to_others_what_tensorrt_cannot_do() -> None:
     [
         (WHOLE, Library("tensorrt", "torch-tensorrt", "2.13.0")),
         (
-            machine(modules="tensorrt_rtx", torch_tensorrt_rtx="2.13.0", **TORCH),
-            Library("tensorrt_rtx", "torch-tensorrt-rtx", "2.13.0"),
+            machine(modules="tensorrt_rtx", torch_tensorrt_rtx="2.12.1", **TORCH),
+            Library("tensorrt_rtx", ""),  # its bridge has no say
         ),
         (machine(modules="tensorrt_rtx_bindings", **TORCH), Library("tensorrt_rtx_bindings", "")),
     ],
@@ -62,7 +62,7 @@ def test_the_library_that_is_installed_is_found(environment: Environment, librar
     assert find(environment) == library
 
 
-BOTH = "torch-tensorrt==2.13.0 (for a GeForce RTX: torch-tensorrt-rtx==2.13.0)"
+BOTH = "torch-tensorrt==2.13.0 (for a GeForce RTX: pip install tensorrt-rtx)"
 
 
 @pytest.mark.parametrize(
@@ -77,20 +77,15 @@ BOTH = "torch-tensorrt==2.13.0 (for a GeForce RTX: torch-tensorrt-rtx==2.13.0)"
             "pip install torch-tensorrt==2.11.0",
         ),
         (
-            machine(torch_tensorrt_rtx="2.13.0", torch="2.14.1", onnx="1", modules="tensorrt_rtx"),
-            "torch-tensorrt-rtx 2.13.0 does not go with torch 2.14.1",
-            "pip install torch-tensorrt-rtx==2.14.0",
-        ),
-        (
             machine(torch="2.15.0", onnx="1"),
             "TensorRT is not installed",
             'pip install "torch==2.14.*" torch-tensorrt==2.14.0 '
-            "(for a GeForce RTX: torch-tensorrt-rtx==2.14.0)",
+            "(for a GeForce RTX: pip install tensorrt-rtx)",
         ),
         (
-            machine(torch_tensorrt_rtx="2.13.0", modules="tensorrt", **TORCH),
-            "tensorrt_rtx, which it needs, is not",
-            "pip install --force-reinstall torch-tensorrt-rtx==2.13.0",
+            machine(torch_tensorrt="2.13.0", modules="tensorrt_bindings", **TORCH),
+            "tensorrt, which it needs, is not",
+            "pip install --force-reinstall torch-tensorrt==2.13.0",
         ),
         (
             machine(

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ from stylecam.realtime.engines.statistics import SmoothedStatistics
 from stylecam.realtime.engines.torch import TorchNetwork
 from stylecam.realtime.errors import EngineError
 from stylecam.realtime.fit import fit
-from stylecam.realtime.frame import BT601, BT709, Colour, Image, Yuv420
+from stylecam.realtime.frame import BT601, BT709, Colour, Expected, Image, Yuv420
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import Style, built_in, find
 from stylecam.training.export import export_style
@@ -158,6 +159,53 @@ def test_another_layout_takes_over_without_losing_pictures() -> None:
         assert device.live < many  # the old slots are gone
 
 
+@pytest.mark.parametrize("colour", [BT601, FULL_601])
+def test_what_is_expected_needs_no_second_capture(
+    colour: Colour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captures: list[object] = []
+    capture = FakeDevice.capture
+
+    def counted(*arguments: Any) -> Any:
+        captures.append(None)
+        return capture(*arguments)
+
+    monkeypatch.setattr(FakeDevice, "capture", counted)
+    network = TorchNetwork(OnnxModule(find("great-wave").path), torch.device("cpu"), torch.float32)
+    engine = GpuEngine(
+        FakeDevice(0),
+        network,
+        size=(96, 128),
+        smoothed=True,
+        title="test",
+        expected=Expected(91, 121, colour),
+    )
+    assert len(captures) == engine.depth + 1
+    image = PatternSource(91, 121).image(0)
+    engine.submit(in_planes(image, colour)).result()
+    assert len(captures) == engine.depth + 1
+    engine.submit(in_planes(image, BT709)).result()
+    assert len(captures) == 2 * (engine.depth + 1)
+    engine.close()
+
+
+def test_an_idle_layout_makes_room_before_the_next_is_captured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two may be more than a card holds."""
+    held: list[int] = []
+    prepare = GpuEngine._capture
+    with opened(find("great-wave"), 64, 64, smoothed=False) as (engine, device):
+
+        def capture(*arguments: Any) -> Any:
+            held.append(device.live)
+            return prepare(*arguments)
+
+        monkeypatch.setattr(GpuEngine, "_capture", capture)
+        engine.submit(in_planes(PatternSource(64, 64).image(0), BT601)).result()
+    assert held == [0]
+
+
 def test_a_device_that_cannot_run_the_network_says_so_when_it_is_opened(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -207,10 +255,30 @@ def test_a_gpu_without_triton_is_said_to_be_slower(monkeypatch: pytest.MonkeyPat
     here = torch.device("cuda")
     assert gpu.described("torch", here) == "torch"
     monkeypatch.setattr(launch, "triton", None)
-    assert gpu.described("torch", here) == "torch, slower without Triton (pip install triton)"
+    told = "torch, slower: Triton is not installed (pip install triton)"
+    assert gpu.described("torch", here) == told
     assert gpu.described("torch", torch.device("cpu")) == "torch"
     monkeypatch.setattr(sys, "platform", "win32")
     assert "triton-windows" in gpu.described("torch", here)
+
+
+def test_a_gpu_that_triton_cannot_reach_is_said_to_be_slower(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without a C compiler it compiles no launcher; the operations' references then run."""
+
+    class Driver:
+        @property
+        def active(self) -> object:
+            raise RuntimeError("Failed to find C compiler.\nPlease specify via CC")
+
+    launch._launcher_problem.cache_clear()
+    monkeypatch.setattr(launch.triton.runtime, "driver", Driver())
+    monkeypatch.setattr(launch.triton.knobs.runtime, "interpret", False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    told = gpu.described("torch", torch.device("cuda"))
+    assert "slower: Triton does not start: Failed to find C compiler. (sudo apt" in told
+    launch._launcher_problem.cache_clear()
 
 
 def test_a_picture_that_is_too_large_is_refused() -> None:

@@ -300,10 +300,10 @@ def test_an_engine_that_cannot_be_captured_says_so(monkeypatch: pytest.MonkeyPat
     paint = prepared.network.painter()
     photo_NCHW = torch.zeros(1, 3, *SIZE, dtype=torch.float16)
     affine = torch.zeros(1, 2 * prepared.network.channels, 1, 1)
-    paint(photo_NCHW, affine)
-    monkeypatch.setattr(tensorrt_network, "is_capturing", lambda device: True)
     with pytest.raises(EngineError, match="cannot run this engine as a CUDA graph"):
         paint(photo_NCHW, affine)
+    monkeypatch.setattr(tensorrt_network, "is_capturing", lambda device: True)
+    paint(photo_NCHW, affine)  # nothing may be asked of a stream that is being captured
 
 
 class Bridge:

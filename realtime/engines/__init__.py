@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from ..errors import EngineError
+from ..frame import Expected
 from ..styles import Style
 from .choice import Choice, choose
 from .environment import driver, look
@@ -106,27 +107,32 @@ def open_engine(
     width: int,
     live: bool,
     report: Report | None = None,
+    expected: Expected | None = None,
 ) -> Engine:
     """Build the engine for pictures of (height, width); `live` asks for latency, else throughput.
+    A planar engine is made ready for pictures as `expected`, and for others when they come.
 
     "auto" takes the fastest there is (`choice.py`), and the next one where that fails; what it took
     and why goes to `report`. A named engine never falls back. Raises EngineError with the remedy.
     """
     size = {"height": height, "width": width}
     report = report or Report()
+
+    def opened(name: str) -> Engine:
+        wanted = dataclasses.replace(options, name=name)
+        return _open(wanted, style, size, live=live, report=report, expected=expected)
+
     if options.name != "auto":
-        return _open(options, style, size, live=live, report=report)
+        return opened(options.name)
     engines, notes = candidates(options, style)
     for note in notes:
         report.note(note)
     for name in engines[:-1]:
-        wanted = dataclasses.replace(options, name=name)
         try:
-            return _open(wanted, style, size, live=live, report=report)
+            return opened(name)
         except EngineError as error:
             report.note(f"{name} cannot be used: {error.message}: {error.hint}; trying the next")
-    wanted = dataclasses.replace(options, name=engines[-1])
-    return _open(wanted, style, size, live=live, report=report)
+    return opened(engines[-1])
 
 
 def candidates(options: EngineOptions, style: Style) -> Choice:
@@ -139,7 +145,13 @@ def candidates(options: EngineOptions, style: Style) -> Choice:
 
 
 def _open(
-    options: EngineOptions, style: Style, size: dict[str, int], *, live: bool, report: Report
+    options: EngineOptions,
+    style: Style,
+    size: dict[str, int],
+    *,
+    live: bool,
+    report: Report,
+    expected: Expected | None,
 ) -> Engine:
     name = options.name
     if name == "openvino":
@@ -155,10 +167,10 @@ def _open(
     if name == "torch":
         with need_torch(name):
             from .torch import open_torch
-        return open_torch(options, style, **size)
+        return open_torch(options, style, **size, expected=expected)
     with need_torch(name):
         from .tensorrt import open_tensorrt
-    return open_tensorrt(options, style, **size, report=report)
+    return open_tensorrt(options, style, **size, report=report, expected=expected)
 
 
 @contextmanager

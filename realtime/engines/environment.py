@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-PACKAGES: Final = ("torch", "onnx", "triton", "torch-tensorrt", "torch-tensorrt-rtx")
+PACKAGES: Final = ("torch", "onnx", "torch-tensorrt", "torch-tensorrt-rtx")
 MODULES: Final = ("tensorrt_rtx", "tensorrt_rtx_bindings", "tensorrt", "tensorrt_bindings")
 
 
@@ -66,11 +66,6 @@ def torch_cuda() -> str:
     # cuda: Optional[str] = '13.0'
     found = re.search(r"^cuda\b[^=\n]*=\s*(?:'([^']*)'|\"([^\"]*)\"|None)", text, re.MULTILINE)
     return (found[1] or found[2] or "") if found else "unknown"
-
-
-def triton_hint() -> str:
-    """Return the pip line for Triton, which PyTorch brings along on Linux only."""
-    return f"pip install {'triton-windows' if sys.platform == 'win32' else 'triton'}"
 
 
 def minor(version: str) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
-from stylecam.kernels.launch import problem
+from stylecam.kernels.launch import problem, remedy
 from stylecam.kernels.layout import Layout
 from stylecam.kernels.rgb_to_yuv420 import rgb_to_yuv420
 from stylecam.kernels.yuv420_to_rgb import yuv420_to_rgb
@@ -25,9 +25,8 @@ from torch import Tensor
 
 from ..colour import FULL
 from ..errors import EngineError
-from ..frame import Yuv420
+from ..frame import Colour, Expected, Yuv420
 from .cuda import wrapping_errors
-from .environment import triton_hint
 from .slots import Device, Plan, SlotResult, Slots, Work, places
 from .statistics import Affine, SmoothedStatistics, Statistics
 
@@ -82,23 +81,31 @@ class GpuEngine:
     """Paints pictures padded to (height, width). `smoothed`: statistics are carried from frame to
     frame, else each has its own.
 
-    Graphs are captured when the first picture of a layout comes: only it tells its size before
-    padding and its colour. `slots.Device.capture` may run beside other threads.
+    Graphs are captured for pictures as `expected`, and anew when the first one of another size
+    before padding, or of another colour, comes. `slots.Device.capture` may run beside other
+    threads.
     """
 
     depth = 3
     planar = True
 
     def __init__(
-        self, device: Device, network: Network, *, size: tuple[int, int], smoothed: bool, title: str
+        self,
+        device: Device,
+        network: Network,
+        *,
+        size: tuple[int, int],
+        smoothed: bool,
+        title: str,
+        expected: Expected | None = None,
     ) -> None:
         self._device, self._network, self._size = device, network, size
         carried = smoothed and network.channels > 0
         self.statistics = SmoothedStatistics(self._measure) if carried else None
         self.description = described(title, network.device)
         self._old: list[_Prepared] = []
-        # The likeliest layout: a GPU that cannot do it says so while "auto" can take another.
-        self._layout = Layout(*size)
+        # A GPU that cannot do it says so now, while "auto" can take another engine.
+        self._layout = Layout(*size) if expected is None else _layout(*expected)
         self._prepared: _Prepared | None = self._capture(self._layout)
 
     def submit(self, picture: Yuv420, strength: float = 1.0) -> _Painting:
@@ -120,13 +127,7 @@ class GpuEngine:
 
     def _prepare(self, picture: Yuv420) -> _Prepared:
         """Return the slots for this picture's layout, made if it is the first of its kind."""
-        colour = picture.colour
-        layout = Layout(
-            picture.height,
-            picture.width,
-            matrix=colour.matrix,
-            full_range=colour.range == FULL,
-        )
+        layout = _layout(picture.height, picture.width, picture.colour)
         if self._prepared is None or layout != self._layout:
             if any(side > most for side, most in zip(layout[:2], self._size, strict=True)):
                 raise EngineError(
@@ -136,10 +137,11 @@ class GpuEngine:
             if self._prepared is not None:
                 self._old.append(self._prepared)  # its last pictures may still be under way
                 self._prepared = None
-            self._prepared, self._layout = self._capture(layout), layout
-        for old in [old for old in self._old if _is_idle(old)]:
+        for old in [old for old in self._old if _is_idle(old)]:  # first: both may not find room
             _close(old)
             self._old.remove(old)
+        if self._prepared is None:
+            self._prepared, self._layout = self._capture(layout), layout
         return self._prepared
 
     @wrapping_errors("prepare the network")
@@ -203,9 +205,12 @@ class GpuEngine:
 
 def described(title: str, device: torch.device) -> str:
     """Return an engine's title, and what makes it slower than it could be."""
-    if device.type != "cuda" or not problem(device):
-        return title
-    return f"{title}, slower without Triton ({triton_hint()})"
+    why = problem(device) if device.type == "cuda" else ""
+    return f"{title}, slower: {why} ({remedy()})" if why else title
+
+
+def _layout(height: int, width: int, colour: Colour) -> Layout:
+    return Layout(height, width, matrix=colour.matrix, full_range=colour.range == FULL)
 
 
 def _is_idle(prepared: _Prepared) -> bool:

@@ -35,13 +35,23 @@ def thumbnail(picture: Picture) -> Thumbnail:
     """Look at a frame, uint8 RGB (H, W, 3) or in planes."""
     rgb: Any = picture
     if isinstance(picture, Yuv420):
-        from ..planar import resize
-
-        twice = resize(picture, 2 * _HEIGHT, 2 * _WIDTH)  # its chroma has the size wanted
-        planes = twice.data.reshape(3 * _HEIGHT, 2 * _WIDTH)
+        luma, *chroma = picture.planes
+        small = [_shrunk(luma, 2 * _HEIGHT, 2 * _WIDTH)]
+        small += [_shrunk(plane, _HEIGHT, _WIDTH) for plane in chroma]
+        planes = np.concatenate([plane.ravel() for plane in small]).reshape(-1, 2 * _WIDTH)
         rgb = cv2.cvtColor(planes, cv2.COLOR_YUV2RGB_I420)  # of whatever matrix: it is compared
-    small: npt.NDArray[np.uint8] = cv2.resize(rgb, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA)
-    return small.astype(np.float32)
+    return _shrunk(rgb, _HEIGHT, _WIDTH).astype(np.float32)
+
+
+def _shrunk(picture: Any, height: int, width: int) -> npt.NDArray[np.uint8]:
+    """Scale by area, in halves at first: at once, OpenCV takes 12 ms for 3840x2160, not 1.5."""
+    while picture.shape[0] >= 4 * height and picture.shape[1] >= 4 * width:
+        halves = picture.shape[1] // 2, picture.shape[0] // 2
+        picture = cv2.resize(picture, halves, interpolation=cv2.INTER_AREA)
+    small: npt.NDArray[np.uint8] = cv2.resize(
+        picture, (width, height), interpolation=cv2.INTER_AREA
+    )
+    return small
 
 
 def is_cut(before: Thumbnail, now: Thumbnail) -> bool:

@@ -16,6 +16,7 @@ import torch
 
 from ..atomic import write_whole
 from ..errors import EngineError
+from ..frame import Expected
 from ..styles import Style
 from . import EngineOptions, engine_files
 from .cuda import CudaDevice, Gpu, current_gpu, wrapping_errors
@@ -33,7 +34,13 @@ PRECISION: Final = "f16"
 
 
 def open_tensorrt(
-    options: EngineOptions, style: Style, *, height: int, width: int, report: Report
+    options: EngineOptions,
+    style: Style,
+    *,
+    height: int,
+    width: int,
+    report: Report,
+    expected: Expected | None = None,
 ) -> GpuEngine:
     """Build the engine for pictures of (height, width), from the cache if it is there.
 
@@ -57,6 +64,7 @@ def open_tensorrt(
         size=(height, width),
         smoothed=options.statistics == "smoothed",
         title=f"{made.library} {PRECISION} on {torch.cuda.get_device_name(device)}",
+        expected=expected,
     )
 
 

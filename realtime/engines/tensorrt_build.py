@@ -49,7 +49,7 @@ def build_onnx(trt: Any, model: bytes, *, refittable: bool) -> bytes:
     config = builder.create_builder_config()
     if refittable:
         config.set_flag(trt.BuilderFlag.REFIT)
-    # TensorRT-RTX may otherwise allocate while it runs, which a graph cannot hold.
+    # TensorRT-RTX may otherwise allocate while it runs, which a CUDA graph cannot hold.
     capturable = getattr(trt.BuilderFlag, "REQUIRE_USER_ALLOCATION", None)
     if capturable is not None:
         config.set_flag(capturable)

@@ -1,9 +1,9 @@
 """Which TensorRT an engine is built and run with, and the line that installs what is missing.
 
-There are two builds of it, and of PyTorch's bridge to it: `torch-tensorrt` for datacentre and
-workstation GPUs, `torch-tensorrt-rtx` for GeForce RTX. A bridge goes with one minor version of
-PyTorch and brings its TensorRT along. TensorRT without a bridge will do as well: then its own ONNX
-parser reads the style.
+There are two builds of it: for datacentre and workstation GPUs, which PyTorch's bridge
+`torch-tensorrt` uses and brings along, and TensorRT-RTX for GeForce. A bridge goes with one minor
+version of PyTorch. Without it TensorRT's own ONNX parser reads the style, and always for
+TensorRT-RTX: `torch-tensorrt-rtx` has no way to ask for an engine that a CUDA graph can hold.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from ..errors import EngineError
 from .environment import MODULES, Environment, minor
 
 RELEASES: Final = {(2, 11): "2.11.0", (2, 12): "2.12.1", (2, 13): "2.13.0", (2, 14): "2.14.0"}
-"""Of both bridges, by the minor version of torch that their metadata requires."""
-BRIDGES: Final = {"torch-tensorrt": "tensorrt", "torch-tensorrt-rtx": "tensorrt_rtx"}
-"""Packages, and the TensorRT that each imports."""
+"""Of the bridge, by the minor version of torch that its metadata requires."""
+BRIDGE: Final = "torch-tensorrt"
+RTX_BRIDGE: Final = "torch-tensorrt-rtx"
 
 
 class Library(NamedTuple):
-    """`module` is what to import; `builder` makes engines: a bridge with its version, or "" for
+    """`module` is what to import; `builder` makes engines: the bridge with its version, or "" for
     TensorRT's own parser.
     """
 
@@ -50,34 +50,32 @@ def find(environment: Environment) -> Library:
             f"TensorRT needs CUDA, and PyTorch {packages['torch']} is built without",
             hint=cuda_hint(environment),
         )
-    bridges = [name for name in BRIDGES if name in packages]
-    if len(bridges) == 2:
+    if BRIDGE in packages and RTX_BRIDGE in packages:
         raise EngineError(
-            "torch-tensorrt and torch-tensorrt-rtx are both installed: one has overwritten the "
-            "other",
-            hint=f"pip uninstall {' '.join(bridges)}, then {install_hint(torch)}",
+            f"{BRIDGE} and {RTX_BRIDGE} are both installed: one has overwritten the other",
+            hint=f"pip uninstall {BRIDGE} {RTX_BRIDGE}, then {install_hint(torch)}",
         )
-    for bridge in bridges:
-        version, module = packages[bridge], BRIDGES[bridge]
+    if BRIDGE in packages:
+        version, module = packages[BRIDGE], "tensorrt"
         if minor(version) != torch:
             raise EngineError(
-                f"{bridge} {version} does not go with torch {packages['torch']}",
-                hint=install_hint(torch, bridge),
+                f"{BRIDGE} {version} does not go with torch {packages['torch']}",
+                hint=install_hint(torch, bridge=True),
             )
         if module not in environment.modules:
             raise EngineError(
-                f"{bridge} {version} is installed, but {module}, which it needs, is not",
-                hint=f"pip install --force-reinstall {bridge}=={version}",
+                f"{BRIDGE} {version} is installed, but {module}, which it needs, is not",
+                hint=f"pip install --force-reinstall {BRIDGE}=={version}",
             )
-        return Library(module, bridge, version)
+        return Library(module, BRIDGE, version)
     for module in MODULES:
         if module in environment.modules:
             return Library(module, "")
     raise EngineError("TensorRT is not installed", hint=install_hint(torch))
 
 
-def install_hint(torch: tuple[int, int], bridge: str = "") -> str:
-    """Return the pip line for this minor version of PyTorch."""
+def install_hint(torch: tuple[int, int], *, bridge: bool = False) -> str:
+    """Return the pip line for this minor version of PyTorch, of TensorRT or of its `bridge`."""
     release = RELEASES.get(torch)
     if release is None:
         newest = max(RELEASES)
@@ -85,12 +83,8 @@ def install_hint(torch: tuple[int, int], bridge: str = "") -> str:
         release = RELEASES[newest]
     else:
         wanted = ""
-    if bridge:
-        return f"pip install {wanted}{bridge}=={release}"
-    return (
-        f"pip install {wanted}torch-tensorrt=={release} "
-        f"(for a GeForce RTX: torch-tensorrt-rtx=={release})"
-    )
+    line = f"pip install {wanted}{BRIDGE}=={release}"
+    return line if bridge else f"{line} (for a GeForce RTX: pip install tensorrt-rtx)"
 
 
 def cuda_hint(environment: Environment) -> str:

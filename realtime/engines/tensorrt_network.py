@@ -91,15 +91,9 @@ class TensorRTNetwork:
         affine_half: Tensor = torch.empty((1, 2 * self.channels, 1, 1), **half)  # type: ignore[call-overload]
         painting: Tensor = torch.empty((1, 3, *self._size), **half)  # type: ignore[call-overload]
         can_be_captured = getattr(context, "is_stream_capturable", lambda stream: True)
-        capturable = True
 
         def paint(photo_NCHW: Tensor, affine: Tensor) -> Tensor:
-            nonlocal capturable
-            stream, capturing = stream_of(self.device), is_capturing(self.device)
-            if capturing and not capturable:
-                raise EngineError(
-                    "TensorRT cannot run this engine as a CUDA graph", hint="use --engine torch"
-                )
+            stream = stream_of(self.device)
             if not photo_NCHW.is_contiguous() or photo_NCHW.dtype != torch.float16:
                 raise ValueError("TensorRT reads float16 planes one after another")
             affine_half.copy_(affine)
@@ -111,8 +105,11 @@ class TensorRTNetwork:
                 context.set_tensor_address(name, tensor.data_ptr())
             if not context.execute_async_v3(stream):
                 raise EngineError(f"TensorRT cannot run the engine: {reason(self._trt)}")
-            if not capturing:  # it is a question for before a capture, when all is compiled
-                capturable = can_be_captured(stream)
+            # A question for before a capture, when all is compiled: each graph's work runs once.
+            if not is_capturing(self.device) and not can_be_captured(stream):
+                raise EngineError(
+                    "TensorRT cannot run this engine as a CUDA graph", hint="use --engine torch"
+                )
             return painting
 
         return paint

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import EngineError
-from ..frame import Image
+from ..frame import Expected, Image
 from ..styles import Style
 from . import EngineOptions
 from .onnx_module import OnnxModule
@@ -43,7 +43,12 @@ _DEVICES: Final = "cuda, cuda:1, mps or cpu"
 
 
 def open_torch(
-    options: EngineOptions, style: Style, *, height: int, width: int
+    options: EngineOptions,
+    style: Style,
+    *,
+    height: int,
+    width: int,
+    expected: Expected | None = None,
 ) -> TorchEngine | GpuEngine:
     """Build the engine for pictures of (height, width) on the device asked for, or the best one."""
     if not style.native:
@@ -84,6 +89,7 @@ def open_torch(
         size=(height, width),
         smoothed=smoothed,
         title=title,
+        expected=expected,
     )
 
 
