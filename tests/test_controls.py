@@ -109,6 +109,63 @@ class Noted(EchoEngine):
         self.closed = True
 
 
+def until_it_is(engine: SwitchingEngine, name: str) -> None:
+    deadline = time.monotonic() + 30
+    while engine.style.name != name and time.monotonic() < deadline:
+        engine.poll()
+    assert engine.style.name == name
+
+
+def test_the_old_engine_stays_open_for_what_it_has_under_way() -> None:
+    engines: list[Noted] = []
+
+    def load(_: Style) -> Engine:
+        engines.append(Noted(fails=False))
+        return engines[-1]
+
+    picture = PatternSource(64, 96).image(5)
+    with closing(SwitchingEngine(find("great-wave"), load)) as engine:
+        engine.switch(find("starry-night"))
+        until_it_is(engine, "starry-night")
+        for _ in range(engine.depth):
+            engine.submit(picture)
+            assert not engines[0].closed
+        engine.submit(picture)
+        assert engines[0].closed
+
+
+def test_a_style_that_is_no_longer_wanted_is_closed_once_loaded() -> None:
+    engines: list[Noted] = []
+
+    def load(_: Style) -> Engine:
+        engines.append(Noted(fails=False))
+        return engines[-1]
+
+    with closing(SwitchingEngine(find("great-wave"), load)) as engine:
+        engine.switch(find("starry-night"))
+        engine.switch(find("comic"))
+        until_it_is(engine, "comic")
+    assert [made.closed for made in engines] == [True, True, True]
+
+
+def test_a_style_that_failed_to_load_is_not_tried_again() -> None:
+    loads: list[str] = []
+
+    def load(style: Style) -> Engine:
+        loads.append(style.name)
+        if style.name != "great-wave":
+            raise EngineError("out of memory")
+        return EchoEngine()
+
+    with closing(SwitchingEngine(find("great-wave"), load)) as engine:
+        engine.switch(find("starry-night"))
+        with pytest.raises(EngineError, match="out of memory"):
+            until_it_is(engine, "starry-night")
+        engine.poll()
+        assert not engine.loading
+    assert loads == ["great-wave", "starry-night"]
+
+
 def test_an_engine_that_fails_to_warm_up_is_closed() -> None:
     engines: list[Noted] = []
 

@@ -17,6 +17,7 @@ from stylecam.training.recipe import (
     changed,
     from_values,
     read_recipe,
+    stages_of,
     to_values,
 )
 from stylecam.training.start import BASES, find_start, read_start
@@ -116,6 +117,34 @@ def test_how_long_to_train_is_said_once(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(TrainingError, match="both say how long") as caught:
         plan(parser().parse_args([*words, "--minutes", "5", "--set", "style=9", "steps=9"]))
     assert caught.value.hint == "one of them"
+
+
+def test_every_stage_has_pictures_of_its_own() -> None:
+    """With one seed they would all begin with the same photos, cropped alike."""
+    values = {"name": "x", "painting": "p.png", "seed": 5}
+    recipe = from_values(values | {"then": [{}, {"seed": 9}, {}]})
+    assert [stage.seed for stage in stages_of(recipe)] == [5, 6, 9, 10]
+    assert [stage.seed for stage in stages_of(changed(recipe, ["seed=2"]))] == [2, 3, 4, 5]
+    assert changed(recipe, ["style=3"]).then[1].seed == 9
+    assert from_values(to_values(recipe)) == recipe
+
+
+def test_decimals_are_taken_wherever_they_mean_something() -> None:
+    recipe = from_values({"name": "x", "painting": "p.png", "style": 40})  # as TOML has it
+    assert changed(recipe, ["style=52.5"]).style == 52.5
+    with pytest.raises(TrainingError, match=r"steps=2\.5: '2.5' is not a whole number"):
+        changed(recipe, ["steps=2.5"])
+
+
+def test_what_is_said_twice_is_added_up_or_refused() -> None:
+    words = ["p.jpg", "--photos", "a", "--photos", "b", "c", "--set", "style=1", "--set", "tone=2"]
+    options = parser().parse_args(words)
+    assert [str(path) for path in options.photos] == ["a", "b", "c"]
+    assert options.set == ["style=1", "tone=2"]
+    assert parser().parse_args(["p.jpg"]).set == []
+    recipe = from_values({"name": "x", "painting": "p.png"})
+    with pytest.raises(TrainingError, match="--set: style is given twice"):
+        changed(recipe, ["style=1", "tone=2", "style=3"])
 
 
 def test_means_are_of_their_stage_only() -> None:

@@ -189,6 +189,17 @@ def test_the_temporal_weight_ramps_up(folder: Path, vgg: VGG19) -> None:
     assert learner.ramp(0.6) == learner.ramp(1) == 1
 
 
+def test_the_ramp_weighs_the_temporal_loss(folder: Path, vgg: VGG19) -> None:
+    recipe = dataclasses.replace(TINY, crop=64, gradient_clip=1e6, temporal_from=0.0)
+    pair, gradients = pairs(folder, recipe)[0], []
+    for temporal in (0.0, 1500.0):
+        learner = trainer(folder, vgg, dataclasses.replace(recipe, temporal=temporal))
+        learner.train_step(pair, progress=0.0)
+        grads = [p.grad for p in learner.generator.parameters()]
+        gradients.append(torch.cat([grad.flatten() for grad in grads if grad is not None]))
+    assert torch.equal(*gradients)
+
+
 def test_the_command_makes_a_style_and_goes_on_with_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,6 +15,7 @@ import pytest
 import torch
 from media import psnr
 from media.clips import Film
+from PIL import Image
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.training import data
 from stylecam.training.data import FEW, Pairs
@@ -128,11 +129,51 @@ def test_few_or_small_photos_are_warned_of(tmp_path: Path) -> None:
     one, small = pairs(tmp_path).notes
     assert "the style will suit such scenes only" in one
     assert small == "photos of 10x8 pixels are small: 300 or more are better"
-    assert cv2.imwrite(str(tmp_path / "b.png"), PatternSource(240, 320).image(0))
+    assert cv2.imwrite(str(tmp_path / "b.png"), PatternSource(320, 400).image(0))
     assert len(pairs(tmp_path).notes) == 1  # one that is small does no harm
     for index in range(FEW):
         assert cv2.imwrite(str(tmp_path / f"c{index}.png"), PatternSource(16, 24).image(0))
-    assert pairs(tmp_path).notes == []
+    assert pairs(tmp_path).notes == ["photos of 24x16 pixels are small: 300 or more are better"]
+
+
+def test_what_is_held_of_videos_has_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A phone writes a film of three seconds beside every photo."""
+    asked: list[tuple[str, int]] = []
+
+    def read(path: Path, short_side: int, *, count: int) -> list[tuple[Any, Any]]:
+        asked.append((path.name, count))
+        return [(np.zeros((64, 64, 3), np.uint8),) * 2] * count
+
+    monkeypatch.setattr(data, "read_frame_pairs", read)
+    monkeypatch.setattr(data, "HELD_PAIRS", 12)
+    for number, pairs_of_one in ((4, 3), (8, 1), (12, 1), (13, 1), (50, 1)):
+        for index in range(number):
+            (tmp_path / f"{index:02}.mov").touch()
+        asked.clear()
+        caplog.clear()
+        assert len(pairs(tmp_path).frame_pairs) <= 12
+        assert {count for _, count in asked} == {pairs_of_one}
+        assert ("are taken, from all over" in caplog.text) == (number > 12)
+    assert asked[0][0] < "05"
+    assert asked[-1][0] >= "45"
+
+
+def test_a_picture_with_transparency_is_read_as_it_is_shown(tmp_path: Path) -> None:
+    """Upright, and whatever its bits: OpenCV has 10 of AVIF as 0..1023."""
+    image = PatternSource(96, 128).image(7)
+    rgba = Image.fromarray(np.dstack([image, np.full((96, 128), 255, np.uint8)]))
+    turned = Image.Exif()
+    turned[0x0112] = 6  # the right side is the top one
+    for name in ("a.png", "a.webp"):
+        rgba.save(tmp_path / name, exif=turned, lossless=True)
+        read = read_pixels(tmp_path / name)
+        assert np.array_equal(read, np.rot90(image, -1)), name
+    coded = np.dstack([image[..., ::-1], np.full((96, 128), 255, np.uint8)]).astype(np.uint32)
+    ten = (coded * 1023 // 255).astype(np.uint16)
+    assert cv2.imwrite(str(tmp_path / "ten.avif"), ten, [cv2.IMWRITE_AVIF_DEPTH, 10])
+    assert psnr(read_pixels(tmp_path / "ten.avif"), image) > 30
 
 
 def test_all_stages_share_what_was_read_of_videos(

@@ -24,8 +24,10 @@ from stylecam.training import checkpoint, command, loop, ranks, signals
 from stylecam.training.command import main, parser, plan
 from stylecam.training.data import Pairs
 from stylecam.training.errors import Diverged
+from stylecam.training.journal import Journal
 from stylecam.training.loop import Clock, Row, train
 from stylecam.training.motion import Pair
+from stylecam.training.network import Generator
 from stylecam.training.progress import Place, showing
 from stylecam.training.recipe import Recipe
 from stylecam.training.stages import Stages
@@ -81,6 +83,51 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_spoils_nothing(
     after = [(workplace / "run" / name).read_bytes() for name in ("checkpoint.pt", "tiny.onnx")]
     assert after == before
     assert all(value.isfinite().all() for value in learner.generator.state_dict().values())
+
+
+def test_a_checkpoint_that_cannot_be_written_does_not_cost_the_style(
+    workplace: Path,
+    vgg: VGG19,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """There may be room for the one and not for the other; PyTorch raises RuntimeError then."""
+
+    def full(state: object, path: Path) -> None:
+        path.write_bytes(b"a part")
+        raise RuntimeError("unexpected pos 64 vs 0\nand more")
+
+    monkeypatch.setattr(torch, "save", full)
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
+    train(trainer(workplace, vgg), pairs(workplace), workplace / "run", card={"name": "tiny"})
+    assert find("run/tiny.onnx").card["steps"] == 3
+    assert "checkpoint.pt cannot be written: unexpected pos 64 vs 0; the run goes" in caplog.text
+    assert not list(Path("run").glob("*.part"))
+
+
+def test_the_last_preview_is_of_the_style_that_is_written(
+    workplace: Path, vgg: VGG19, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[Generator] = []
+    monkeypatch.setattr(Journal, "picture", lambda _, generator: shown.append(generator))
+    trained = train(
+        trainer(workplace, vgg, dataclasses.replace(TINY, mean=0.25)),
+        pairs(workplace),
+        workplace / "run",
+        card={"name": "tiny"},
+        before=Generator("small"),
+    )
+    assert trained is not None
+    assert shown == [trained.generator]
+
+
+def test_a_resumed_run_takes_the_discriminator_s_changes(workplace: Path, vgg: VGG19) -> None:
+    train(trainer(workplace, vgg), pairs(workplace), workplace / "run", card={"name": "tiny"},
+          stop=iter([False, True]).__next__)  # fmt: skip
+    changed = dataclasses.replace(TINY, discriminator_rate=0.01, discriminator_dropout=0.2)
+    learner = trainer(workplace, vgg, changed)
+    checkpoint.restore(learner, workplace / "run" / "checkpoint.pt")
+    assert [group["lr"] for group in learner.discriminator_optimizer.param_groups] == [0.01]
 
 
 def test_figures_before_a_divergence_are_written_down(workplace: Path, vgg: VGG19) -> None:

@@ -22,7 +22,13 @@ from stylecam.training.discriminator import (
 )
 from stylecam.training.errors import TrainingError
 from stylecam.training.export import export_style, read_generator
-from stylecam.training.motion import Motion, camera_noise, frame_pair, random_motion
+from stylecam.training.motion import (
+    Motion,
+    _compress,
+    camera_noise,
+    frame_pair,
+    random_motion,
+)
 from stylecam.training.network import SIZES, Generator, Head, StyleGraph
 from stylecam.training.vgg import VGG19, has_bfloat16, load_vgg19
 
@@ -177,6 +183,23 @@ def test_frames_of_a_video_give_the_motion_between_them() -> None:
     assert inside.mean() > 0.8
     error = (pair.motion.apply(first) - second).abs().mean(1, keepdim=True)
     assert (error[..., 16:-16, 16:-16] * inside).mean() < 0.3 * (first - second).abs().mean()
+
+
+def test_what_is_new_in_a_frame_does_not_count_as_seen() -> None:
+    first = picture(side=128)
+    second = first.clone()
+    noise = torch.rand(1, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    second[..., 40:88, 40:88] = noise
+    seen = frame_pair(first, second).motion.visible_N1HW
+    assert seen[..., 48:80, 48:80].mean() < 0.1
+    assert seen[..., :24].mean() > 0.9
+
+
+def test_compression_costs_blue_more_than_red() -> None:
+    """As it does in any JPEG: of luma, red makes 0.299 and blue 0.114."""
+    noise = torch.rand(3, 128, 128, generator=torch.Generator().manual_seed(0))
+    lost = (_compress(noise, 50, 0, 0) - noise).square().mean((1, 2)).sqrt()
+    assert lost[2] > 1.05 * lost[0]
 
 
 def test_rare_colours_are_missed_by_their_distribution_alone() -> None:

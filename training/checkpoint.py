@@ -17,11 +17,20 @@ from .trainer import Trainer
 
 
 def save(trainer: Trainer, path: Path, about: dict[str, Any]) -> None:
-    """Write the checkpoint, whole or not at all; `about` is what `read` gives back."""
+    """Write the checkpoint, whole or not at all; `about` is what `read` gives back.
+
+    Raises TrainingError when it cannot be written, as on a full disk; an older one stays.
+    """
     if ranks.rank() == 0:
         temporary = path.with_suffix(".part")
-        torch.save(trainer.state() | {"about": about}, temporary)
-        put_in_place(temporary, path)
+        try:
+            torch.save(trainer.state() | {"about": about}, temporary)
+            put_in_place(temporary, path)
+        except (OSError, RuntimeError) as error:  # torch's writer raises the latter
+            why = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            raise TrainingError(f"{path} cannot be written: {why}") from error
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def read(path: Path, device: str = "cpu") -> dict[str, Any]:

@@ -52,7 +52,12 @@ def parser() -> argparse.ArgumentParser:
         "what", type=Path, nargs="?", metavar="PAINTING", help="a picture, or a recipe (.toml)"
     )
     made.add_argument(
-        "--photos", type=Path, nargs="+", metavar="PATH", help="folders, photos or videos"
+        "--photos",
+        type=Path,
+        nargs="+",
+        action="extend",
+        metavar="PATH",
+        help="folders, photos or videos",
     )
     made.add_argument("--size", choices=SIZES, help="small for CPUs, large for GPUs [small]")
     made.add_argument(
@@ -64,7 +69,14 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--resume", action="store_true", help="continue the run in the run folder")
     more = made.add_argument_group("more")
     more.add_argument("--run-folder", type=Path, help="run folder [runs/NAME]")
-    more.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="change the recipe")
+    more.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change the recipe",
+    )
     more.add_argument(
         "--base",
         help="style to start from, a name or file, or 'none' [the base]; not with --resume",

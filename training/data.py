@@ -19,13 +19,15 @@ from torch.utils.data import Dataset
 from .errors import TrainingError
 from .files import KNOWN, PHOTO_SUFFIXES, VIDEO_SUFFIXES, files_of, notes_on_others
 from .motion import SHIFT_PX, Pair, frame_pair, still_pair
-from .pictures import LOG, SMALL_PX, read_photo, to_tensor
+from .pictures import LOG, read_photo, to_tensor
 from .videos import VIDEO_PAIRS, read_frame_pairs
 
 SHORT_SIDE_PX: Final = (270, 480)
 """Photos are shrunk to a random short side in this range before they are cropped."""
 HELD_PAIRS: Final = 300
 """Pairs of frames of all videos together: 2.5 MB each."""
+WANTED_PX: Final = 300
+"""Of a photo's short side."""
 FEW: Final = 50
 """With fewer photos and pairs of frames a style suits these scenes only."""
 
@@ -120,10 +122,13 @@ class Pairs(Dataset[Pair]):
         return max(self.crop, SHORT_SIDE_PX[1])
 
     def _frame_pairs(self, videos: list[Path]) -> list[Tensor]:
-        """Read pairs of frames, uint8 (2, H, W, 3) each."""
+        """Read pairs of frames, uint8 (2, H, W, 3) each; of very many videos, of some of them."""
         frame_pairs: list[Tensor] = []
-        for path in videos:
-            count = max(2, min(VIDEO_PAIRS, HELD_PAIRS // len(videos)))
+        taken = videos[:: -(-len(videos) // HELD_PAIRS)] if videos else []
+        if len(taken) < len(videos):
+            LOG.warning("of %d videos %d are taken, from all over", len(videos), len(taken))
+        for path in taken:
+            count = min(VIDEO_PAIRS, HELD_PAIRS // len(taken))
             try:
                 found = read_frame_pairs(path, self._needed_px(), count=count)
             except TrainingError as error:
@@ -139,10 +144,10 @@ class Pairs(Dataset[Pair]):
                 f"with so few photos ({total}) the style will suit such scenes only; a few hundred "
                 "of all kinds are better"
             )
-        sides = [self._view(number)[0].shape[1:] for number in range(min(3, total))]
-        if max(min(side) for side in sides) < SMALL_PX:
-            height, width = max(sides, key=min)
-            yield f"photos of {width}x{height} pixels are small: 300 or more are better"
+        sides = sorted((view.shape[1:] for view in self.samples(5)), key=min)
+        height, width = sides[len(sides) // 2]
+        if min(height, width) < WANTED_PX:
+            yield f"photos of {width}x{height} pixels are small: {WANTED_PX} or more are better"
 
     def _crop(self, views: list[Tensor], random: np.random.Generator) -> list[Tensor]:
         """Give all views the same random scale, place and mirroring: (1, 3, crop, crop) each."""

@@ -23,7 +23,7 @@ class Discriminator(nn.Module):
         layers: list[nn.Module] = []
         for inputs, outputs in itertools.pairwise(widths):
             layers += [spectral_norm(nn.Conv2d(inputs, outputs, 4, 2, 1)), nn.LeakyReLU(0.2)]
-        layers += [nn.Dropout2d(dropout)] if dropout else []
+        layers.append(nn.Dropout2d(dropout))  # without any too: a resumed run may begin with it
         layers.append(spectral_norm(nn.Conv2d(widths[-1], 1, 4, 1, 1)))
         self.layers = nn.Sequential(*layers)
 

@@ -85,8 +85,11 @@ class Journal:
                 "seconds": round(self._trainer.seconds, 2),
                 "learning_rate": self._trainer.optimizer.param_groups[0]["lr"],
             }
-            with (self._run / "stats.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row | means) + "\n")
+            try:
+                with (self._run / "stats.jsonl").open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(row | means) + "\n")
+            except OSError as error:
+                LOG.warning("no row of step %d: %s", step, error.strerror)
         if self._board is not None:
             for key, value in means.items():
                 self._board.add_scalar(key, value, step)
@@ -96,13 +99,13 @@ class Journal:
         if self._board is not None:
             self._board.close()
 
-    def picture(self) -> None:
-        """Write the preview; where that fails the run goes on without."""
+    def picture(self, generator: Generator) -> None:
+        """Write the preview of a generator; where that fails the run goes on without."""
         if ranks.rank() != 0:
             return
         try:
             self._shown = self._shown or self._pairs.samples()
-            sheet = preview(self._trainer.average, self._trainer.paintings[0], self._shown)
+            sheet = preview(generator, self._trainer.paintings[0], self._shown)
             # Not cv2.imwrite: it cannot open names outside ASCII on Windows.
             (self._run / "preview.jpg").write_bytes(cv2.imencode(".jpg", sheet)[1].tobytes())
         except (TrainingError, ValueError, OSError, RuntimeError, cv2.error) as error:

@@ -24,11 +24,12 @@ from torch.utils.data import DataLoader, Subset
 
 from . import checkpoint, ranks, signals
 from .data import Pairs
-from .errors import Diverged
+from .errors import Diverged, TrainingError
 from .export import export_style
 from .journal import Journal
 from .motion import Pair
 from .network import Generator
+from .pictures import LOG
 from .trainer import Trainer
 
 CHECKPOINT_EVERY_S: Final = 120.0
@@ -121,8 +122,12 @@ def train(
     def save() -> None:
         nonlocal saved
         journal.means()  # into the checkpoint
-        checkpoint.save(trainer, run / "checkpoint.pt", about or {})
-        saved = trainer.step
+        try:
+            checkpoint.save(trainer, run / "checkpoint.pt", about or {})
+        except TrainingError as error:  # there may be room for the style, which is a tenth of it
+            LOG.warning("%s; the run goes on without", error)
+        else:
+            saved = trainer.step
 
     def finish() -> None:
         nonlocal style
@@ -135,7 +140,7 @@ def train(
             figures = {key: round(value, 4) for key, value in journal.means().items()}
             spent = {"steps": trainer.step, "minutes": round(trainer.seconds / 60, 1)}
             export_style(style, card | spent | {"losses": figures}, result)
-            journal.picture()
+            journal.picture(style)
         journal.close()
 
     try:
@@ -194,7 +199,7 @@ def _steps(
         if now_s - saved_s > CHECKPOINT_EVERY_S:
             saved_s = now_s
             save()
-            journal.picture()
+            journal.picture(trainer.average)
     return True
 
 

@@ -147,10 +147,10 @@ def camera_noise(
 
 def _compress(x_CHW: Tensor, quality: int, top: int, left: int) -> Tensor:
     """Through JPEG, with its grid of blocks moved by (top, left)."""
-    image = (x_CHW.permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+    image = (x_CHW.permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)[..., ::-1]  # BGR
     image = np.pad(image, ((top, 0), (left, 0), (0, 0)), "edge")
     _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
     assert decoded is not None
-    image = decoded[top:, left:].astype(np.uint8)
+    image = decoded[top:, left:, ::-1].astype(np.uint8)
     return torch.from_numpy(image.astype(np.float32) / 255).permute(2, 0, 1)

@@ -118,7 +118,7 @@ def _decode(path: Path, data: bytes, how: int) -> Bytes3:
         if bgr is not None and not data.startswith(_JPEG):
             whole = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
             if whole is not None and whole.ndim == 3 and whole.shape[2] == 4:
-                bgr = _on_white(whole)
+                bgr = _on_white(_upright(data, whole))
     except cv2.error as error:
         raise TrainingError(f"{path} cannot be read as a picture ({error.err})") from error
     except ValueError as error:
@@ -126,6 +126,21 @@ def _decode(path: Path, data: bytes, how: int) -> Bytes3:
     if bgr is None:
         raise TrainingError(f"{path} cannot be read as a picture")
     return _bytes(bgr)
+
+
+def _upright(data: bytes, bgra: Pixels) -> Pixels:
+    """Return a picture with transparency as the file says it is to be shown, in 8 bits; as OpenCV
+    has it where Pillow cannot read it. OpenCV keeps transparency only where it does not turn the
+    picture, and does not tell how many of its 16 bits count.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(io.BytesIO(data)) as photo:
+            upright = ImageOps.exif_transpose(photo).convert("RGBA")
+    except (OSError, ValueError, SyntaxError):
+        return bgra
+    return cv2.cvtColor(np.array(upright), cv2.COLOR_RGBA2BGRA).astype(np.uint8, copy=False)
 
 
 def _heif(data: bytes) -> Bytes3:

@@ -124,7 +124,9 @@ def from_values(values: dict[str, Any]) -> Recipe:
             _check_keys(changes)
             if "size" in changes and changes["size"] != stages[0].size:
                 raise TrainingError("size: all stages train one network")
-            stages.append(dataclasses.replace(stages[-1], **{"mean": 1.0} | changes))
+            # Another seed, or each stage would look at the first photos and crops once more.
+            own = {"mean": 1.0, "seed": stages[-1].seed + 1}
+            stages.append(dataclasses.replace(stages[-1], **own | changes))
         except TrainingError as error:
             raise TrainingError(f"stage {number}: {error}") from error
     return dataclasses.replace(stages[0], then=tuple(stages[1:]))
@@ -145,12 +147,13 @@ def stages_of(recipe: Recipe) -> list[Recipe]:
 
 
 def changed(recipe: Recipe, texts: list[str]) -> Recipe:
-    """Return the recipe with values given as "key=value"; each counts for every stage.
+    """Return the recipe with values given as "key=value"; each counts for every stage, a seed for
+    the first: that of a further stage is one more.
 
-    Raises TrainingError naming the text that is wrong.
+    Raises TrainingError naming the text that is wrong, or the key that is given twice.
     """
-    kinds = {
-        field.name: type(getattr(recipe, field.name))
+    kinds: dict[str, type] = {
+        field.name: {"int": int, "float": float}.get(str(field.type), str)
         for field in dataclasses.fields(Recipe)
         if field.name in RANGES or field.name in ("name", "title", "artist", "licence", "size")
     }
@@ -163,14 +166,19 @@ def changed(recipe: Recipe, texts: list[str]) -> Recipe:
             raise TrainingError(
                 f"--set {text}: no such setting{_near(key, kinds)}; there are {numbers}"
             )
+        if key in changes:
+            raise TrainingError(f"--set: {key} is given twice")
         try:
             changes[key] = kinds[key](value)
         except ValueError as error:
             whole = "whole number" if kinds[key] is int else "number"
             raise TrainingError(f"--set {text}: {value!r} is not a {whole}") from error
     try:
-        then = tuple(dataclasses.replace(stage, **changes) for stage in recipe.then)
-        return dataclasses.replace(recipe, **changes, then=then)
+        stages = []
+        for number, stage in enumerate(stages_of(recipe)):
+            seed = {"seed": changes["seed"] + number} if "seed" in changes else {}
+            stages.append(dataclasses.replace(stage, **changes | seed))
+        return dataclasses.replace(stages[0], then=tuple(stages[1:]))
     except TrainingError as error:
         raise TrainingError(f"--set {error}") from error
 

@@ -92,6 +92,8 @@ class Trainer:
         self.figures = state.get("figures", {})
         for part in _PARTS:
             getattr(self, part).load_state_dict(state[part])
+        for group in self.discriminator_optimizer.param_groups:
+            group["lr"] = self.recipe.discriminator_rate  # which a resumed run may change
 
     def rate(self, progress: float) -> float:
         """Learning rate factor at `progress` of the run (0 to 1): linear warm-up, then a cosine to
