@@ -91,6 +91,7 @@ class Stylizer:
         self._options = dataclasses.replace(options, statistics=statistics)
         self._lock = threading.Lock()
         self._engines: dict[bool, _Built] = {}  # for calls, and for streams
+        self._latest: object = None
         self._converter = Converter()
 
     @property
@@ -123,6 +124,7 @@ class Stylizer:
         close the iterator, before the next and before `close`.
         """
         begun: deque[_Begun] = deque()
+        own = object()
         try:
             for picture in pictures:
                 if begun and begun[-1].image.shape != np.shape(picture):
@@ -131,6 +133,8 @@ class Stylizer:
                 if begun:
                     self._demand_open(begun[0])
                 with self._alone():
+                    if self._latest is not own:
+                        self._take_over(own)
                     begun.append(self._begin(picture, live=False))
                 if len(begun) == begun[0].engine.depth:
                     yield self._next(begun)
@@ -139,12 +143,13 @@ class Stylizer:
         finally:
             if begun and self._runs(begun[0].engine):  # their slots are still taken
                 self._engines.pop(False).engine.close()
+            if self._latest is own:
+                self._latest = None
 
     def restart(self) -> None:
         """Forget the clip so far: the next picture is the first of another."""
         for built in self._engines.values():
-            if built.engine.statistics is not None:
-                built.engine.statistics.forget()
+            _forget(built.engine)
 
     def close(self) -> None:
         """Give back the engine. A further picture builds another."""
@@ -186,6 +191,14 @@ class Stylizer:
         finally:
             self._lock.release()
 
+    def _take_over(self, stream: object) -> None:
+        """Begin a stream's clip. One that is still being taken has lost its pictures."""
+        if (built := self._engines.get(False)) is not None:
+            if self._latest is not None:
+                self._engines.pop(False).engine.close()
+            _forget(built.engine)
+        self._latest = stream
+
     def _demand_open(self, begun: _Begun) -> None:
         if not self._runs(begun.engine):
             raise UsageError(
@@ -226,3 +239,8 @@ class Stylizer:
             )
         rgb = picture[..., ::-1] if self._order == "bgr" else picture
         return np.require(rgb, requirements=["C", "W"])  # Pillow's arrays are read-only
+
+
+def _forget(engine: Engine) -> None:
+    if engine.statistics is not None:
+        engine.statistics.forget()

@@ -68,6 +68,48 @@ def test_a_stream_gives_what_calls_give_in_order_and_sizes_may_change() -> None:
             assert np.abs(ours.astype(int) - paint(frame)).max() <= 1
 
 
+def test_a_stream_is_a_clip_of_its_own() -> None:
+    frames = pictures(3)
+    darker = [(frames[0] * 0.85).astype(np.uint8)] * (MEASURE_EVERY + ARRIVES_AFTER)
+    with Stylizer("comic") as paint:
+        first = list(paint.stream(frames))
+        list(paint.stream([*frames, *darker]))  # no cut, but other statistics
+        for ours, theirs in zip(paint.stream(frames), first, strict=True):
+            assert np.array_equal(ours, theirs)
+
+
+def test_of_two_streams_at_once_the_first_ends_with_the_remedy() -> None:
+    frames = pictures(8)
+    with Stylizer("comic") as paint:
+        one, other = paint.stream(frames), paint.stream(frames)
+        next(one)
+        next(other)
+        with pytest.raises(UsageError, match="had another stream") as caught:
+            next(one)
+        assert "before another" in caught.value.hint
+        assert len(list(other)) == 7
+
+
+def test_threads_may_begin_at_once_with_one_each() -> None:
+    """In a fresh process: what OpenVINO does at its first use is done once."""
+    program = (
+        "import threading, numpy\n"
+        "from stylecam.realtime.stylizer import Stylizer\n"
+        "start = threading.Barrier(4)\n"
+        "def work():\n"
+        "    with Stylizer() as paint:\n"
+        "        start.wait()\n"
+        "        paint(numpy.zeros((64, 64, 3), 'uint8'))\n"
+        "        print('painted')\n"
+        "threads = [threading.Thread(target=work) for _ in range(4)]\n"
+        "[thread.start() for thread in threads]\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, timeout=60, capture_output=True
+    )
+    assert done.stdout.split() == [b"painted"] * 4
+
+
 def test_a_stream_that_is_left_early_leaves_the_rest_working() -> None:
     frames = pictures(8)
     with Stylizer("comic") as paint:

@@ -9,13 +9,26 @@ from __future__ import annotations
 
 import importlib
 import sys
+import threading
 from typing import Any, Final
 
+import numpy as np
+
 _CONVERTER: Final = "openvino.tools.ovc"
+_LOCK: Final = threading.Lock()
 
 
 def load() -> Any:
-    """Import and return `openvino`."""
+    """Import and return `openvino`. From any thread."""
+    with _LOCK:
+        library = _imported()
+        # Two threads that meet in the first use of a constant's numbers wait for each other for
+        # ever: OpenVINO 2026.4 holds a lock there while it imports a part of NumPy.
+        _ = library.op.Constant(np.zeros(1, np.float32)).data
+        return library
+
+
+def _imported() -> Any:
     if "openvino" in sys.modules or _CONVERTER in sys.modules:
         return importlib.import_module("openvino")
     sys.modules[_CONVERTER] = None  # type: ignore[assignment]
