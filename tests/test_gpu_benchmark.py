@@ -72,6 +72,23 @@ def test_a_part_that_fails_leaves_the_others(
     assert "- not measured: engines: RuntimeError: the device fell off" in table
 
 
+def test_what_was_measured_is_kept_when_the_rest_is_broken_off(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken_off(*_: object, **__: object) -> Iterator[list[Row]]:
+        yield [{"part": "engines", "network": "first", "fps": 1.0, "variant": "x"} | size]
+        raise KeyboardInterrupt
+
+    size = {"height": 16, "width": 24}
+    monkeypatch.setattr(command, "_run", broken_off)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with pytest.raises(KeyboardInterrupt):
+        main(["--results", str(tmp_path)])
+    (row,) = map(json.loads, (tmp_path / "gpu.jsonl").read_text().splitlines())
+    assert row["network"] == "first"
+    assert "| first |" in capsys.readouterr().out
+
+
 def test_a_part_runs_in_a_process_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ from ..benchmark import Row
 SIZES: Final = ((1080, 1920), (720, 1280), (360, 640), (2160, 3840))
 """What to measure at, (height, width); first what the targets are set for."""
 DRY_SIZES: Final = ((32, 32),)
-_WARM_UP_S: Final = 0.2
+_WARM_UP_S: Final = 0.1
 _SAMPLE_MS: Final = 2.0
 """A sample is as many calls as take this long: an event resolves half a microsecond."""
 
@@ -51,7 +51,7 @@ class Bench:
     @property
     def figure_s(self) -> float:
         """How long to measure one figure."""
-        return 0.001 if self.dry else 0.5
+        return 0.001 if self.dry else 0.3
 
     def case(self, about: Row, measure: Callable[[], Row], *, seconds: float = 3.0) -> Row:
         """Return `about` with what `measure` found; or with why there is nothing, under "error" or

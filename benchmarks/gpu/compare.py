@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -26,17 +27,23 @@ FAITHFUL_DB = 40.0
 
 def peers(bench: Bench) -> Iterator[Row]:
     """Yield rows of the networks that others use, with random weights."""
-    yield from _compare(bench, "peers", {name: make() for name, make in ARCHITECTURES.items()})
+    modules = {name: make() for name, make in ARCHITECTURES.items()}
+    for slow in (False, True):
+        yield from _compare(bench, "peers", modules, slow=slow)
 
 
 def engines(bench: Bench) -> Iterator[Row]:
-    """Yield rows of our networks, with statistics carried as in a clip; then of the whole of what
-    happens on the device to one picture, from YUV to YUV.
+    """Yield rows of our networks, with statistics carried as in a clip, and of the whole of what
+    happens on the device to one picture, from YUV to YUV. What is quick comes first.
     """
     photo = Scene(*bench.sizes[0]).photo
-    yield from _compare(
-        bench, "engines", {name: carried(make(), photo) for name, make in OURS.items()}
-    )
+    modules: dict[str, nn.Module] = {name: carried(make(), photo) for name, make in OURS.items()}
+    yield from _compare(bench, "engines", modules, slow=False)
+    yield from _from_yuv_to_yuv(bench)
+    yield from _compare(bench, "engines", modules, slow=True)
+
+
+def _from_yuv_to_yuv(bench: Bench) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         for height, width in bench.sizes:
             for name in OURS:
@@ -46,20 +53,19 @@ def engines(bench: Bench) -> Iterator[Row]:
                 yield bench.case(about, partial(_on_device, bench, name, path, scene), seconds=5)
 
 
-def _compare(bench: Bench, part: str, modules: dict[str, nn.Module]) -> Iterator[Row]:
-    """What is quick comes first, at every size; then what has to be built."""
-    for slow in (False, True):
-        for height, width in bench.sizes:
-            photo = Scene(height, width).photo
-            for name, module in modules.items():
-                for variant in VARIANTS:
-                    if (variant in SLOW) != slow:
-                        continue
-                    about: Row = {"part": part, "network": name, "variant": variant}
-                    about |= {"height": height, "width": width}
-                    about["parameters"] = sum(p.numel() for p in module.parameters())
-                    run = partial(_variant, bench, variant, module, photo, ours=part == "engines")
-                    yield bench.case(about, run, seconds=SLOW.get(variant, 4.0))
+def _compare(
+    bench: Bench, part: str, modules: dict[str, nn.Module], *, slow: bool
+) -> Iterator[Row]:
+    """What is quick at every size, or what has to be built first."""
+    variants = [variant for variant in VARIANTS if (variant in SLOW) == slow]
+    for height, width in bench.sizes:
+        photo = Scene(height, width).photo
+        for (name, module), variant in itertools.product(modules.items(), variants):
+            about: Row = {"part": part, "network": name, "variant": variant}
+            about |= {"height": height, "width": width}
+            about["parameters"] = sum(p.numel() for p in module.parameters())
+            run = partial(_variant, bench, variant, module, photo, ours=part == "engines")
+            yield bench.case(about, run, seconds=SLOW.get(variant, 4.0))
 
 
 @torch.no_grad()
