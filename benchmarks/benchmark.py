@@ -57,6 +57,11 @@ def parse_seconds(text: str) -> float:
     return seconds
 
 
+def parse_sizes(text: str) -> list[tuple[int, int]]:
+    """Return (height, width) of each of "640x360,1280x720". Raises as `parse_size`."""
+    return [parse_size(size) for size in text.split(",")]
+
+
 def parse_size(text: str) -> tuple[int, int]:
     """Return (height, width) of "640x360". Raises UsageError; engines need multiples of 8."""
     try:

@@ -15,11 +15,11 @@ from stylecam.realtime.planar import Converter
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, Style, find
 
-from .benchmark import Benchmark, Report, Row, parse_count, parse_size
+from .benchmark import Benchmark, Report, Row, parse_count, parse_sizes
 from .turns import burst_length, in_ms, in_turns, seconds, spread
 
 SIZES: Final = "256x144,640x360,1024x576,1280x720,1920x1080"
-SECOND_OPINION: Final = ("640x360", "1280x720")
+SECOND_OPINION: Final = "640x360,1280x720"
 """Sizes at which engines after the first are measured too, unless sizes are named."""
 
 
@@ -142,7 +142,9 @@ def _timed(given: list[tuple[float, list[float]]]) -> Row:
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--style", default=DEFAULT, help="[%(default)s]")
-    parser.add_argument("--sizes", help=f"[{SIZES}; engines after the first: two of them]")
+    parser.add_argument(
+        "--sizes", type=parse_sizes, help=f"[{SIZES}; engines after the first: two of them]"
+    )
     parser.add_argument("--engines", default="openvino,torch", help="[%(default)s]")
     parser.add_argument("--precisions", default="default", help="default, int8, f32, bf16, f16")
     parser.add_argument(
@@ -155,11 +157,11 @@ def _measure(options: argparse.Namespace, report: Report) -> list[Row]:
     if options.engines == "openvino,torch" and importlib.util.find_spec("torch") is None:
         names = ["openvino"]
     cases = [
-        Case(name, None if precision == "default" else precision, *parse_size(size))
-        for size in (options.sizes or SIZES).split(",")
+        Case(name, None if precision == "default" else precision, *size)
+        for size in options.sizes or parse_sizes(SIZES)
         for name in names
         for precision in options.precisions.split(",")
-        if options.sizes or name == names[0] or size in SECOND_OPINION
+        if options.sizes or name == names[0] or size in parse_sizes(SECOND_OPINION)
     ]
     return measure(cases, find(options.style), rounds=options.rounds, report=report)
 

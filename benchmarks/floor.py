@@ -21,7 +21,7 @@ from stylecam.realtime.machine import usable_cores
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, Style, find
 
-from .benchmark import Benchmark, Report, Row, parse_count, parse_size
+from .benchmark import Benchmark, Report, Row, parse_count, parse_sizes
 from .engine import burst
 from .turns import seconds
 
@@ -171,7 +171,9 @@ def _engine_s(
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--style", default=DEFAULT, help="[%(default)s]")
-    parser.add_argument("--sizes", default="640x360,1280x720", help="[%(default)s]")
+    parser.add_argument(
+        "--sizes", type=parse_sizes, default="640x360,1280x720", help="[%(default)s]"
+    )
     parser.add_argument(
         "--rounds", type=parse_count, default=5, help="the best counts [%(default)s]"
     )
@@ -179,9 +181,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _measure(options: argparse.Namespace, report: Report) -> list[Row]:
     style, measured = find(options.style), []
-    for size in options.sizes.split(","):
-        report(size)
-        height, width = parse_size(size)
+    for height, width in options.sizes:
+        report(f"{width}x{height}")
         measured += measure(style, height=height, width=width, rounds=options.rounds)
     return measured
 

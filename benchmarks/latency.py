@@ -17,7 +17,7 @@ from stylecam.realtime.stats import KEPT
 from stylecam.realtime.styles import DEFAULT, Style, find
 from stylecam.realtime.threads import Threads
 
-from .benchmark import Benchmark, Report, Row, parse_seconds, parse_size
+from .benchmark import Benchmark, Report, Row, parse_seconds, parse_sizes
 from .memory import in_new_process, peak_memory_mb
 from .pipeline import run_live
 from .turns import chunk_medians, histogram, in_ms, spread
@@ -119,7 +119,9 @@ def latency(
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--style", default=DEFAULT, help="[%(default)s]")
-    parser.add_argument("--sizes", default="640x360,1280x720", help="[%(default)s]")
+    parser.add_argument(
+        "--sizes", type=parse_sizes, default="640x360,1280x720", help="[%(default)s]"
+    )
     parser.add_argument(
         "--seconds", type=parse_seconds, default=10.0, help="of each run [%(default)s]"
     )
@@ -132,9 +134,8 @@ def _measure(options: argparse.Namespace, report: Report) -> list[Row]:
             hint=f"{LONGEST_S:.0f} at most",
         )
     style, measured = find(options.style), []
-    for size in options.sizes.split(","):
-        report(f"{size}: {options.seconds:.0f} seconds")
-        height, width = parse_size(size)
+    for height, width in options.sizes:
+        report(f"{width}x{height}: {options.seconds:.0f} seconds")
         measured.append(
             in_new_process(latency, style, height=height, width=width, seconds=options.seconds)
         )

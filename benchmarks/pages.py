@@ -73,10 +73,8 @@ sound; ours is timed with that codec and with its default, start-up included.
 QUALITY: Final = """\
 How near a style is to its painting and its scene, and how steady it is:
 [docs/training.md](../docs/training.md#what-the-figures-mean) explains each column.
-Measured in f32, while clips are painted in int8 where the processor has 8-bit instructions: of
-twelve styles the worst picture is then 42.4 dB from f32 and means are 47 to 51 dB, shimmer rises by
-1.4 to 6.6 % and noise gain by 0.9 to 12 % (stained-glass: from 0.87 to 0.97)
-([docs/architecture.md](../docs/architecture.md#speed-on-a-cpu)).
+Measured in f32, while clips are painted in int8 where the processor has 8-bit instructions:
+[docs/performance.md](../docs/performance.md) says what that changes.
 """
 ALT: Final = {
     "speed": "Frames a second and cost of a pixel against resolution",

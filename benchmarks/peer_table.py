@@ -10,8 +10,8 @@ SIZE: Final = (360, 640)
 """The size in the README; benchmarks/README.md has all."""
 COLUMNS: Final = (
     f"compared with, at {SIZE[1]}×{SIZE[0]}, in one run",
-    *("theirs", "ours in their precision", "ours is faster by"),
-    *("ours by default", "ours is faster by"),
+    *("theirs", "ours in their precision", "speed-up"),
+    *("ours by default", "speed-up"),
 )
 ABOUT: Final = """\
 Times per picture, whole commands with start-up: medians of alternating rounds, in brackets the

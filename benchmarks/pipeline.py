@@ -25,7 +25,7 @@ from stylecam.realtime.styles import DEFAULT, Style, find
 from stylecam.realtime.stylize import Look, stylize_file
 from stylecam.realtime.threads import Threads
 
-from .benchmark import Benchmark, Report, Row, parse_count, parse_seconds, parse_size
+from .benchmark import Benchmark, Report, Row, parse_count, parse_seconds, parse_sizes
 from .memory import in_new_process, peak_memory_mb
 from .turns import chunk_medians, histogram, in_ms
 
@@ -134,7 +134,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("clip", nargs="?", type=Path, help="[the bundled one, and it at 1280x720]")
     parser.add_argument("--style", default=DEFAULT, help="[%(default)s]")
     parser.add_argument("--size", help="working size [the clip's own]")
-    parser.add_argument("--live-sizes", default="640x360,1280x720", help="[%(default)s]")
+    parser.add_argument(
+        "--live-sizes", type=parse_sizes, default="640x360,1280x720", help="[%(default)s]"
+    )
     parser.add_argument(
         "--rounds", type=parse_count, default=5, help="of file to file [%(default)s]"
     )
@@ -151,9 +153,8 @@ def _measure(options: argparse.Namespace, report: Report) -> list[Row]:
         for clip in clips:
             report(f"file to file, {clip.name}")
             measured.append(in_new_process(file_to_file, clip, look, rounds=options.rounds))
-    for size in options.live_sizes.split(","):
-        report(f"live, {size}")
-        height, width = parse_size(size)
+    for height, width in options.live_sizes:
+        report(f"live, {width}x{height}")
         measured.append(
             in_new_process(live, style, height=height, width=width, seconds=options.seconds)
         )

@@ -155,6 +155,17 @@ def test_all_goes_on_after_one_that_fails(
     assert len(rows.read("graphs", folder=tmp_path)) == len(built_in())
 
 
+@pytest.mark.parametrize("words", ["engine --sizes", "floor --sizes", "latency --sizes",
+                                   "peers --sizes", "pipeline --live-sizes"])  # fmt: skip
+def test_a_wrong_size_is_refused_before_anything_is_measured(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Or what was measured of those before it would be lost."""
+    with pytest.raises(UsageError, match="'foo' is not a size"):
+        main([*words.split(), "640x360,foo", "--no-save"])
+    assert capsys.readouterr().err == ""  # what it is at would be told there
+
+
 @pytest.mark.parametrize("name", ["engine", "peers"])
 def test_what_takes_turns_takes_an_even_number(name: str) -> None:
     """Every other round goes backwards."""
