@@ -39,7 +39,7 @@ def machine() -> dict[str, Any]:
 
 
 def append(name: str, rows: list[dict[str, Any]], *, folder: Path = RESULTS) -> Path:
-    """Add `rows`, stamped with their machine, to `<name>.jsonl` and return its path."""
+    """Add `rows`, which hold their machine already, to `<name>.jsonl` and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.jsonl"
     with path.open("a", encoding="utf-8") as file:

@@ -46,8 +46,8 @@ def plan(
         )
     if PIPE in inputs and (target is None or folder):
         raise UsageError(
-            "standard input has no name to derive one from",
-            hint=f"alone, and with a name: stylecam - -o {(target or Path()) / 'out.mp4'}",
+            "standard input needs a name for its output",
+            hint=f"as the only input: stylecam - -o {(target or Path()) / 'out.mp4'}",
         )
     jobs: list[Job] = []
     for path in inputs:

@@ -126,7 +126,7 @@ def _look(options: argparse.Namespace) -> Look:
     style = find(options.style or DEFAULT)
     if style_range is not None and style.native:
         raise UsageError(
-            f"--style-range: for other .onnx styles; that of {style.name} is known",
+            f"--style-range is for .onnx files not made by stylecam; that of {style.name} is known",
             hint="leave it out",
         )
     return Look(

@@ -35,7 +35,7 @@ class StyleError(StylecamError):
 
 
 class UsageError(StylecamError):
-    """Options that contradict one another; the command exits with 2."""
+    """An option, a value or a call that makes no sense; the command exits with 2."""
 
 
 class Stopped(KeyboardInterrupt):

@@ -94,7 +94,7 @@ def _parse_size(size: str | int, height: int, width: int) -> tuple[int, int]:
     work = (second[0], first) if second else (round(height * scale), round(width * scale))
     if not all(16 <= side <= LARGEST for side in work):
         raise UsageError(
-            f"a size of {size!r} makes {work[1]}x{work[0]} of {width}x{height}",
+            f"painted at the size {size}, {width}x{height} would be {work[1]}x{work[0]}",
             hint=f"each side must be between 16 and {LARGEST} pixels",
         )
     return work

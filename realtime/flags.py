@@ -68,9 +68,18 @@ def parser() -> argparse.ArgumentParser:
         help="send to a virtual camera for calls [the one named stylecam, else the first]",
     )
     live.add_argument(
-        "--virtual-camera-size", default="1280x720", metavar="WxH", help="[%(default)s]"
+        "--virtual-camera-size",
+        default="1280x720",
+        metavar="WxH",
+        help="picture size sent to the call [%(default)s]",
     )
-    live.add_argument("--virtual-camera-fps", type=float, default=30.0, metavar="FPS", help="[30]")
+    live.add_argument(
+        "--virtual-camera-fps",
+        type=float,
+        default=30.0,
+        metavar="FPS",
+        help="frame rate sent to the call [30]",
+    )
     live.add_argument("--camera-size", metavar="WxH", help="size to ask the camera for [640x480]")
     live.add_argument("--camera-fps", type=float, metavar="FPS", help="rate to ask for [30]")
     live.add_argument("--mirror", action="store_true", help="flip left and right")
@@ -105,22 +114,29 @@ def parser() -> argparse.ArgumentParser:
     )
     file.add_argument("--keep-hdr", action="store_true", help="do not tone-map PQ and HLG to SDR")
     file.add_argument(
-        "--format", choices=("matroska", "y4m"), default="matroska", help="for -o - [matroska]"
+        "--format",
+        choices=("matroska", "y4m"),
+        default="matroska",
+        help="what -o - sends [matroska]",
     )
     how = made.add_argument_group("other")
     how.add_argument("--force", action="store_true", help="overwrite an existing output")
     how.add_argument("--allow-truncated", action="store_true", help="accept a file that is cut off")
     how.add_argument(
-        "--engine", default="auto", help="auto, openvino, tensorrt, torch or echo [auto]"
+        "--engine",
+        default="auto",
+        help="auto, openvino, tensorrt, torch, or echo (no painting, for measuring) [auto]",
     )
     how.add_argument("--device", help="openvino: CPU, GPU, NPU; torch: cuda, mps, cpu")
     how.add_argument(
-        "--precision", choices=("int8", "f32", "bf16", "f16"), help="[best for the device]"
+        "--precision",
+        choices=("int8", "f32", "bf16", "f16"),
+        help="numbers to compute with [best for the device]",
     )
     how.add_argument(
         "--style-range",
         metavar="RANGE",
-        help="input range of an .onnx style: 0-1, 0-255 or -1-1 [detected]",
+        help="input range of an .onnx style: 0-1, 0-255 or =-1-1 [detected]",
     )
     how.add_argument("--json", action="store_true", help="report as JSON")
     how.add_argument("--version", action=_Version, nargs=0, help="print the version")

@@ -84,7 +84,7 @@ def _check_engine(engine: str, device: str | None) -> None:
     kind = (device or "").lower().partition(":")[0]
     if engine in ("auto", "openvino") and kind in ("cuda", "mps"):
         raise UsageError(
-            f"--device {device}: OpenVINO, which takes devices by default, has no such one",
+            f"--device {device}: OpenVINO, which --device is for by default, has no such device",
             hint="add --engine torch; without --device an NVIDIA GPU is found by itself",
         )
 

@@ -23,7 +23,7 @@ from stylecam.realtime import v4l2
 from stylecam.realtime.errors import SinkError, SourceError
 from stylecam.realtime.frame import Frame, Image
 from stylecam.realtime.letterbox import letterbox
-from stylecam.realtime.pacing import next_due_s
+from stylecam.realtime.pacing import LOCKING, next_due_s
 from stylecam.realtime.sinks.loopback import LOAD, install
 from stylecam.realtime.sinks.virtual_camera import (
     INSTALL,
@@ -60,6 +60,8 @@ def test_the_beat_locks_on_to_what_arrives(phase: float) -> None:
 
 
 def test_the_beat_without_new_pictures_keeps_its_rate() -> None:
+    assert next_due_s(0, PERIOD, PERIOD) == pytest.approx((1 - LOCKING) * PERIOD)
+    assert next_due_s(0, PERIOD, 0.0) == pytest.approx((1 + LOCKING) * PERIOD)
     assert next_due_s(5.0, PERIOD, None) == 5.0 + PERIOD
 
 

@@ -25,7 +25,7 @@ examples:
   stylecam train painting.jpg --photos photos/ --set painting_long_side=1024   larger strokes
   stylecam train painting.jpg --photos photos/ --set style=40 temporal=500     bolder, less steady
   stylecam train --resume painting.jpg --photos photos/    continue the stopped run runs/painting
-  stylecam train --resume painting.jpg --photos photos/ -o mine.onnx     that of -o mine.onnx
+  stylecam train --resume painting.jpg --photos photos/ -o mine.onnx     the run of mine.onnx
   stylecam train training/recipes/great-wave.toml --photos photos/       retrain a built-in style
   torchrun --nproc-per-node 4 -m stylecam.training painting.jpg --photos photos/ --device cuda
 
@@ -68,14 +68,16 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("-o", "--output", help="style file, or a folder [PAINTING's name, .onnx]")
     made.add_argument("--resume", action="store_true", help="continue the run in the run folder")
     more = made.add_argument_group("more")
-    more.add_argument("--run-folder", type=Path, help="run folder [runs/NAME]")
+    more.add_argument(
+        "--run-folder", type=Path, help="folder of checkpoints and previews [runs/NAME]"
+    )
     more.add_argument(
         "--set",
         nargs="+",
         action="extend",
         default=[],
         metavar="KEY=VALUE",
-        help="change the recipe",
+        help="settings of the recipe, as style=40 (docs/training.md)",
     )
     more.add_argument(
         "--base",

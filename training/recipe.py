@@ -160,7 +160,9 @@ def changed(recipe: Recipe, texts: list[str]) -> Recipe:
     del kinds["mean"]
     changes: dict[str, Any] = {}
     for text in texts:
-        key, _, value = text.partition("=")
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise TrainingError(f"--set {text}: KEY=VALUE is needed", hint="--set style=40")
         if key not in kinds:
             numbers = ", ".join(name for name in kinds if name in RANGES)
             raise TrainingError(

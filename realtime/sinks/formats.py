@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
 
 QUALITY: Final = 75
-"""Of 0 to 100: what nobody tells from the original on a screen."""
+"""Of 0 to 100: hard to tell from the original on a screen."""
 
 _QP2LAMBDA: Final = 118
 """FFmpeg's unit of quality (FF_QP2LAMBDA)."""
