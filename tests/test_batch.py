@@ -134,7 +134,7 @@ def test_one_input_makes_the_folder_and_none_makes_nothing(tmp_path: Path) -> No
     assert (tmp_path / "out" / "a.mp4").exists()
     for words in (["-"], ["a.mp4", "-"]):
         done = stylecam(*words, "-o", "piped/", cwd=tmp_path, code=2)
-        assert b"no name to derive one from" in done.stderr
+        assert b"needs a name for its output" in done.stderr
     assert not (tmp_path / "piped").exists()
     stylecam("x.mp4", "y.mp4", "-o", "none/", cwd=tmp_path, code=1)
     assert not (tmp_path / "none").exists()
