@@ -27,6 +27,7 @@ from stylecam.training.loop import Row, train
 from stylecam.training.motion import Pair, still_pair
 from stylecam.training.network import SIZES
 from stylecam.training.recipe import Recipe, read_recipe
+from stylecam.training.scenes import Scenes
 from stylecam.training.trainer import Trainer
 from stylecam.training.vgg import VGG19, load_vgg19
 from stylecam.training.videos import read_frame_pairs
@@ -56,7 +57,11 @@ def folder(tmp_path: Path) -> Path:
 
 def pairs(folder: Path, recipe: Recipe = TINY) -> Pairs:
     return Pairs(
-        [folder / "photos"], batch=recipe.batch, crop=recipe.crop, seed=0, steps=recipe.steps
+        Scenes([folder / "photos"], crop=recipe.crop),
+        batch=recipe.batch,
+        crop=recipe.crop,
+        seed=0,
+        steps=recipe.steps,
     )
 
 
@@ -65,17 +70,17 @@ def trainer(folder: Path, vgg: VGG19, recipe: Recipe = TINY) -> Trainer:
 
 
 def test_a_step_has_its_pair_whatever_came_before(folder: Path) -> None:
-    stream = Pairs([folder / "photos"], batch=2, crop=64, seed=1, steps=100)
+    stream = Pairs(Scenes([folder / "photos"], crop=64), batch=2, crop=64, seed=1, steps=100)
     one, again, later = stream[7], stream[7], stream[8]
     assert one.first.shape == one.second.shape == (2, 3, 64, 64)
     assert torch.equal(one.second, again.second)
     assert not torch.equal(one.first, later.first)
-    other = Pairs([folder / "photos"], batch=2, crop=64, seed=2, steps=100)
+    other = Pairs(Scenes([folder / "photos"], crop=64), batch=2, crop=64, seed=2, steps=100)
     assert not torch.equal(one.first, other[7].first)
 
 
 def test_every_photo_has_its_turn(folder: Path) -> None:
-    stream = Pairs([folder / "photos"], batch=3, crop=96, seed=0, steps=10)
+    stream = Pairs(Scenes([folder / "photos"], crop=96), batch=3, crop=96, seed=0, steps=10)
     means = {round(float(photo.mean()), 2) for photo in stream[0].first}
     assert len(means) == 3
 
@@ -86,8 +91,8 @@ def test_videos_give_neighbouring_frames(folder: Path) -> None:
     near = np.mean([np.abs(a.astype(int) - b).mean() for a, b in frame_pairs])
     far = np.abs(frame_pairs[0].first.astype(int) - frame_pairs[-1].first).mean()
     assert 0 < near < far
-    stream = Pairs([SIGNING], batch=1, crop=96, seed=0, steps=5)
-    assert not stream.photos
+    stream = Pairs(Scenes([SIGNING], crop=96), batch=1, crop=96, seed=0, steps=5)
+    assert not stream.scenes.photos
     assert stream[0].motion.visible_N1HW.mean() > 0.5
 
 
@@ -295,7 +300,7 @@ def test_two_processes_train_one_network(folder: Path, vgg: VGG19) -> None:
         for name, value in ranks[0][part].items():
             assert torch.equal(value, ranks[1][part][name]), (part, name)
     one = trainer(folder, vgg, dataclasses.replace(Recipe("one", "painting.png"), **values))
-    both = Pairs([folder / "photos"], batch=2, crop=96, seed=0, steps=1)
+    both = Pairs(Scenes([folder / "photos"], crop=96), batch=2, crop=96, seed=0, steps=1)
     one.train_step(both[0], progress=0.0)
     means = [  # Adam's after one step: a tenth of the gradient
         torch.cat([state["exp_avg"].flatten() for state in optimizer["state"].values()])

@@ -17,10 +17,11 @@ from media import psnr
 from media.clips import Film
 from PIL import Image
 from stylecam.realtime.sources.pattern import PatternSource
-from stylecam.training import data
-from stylecam.training.data import FEW, Pairs
+from stylecam.training import scenes
+from stylecam.training.data import Pairs
 from stylecam.training.errors import TrainingError
 from stylecam.training.pictures import read_painting, read_photo, read_pixels
+from stylecam.training.scenes import FEW, Scenes
 from stylecam.training.videos import read_frame_pairs
 
 
@@ -31,7 +32,7 @@ def save_photos(folder: Path, names: list[str]) -> None:
 
 
 def pairs(folder: Path, *, batch: int = 1) -> Pairs:
-    return Pairs([folder], batch=batch, crop=64, seed=0, steps=20)
+    return Pairs(Scenes([folder], crop=64), batch=batch, crop=64, seed=0, steps=20)
 
 
 def test_what_is_no_photo_is_left_out_and_the_next_takes_its_turn(
@@ -46,7 +47,7 @@ def test_what_is_no_photo_is_left_out_and_the_next_takes_its_turn(
     save_photos(tmp_path / ".thumbnails", ["x.png"])
     (tmp_path / "album.jpg").mkdir()
     stream = pairs(tmp_path, batch=2)
-    assert [path.name for path in stream.photos] == [
+    assert [path.name for path in stream.scenes.photos] == [
         "a.png",
         "b.jpg",
         "c.png",
@@ -82,7 +83,7 @@ def test_photos_of_every_kind_are_read(tmp_path: Path, name: str) -> None:
     else:
         assert cv2.imwrite(str(tmp_path / name), image[..., ::-1])
     stream = pairs(tmp_path)
-    assert [path.name for path in stream.photos] == [name]
+    assert [path.name for path in stream.scenes.photos] == [name]
     assert psnr(read_pixels(tmp_path / name), image) > 28
     assert stream[0].first.shape == (1, 3, 64, 64)
 
@@ -114,26 +115,28 @@ def test_files_of_other_kinds_are_counted_and_a_named_one_refused(tmp_path: Path
     save_photos(tmp_path, ["a.png"])
     for name in ("a.psd", "b.PSD", "c.xmp"):
         (tmp_path / name).write_bytes(b"")
-    notes = pairs(tmp_path).notes
+    notes = Scenes([tmp_path], crop=64).notes
     assert notes[0] == "3 files of other kinds (.psd, .xmp) are left out"
     with pytest.raises(TrainingError, match=r"a\.psd is not of a kind that is read") as caught:
         pairs(tmp_path / "a.psd")
     assert ".heic" in caught.value.hint
     for name in ("a.psd", "b.PSD"):
         (tmp_path / name).unlink()
-    assert pairs(tmp_path).notes[0] == "1 file of another kind (.xmp) is left out"
+    assert Scenes([tmp_path], crop=64).notes[0] == "1 file of another kind (.xmp) is left out"
 
 
 def test_few_or_small_photos_are_warned_of(tmp_path: Path) -> None:
     assert cv2.imwrite(str(tmp_path / "a.png"), PatternSource(8, 10).image(0))
-    one, small = pairs(tmp_path).notes
+    one, small = Scenes([tmp_path], crop=64).notes
     assert "the style will suit such scenes only" in one
     assert small == "photos of 10x8 pixels are small: 300 or more are better"
     assert cv2.imwrite(str(tmp_path / "b.png"), PatternSource(320, 400).image(0))
-    assert len(pairs(tmp_path).notes) == 1  # one that is small does no harm
+    assert len(Scenes([tmp_path], crop=64).notes) == 1  # one that is small does no harm
     for index in range(FEW):
         assert cv2.imwrite(str(tmp_path / f"c{index}.png"), PatternSource(16, 24).image(0))
-    assert pairs(tmp_path).notes == ["photos of 24x16 pixels are small: 300 or more are better"]
+    assert Scenes([tmp_path], crop=64).notes == [
+        "photos of 24x16 pixels are small: 300 or more are better"
+    ]
 
 
 def test_what_is_held_of_videos_has_a_limit(
@@ -146,14 +149,14 @@ def test_what_is_held_of_videos_has_a_limit(
         asked.append((path.name, count))
         return [(np.zeros((64, 64, 3), np.uint8),) * 2] * count
 
-    monkeypatch.setattr(data, "read_frame_pairs", read)
-    monkeypatch.setattr(data, "HELD_PAIRS", 12)
+    monkeypatch.setattr(scenes, "read_frame_pairs", read)
+    monkeypatch.setattr(scenes, "HELD_PAIRS", 12)
     for number, pairs_of_one in ((4, 3), (8, 1), (12, 1), (13, 1), (50, 1)):
         for index in range(number):
             (tmp_path / f"{index:02}.mov").touch()
         asked.clear()
         caplog.clear()
-        assert len(pairs(tmp_path).frame_pairs) <= 12
+        assert len(Scenes([tmp_path], crop=64).frame_pairs) <= 12
         assert {count for _, count in asked} == {pairs_of_one}
         assert ("are taken, from all over" in caplog.text) == (number > 12)
     assert asked[0][0] < "05"
@@ -180,18 +183,23 @@ def test_all_stages_share_what_was_read_of_videos(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = long_clip(tmp_path / "a.mp4", frames=12)
-    whole = Pairs([path], batch=1, crop=64, seed=0, steps=1)
-    monkeypatch.setattr(data, "read_frame_pairs", None)  # not again
-    other = whole.varied(batch=2, crop=72, seed=3, steps=5, noise=2.0, shift_px=20.0)
-    assert (len(other), other[0].first.shape) == (5, (2, 3, 72, 72))
-    assert (len(whole), whole[0].first.shape) == (1, (1, 3, 64, 64))
-    assert whole.frame_pairs is other.frame_pairs
+    film = Scenes([path], crop=72)
+    monkeypatch.setattr(scenes, "read_frame_pairs", None)  # not again
+    for batch, crop, steps in ((1, 64, 1), (2, 72, 5)):
+        stage = Pairs(film, batch=batch, crop=crop, seed=3, steps=steps)
+        assert (len(stage), stage[0].first.shape) == (steps, (batch, 3, crop, crop))
 
 
 def test_processes_that_read_photos_share_frames(tmp_path: Path) -> None:
     """Where they are spawned they get what is pickled: that should not hold the pictures."""
-    stream = Pairs([long_clip(tmp_path / "a.mp4", frames=40)], batch=1, crop=64, seed=0, steps=1)
-    pixels = sum(pair.numel() for pair in stream.frame_pairs)
+    stream = Pairs(
+        Scenes([long_clip(tmp_path / "a.mp4", frames=40)], crop=64),
+        batch=1,
+        crop=64,
+        seed=0,
+        steps=1,
+    )
+    pixels = sum(pair.numel() for pair in stream.scenes.frame_pairs)
     assert len(ForkingPickler.dumps(stream)) < pixels / 10
 
 
@@ -289,8 +297,8 @@ def test_frames_are_held_as_small_as_they_are_used(tmp_path: Path) -> None:
     path = long_clip(tmp_path / "large.mp4", frames=12, size=(1920, 1080))
     frame_pairs = read_frame_pairs(path, 480, count=4)
     assert {frame.shape for pair in frame_pairs for frame in pair} == {(480, 853, 3)}
-    alone = Pairs([path], batch=1, crop=64, seed=0, steps=1)
-    assert [tuple(view.shape) for view in alone.samples()] == [(3, 480, 853)] * 4
+    alone = Pairs(Scenes([path], crop=64), batch=1, crop=64, seed=0, steps=1)
+    assert [tuple(view.shape) for view in alone.scenes.samples()] == [(3, 480, 853)] * 4
 
 
 @pytest.mark.parametrize("degrees", [0, 90, 180, -90])

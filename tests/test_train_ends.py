@@ -30,6 +30,7 @@ from stylecam.training.motion import Pair
 from stylecam.training.network import Generator
 from stylecam.training.progress import Place, showing
 from stylecam.training.recipe import Recipe
+from stylecam.training.scenes import Scenes
 from stylecam.training.stages import Stages
 from stylecam.training.start import digest
 from stylecam.training.trainer import Trainer
@@ -45,7 +46,7 @@ def vgg() -> VGG19:
 
 
 def pairs(workplace: Path) -> Pairs:
-    return Pairs([workplace / "photos"], batch=1, crop=64, seed=0, steps=3)
+    return Pairs(Scenes([workplace / "photos"], crop=64), batch=1, crop=64, seed=0, steps=3)
 
 
 def trainer(workplace: Path, vgg: VGG19, recipe: Recipe = TINY, *, timed: bool = False) -> Trainer:
@@ -59,7 +60,7 @@ def test_an_error_costs_nothing_that_was_trained(workplace: Path, vgg: VGG19) ->
                 raise ValueError("the disc was pulled out")
             return super().__getitem__(step)
 
-    stream = Vanishing([workplace / "photos"], batch=1, crop=64, seed=0, steps=3)
+    stream = Vanishing(Scenes([workplace / "photos"], crop=64), batch=1, crop=64, seed=0, steps=3)
     with pytest.raises(ValueError, match="the disc was pulled out"):
         train(trainer(workplace, vgg), stream, workplace / "run", card={"name": "tiny"})
     assert torch.load("run/checkpoint.pt", weights_only=True)["step"] == 1
@@ -140,7 +141,7 @@ def test_figures_before_a_divergence_are_written_down(workplace: Path, vgg: VGG1
                     learner.targets[0][0]["1_1"] *= float("inf")
             return super().__getitem__(step)
 
-    stream = Spoiling([workplace / "photos"], batch=1, crop=64, seed=0, steps=3)
+    stream = Spoiling(Scenes([workplace / "photos"], crop=64), batch=1, crop=64, seed=0, steps=3)
     with pytest.raises(Diverged, match="step 3"):
         train(learner, stream, workplace / "run", card={"name": "tiny"})
     (row,) = Path("run/stats.jsonl").read_text().splitlines()

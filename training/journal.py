@@ -104,7 +104,7 @@ class Journal:
         if ranks.rank() != 0:
             return
         try:
-            self._shown = self._shown or self._pairs.samples()
+            self._shown = self._shown or self._pairs.scenes.samples()
             sheet = preview(generator, self._trainer.paintings[0], self._shown)
             # Not cv2.imwrite: it cannot open names outside ASCII on Windows.
             (self._run / "preview.jpg").write_bytes(cv2.imencode(".jpg", sheet)[1].tobytes())

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 if TYPE_CHECKING:
-    from .data import Pairs
     from .loop import Row
+    from .scenes import Scenes
     from .trainer import Trainer
 
 WANTED_STEPS: Final = 600
@@ -30,7 +30,7 @@ class Place(NamedTuple):
 
 
 def introduce(
-    console: Console, trainer: Trainer, pairs: Pairs, run: Path, *, place: Place, first: bool
+    console: Console, trainer: Trainer, scenes: Scenes, run: Path, *, place: Place, first: bool
 ) -> None:
     """Say what is trained; before the first stage also on what, and what to expect."""
     recipe = trainer.recipe
@@ -44,12 +44,12 @@ def introduce(
     console.print(
         f"{recipe.name}: {stage}{place.whence}; "
         f"{recipe.size} network, {parameters / 1e3:.0f} K parameters; "
-        f"{counted(len(pairs.photos), 'photo')}, "
-        f"{counted(len(pairs.frame_pairs), 'pair of frames', 'pairs of frames')}; "
+        f"{counted(len(scenes.photos), 'photo')}, "
+        f"{counted(len(scenes.frame_pairs), 'pair of frames', 'pairs of frames')}; "
         f"{trainer.device}, {kind}",
         highlight=False,
     )
-    for note in pairs.notes:
+    for note in scenes.notes:
         console.print(f"note: {note}", highlight=False)
     console.print(
         "What to expect: colours and first strokes after 200 steps, a usable style after "

