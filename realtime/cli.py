@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .commands import COMMANDS, print_json, refuse_misspelt
-from .errors import Stopped, StylecamError, UsageError
+from .errors import Stopped, StylecamError, UsageError, raise_interrupt
 from .flags import parser
 from .usage import check_mode, rate, size
 
@@ -37,11 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         _prepare_process()
     try:
-        command = COMMANDS.get(argv[0]) if argv else None
-        code = command(argv[1:]) if command else _stylize(argv)
-        if sys.stdout is not None:
-            sys.stdout.flush()  # what cannot be written is to be told here, not at exit
-        return code
+        return _run(argv)
     except StylecamError as error:
         return _fail(error, EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED)
     except KeyboardInterrupt as stop:
@@ -56,6 +52,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with contextlib.suppress(OSError):  # what it still holds would fail once more at exit
                 sys.stdout.close()
         return code
+
+
+def _run(argv: list[str]) -> int:
+    try:
+        command = COMMANDS.get(argv[0]) if argv else None
+        code = command(argv[1:]) if command else _stylize(argv)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # what cannot be written is to be told here, not at exit
+        return code
+    except (ImportError, SystemError) as error:
+        raise_interrupt(error)
+        raise
 
 
 def _explained(error: OSError | ImportError) -> StylecamError:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from .. import pacing
 from ..background import Periodic
-from ..errors import SinkError
+from ..errors import SinkError, raise_interrupt
 from ..frame import Frame, Image
 from ..letterbox import letterbox
 from ..stats import Stats
@@ -110,6 +110,7 @@ def open_camera(
     try:
         import pyvirtualcam
     except ImportError as error:
+        raise_interrupt(error)
         raise SinkError(
             f"a virtual camera needs pyvirtualcam, which cannot be loaded ({error})", hint=INSTALL
         ) from error
