@@ -140,7 +140,7 @@ def _cameras() -> Check:
 
 
 def _display() -> Check:
-    from .sinks.window import display_problem
+    from .sinks.display import display_problem
 
     problem = display_problem()
     remedy = "run on the desktop, or record with -o" if problem else ""

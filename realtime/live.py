@@ -81,7 +81,8 @@ def stylize_live(
     Ends with the source, after `seconds`, when the window is closed, or on Ctrl-C. Raises
     StylecamError with the remedy.
     """
-    from .sinks.window import WindowSink, display_problem
+    from .sinks.display import display_problem
+    from .sinks.window import WindowSink
 
     prepare_opencv()
     stats, threads, notes = Stats(), Threads(), list[str]()
