@@ -12,7 +12,7 @@ from .. import pacing
 from ..background import Periodic
 from ..errors import SinkError, raise_interrupt
 from ..frame import Frame, Image
-from ..letterbox import letterbox
+from ..letterbox import SQUARE, letterbox
 from ..stats import Stats
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class VirtualCameraSink:
     from `open_camera` and is closed with the sink.
     """
 
+    sample_aspect_ratio = SQUARE
+
     def __init__(
         self,
         camera: pyvirtualcam.Camera,
@@ -64,7 +66,7 @@ class VirtualCameraSink:
     def _send(self) -> float:
         newest, waited_s = self._newest, None
         if newest is not None and newest is not self._shown:
-            letterbox(newest[0], self._canvas)
+            letterbox(newest[0], self._canvas, self.sample_aspect_ratio)
             waited_s = self._clock() - newest[1]
             self._shown = newest
         elif self._shown is not None:

@@ -9,6 +9,7 @@ from typing import Final
 
 from ..errors import SinkError, WindowClosed
 from ..frame import Frame, Image
+from ..letterbox import SQUARE, squared
 from .display import require_display
 from .presses import HOLD_S, Presses
 
@@ -53,6 +54,8 @@ _LEFT, _TAB, _LINE, _SCALE = 12, 150, 22, 0.5
 class WindowSink:
     """Shows each frame, and hears keys. Only in the main thread."""
 
+    sample_aspect_ratio = SQUARE
+
     def __init__(self, *, clock: Callable[[], float] = time.perf_counter) -> None:
         require_display()  # OpenCV would abort the whole process
         # opencv-python ships Qt without fonts and Qt says so a dozen times; captions are OpenCV's.
@@ -86,7 +89,8 @@ class WindowSink:
         """Show the frame and look for keys. Raises WindowClosed when the viewer is done."""
         self._frame = frame
         if not self._sized:
-            self._cv2.resizeWindow(TITLE, frame.image.shape[1], frame.image.shape[0])
+            height, width = squared(frame.image, self.sample_aspect_ratio).shape[:2]
+            self._cv2.resizeWindow(TITLE, width, height)
             self._sized = True
         self._show(frame)
         self._listen()
@@ -99,7 +103,8 @@ class WindowSink:
 
     def _show(self, frame: Frame) -> None:
         comparing = self._clock() - self._compared_s < HOLD_S
-        picture = compose(frame, photo_only=comparing, split=self._split)
+        composed = compose(frame, photo_only=comparing, split=self._split)
+        picture = squared(composed, self.sample_aspect_ratio)
         bgr: Image = self._cv2.cvtColor(picture, self._cv2.COLOR_RGB2BGR)  # type: ignore[assignment]
         lines = self._lines()  # asked for in any case: what it tells of goes on by it
         write_on(bgr, [*([] if self._bare else lines), *(HELP if self._help else ())])
@@ -139,7 +144,11 @@ class WindowSink:
             self._full = not self._full
             self._cv2.setWindowProperty(TITLE, self._cv2.WND_PROP_FULLSCREEN, float(self._full))
         elif command and self._frame is not None:
-            self._command(command, self._frame)
+            self._command(command, self._on_square_pixels(self._frame))
+
+    def _on_square_pixels(self, frame: Frame) -> Frame:
+        ratio = self.sample_aspect_ratio
+        return frame if ratio == SQUARE else frame.with_image(squared(frame.image, ratio))
 
     def close(self) -> None:
         """Close the window."""
