@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from media import decode
+from media.clips import Film
 from stylecam.realtime.controls import Controls
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.fit import fit
@@ -22,6 +23,7 @@ from stylecam.realtime.sinks import NullSink, window
 from stylecam.realtime.sinks.recording import RecordingSink
 from stylecam.realtime.sinks.virtual_camera import VirtualCameraSink
 from stylecam.realtime.sinks.window import WindowSink
+from stylecam.realtime.sources.network import NetworkSource
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import built_in, find
@@ -128,3 +130,10 @@ def test_a_letterbox_of_wide_pixels() -> None:
     assert (canvas == 200).all()
     letterbox(np.full((576, 720, 3), 200, np.uint8), canvas, Fraction(16, 15))
     assert np.flatnonzero(canvas.max((0, 2)) == 200)[[0, -1]].tolist() == [160, 1119]
+
+
+def test_a_stream_says_the_shape_of_its_pixels(tmp_path: Path) -> None:
+    for aspect in (WIDE, None):
+        film = Film(72, 90, aspect=aspect, audio=()).build(tmp_path / "film.mp4")
+        with closing(NetworkSource(f"file://{film}")) as source:
+            assert source.info.sample_aspect_ratio == (aspect or 1)

@@ -68,6 +68,7 @@ class NetworkSource:
             fps=Fraction(fps).limit_denominator(1001),
             time_base=MICROSECONDS,
             live=True,
+            sample_aspect_ratio=_pixel_shape(capture),
             description=f"{url}: {width}x{height}, {fps:.4g} fps",
         )
 
@@ -121,6 +122,15 @@ class NetworkSource:
     def close(self) -> None:
         """Hang up."""
         self._capture.release()
+
+
+def _pixel_shape(capture: cv2.VideoCapture) -> Fraction:
+    """Return how wide a pixel is to its height; 1 where the stream does not say."""
+    import cv2
+
+    wide = int(capture.get(cv2.CAP_PROP_SAR_NUM))
+    high = int(capture.get(cv2.CAP_PROP_SAR_DEN))
+    return Fraction(wide, high) if wide > 0 and high > 0 else Fraction(1)
 
 
 def _open(url: str) -> cv2.VideoCapture | None:
