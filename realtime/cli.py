@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StylecamError as error:
         return _fail(error, EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED)
     except KeyboardInterrupt as stop:
-        print(": ".join(["interrupted", *map(str, stop.args)]), file=sys.stderr)
+        with contextlib.suppress(OSError):  # the terminal may be closed
+            print(": ".join(["interrupted", *map(str, stop.args)]), file=sys.stderr)
         return EXIT_SIGNAL + (stop.number if isinstance(stop, Stopped) else signal.SIGINT)
     except BrokenPipeError:
         sys.stderr.close()
@@ -84,10 +85,10 @@ def _explained(error: OSError | ImportError) -> StylecamError:
 
 
 def _prepare_process() -> None:
-    """Let SIGTERM clean up as Ctrl-C does, and names that a stream cannot print be printed."""
-    from .signals import break_off
+    """Let signals clean up as Ctrl-C does, and names that a stream cannot print be printed."""
+    from .signals import break_off_on_signals
 
-    signal.signal(signal.SIGTERM, break_off)
+    break_off_on_signals()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import signal
 import subprocess
 import sys
 from contextlib import closing
@@ -259,4 +260,32 @@ sys.exit(cli.main({words!r}))
         timeout=15,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+def test_a_terminal_closed_while_an_engine_is_loaded_leaves_nothing(tmp_path: Path) -> None:
+    """It tells so twice, as the terminal and the shell do."""
+    words = ["stylecam", "--webcam", "pattern", "--no-window", "-o", "o.mp4"]
+    script = f"""
+import os, signal, sys, time
+from stylecam.realtime import cli, live
+from stylecam.realtime.sinks.partial import PartialFile
+def slow(*_, **__):
+    os.kill(os.getpid(), signal.SIGHUP)
+    time.sleep(20)
+def drop(file):
+    os.kill(os.getpid(), signal.SIGHUP)
+    dropped(file)
+live.open_engine = slow
+PartialFile.drop, dropped = drop, PartialFile.drop
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may ignore it
+sys.argv = {words!r}
+sys.exit(cli.main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False,
+        timeout=15,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (129, "interrupted\n")
     assert not list(tmp_path.iterdir())
