@@ -127,7 +127,13 @@ def stylize_live(
 
         engine = stack.enter_context(closing(SwitchingEngine(look.style, load)))
         controls = Controls(
-            engine, built_in(), recordings.parts, stats, strength=look.strength, tell=say
+            engine,
+            built_in(),
+            recordings.parts,
+            stats,
+            strength=look.strength,
+            folder=recordings.folder,
+            tell=say,
         )
         stack.callback(controls.finish)
         if shown is not None:

@@ -30,6 +30,8 @@ class Recordings:
         suffix = "" if path is None else path.suffix
         self.parts = RecordingSink(begin, suffix=suffix or _suffix(coding))
         """The sink for what a key starts and stops."""
+        self.folder = None if path in (None, PIPE) else path.parent
+        """Where that is to go; None where `path` does not say."""
 
     def kept(self) -> list[Path]:
         """Return the files that there are."""

@@ -22,6 +22,7 @@ from stylecam.realtime.errors import EngineError, SinkError, StylecamError
 from stylecam.realtime.fit import fit
 from stylecam.realtime.frame import Frame, Image
 from stylecam.realtime.pipeline import run
+from stylecam.realtime.recordings import Recordings
 from stylecam.realtime.sinks import NullSink
 from stylecam.realtime.sinks.file import FileSink
 from stylecam.realtime.sinks.formats import Coding
@@ -228,6 +229,19 @@ sys.exit(cli.main({[*words, "--engine", "echo"]!r}))
     assert "error: o.mp4: nothing was recorded" in done.stderr
     assert done.returncode == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("name", "folder"), [("x/o.mp4", Path("x")), ("-", None), (None, None)])
+def test_what_a_key_makes_goes_beside_the_recording_of_all(
+    name: str | None, folder: Path | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("x").mkdir()
+    path, info = name and Path(name), PatternSource(64, 96, live=True).info
+    recordings = Recordings(path or None, info, coding=None, force=False)
+    assert recordings.folder == folder
+    if recordings.whole is not None:
+        recordings.whole.abort()
 
 
 def test_a_recording_begins_at_zero_and_its_notes_are_said(tmp_path: Path) -> None:
