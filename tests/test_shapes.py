@@ -16,7 +16,7 @@ from media.clips import Film
 from stylecam.realtime.controls import Controls
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.fit import fit
-from stylecam.realtime.frame import Image
+from stylecam.realtime.frame import Frame, Image
 from stylecam.realtime.letterbox import letterbox, squared
 from stylecam.realtime.pipeline import run
 from stylecam.realtime.sinks import NullSink, window
@@ -41,12 +41,19 @@ class Screen:
         self.sizes: list[tuple[int, int]] = []
         self.shown: list[Image] = []
         self.keys: list[str] = []
+        self.framework, self.size = "QT", (0, 0)
 
     def resizeWindow(self, _: str, width: int, height: int) -> None:  # noqa: N802 - OpenCV's
         self.sizes.append((width, height))
 
     def imshow(self, _: str, bgr: Image) -> None:
         self.shown.append(bgr.copy())
+
+    def currentUIFramework(self) -> str:  # noqa: N802 - OpenCV's
+        return self.framework
+
+    def getWindowImageRect(self, _: str) -> tuple[int, int, int, int]:  # noqa: N802 - OpenCV's
+        return 5, 30, *self.size
 
     def waitKeyEx(self, _: int) -> int:  # noqa: N802 - OpenCV's
         return ord(self.keys.pop(0)) if self.keys else -1
@@ -55,13 +62,13 @@ class Screen:
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
     made = Screen()
-    for name in ("resizeWindow", "imshow", "waitKeyEx"):
+    fakes = ("resizeWindow", "imshow", "currentUIFramework", "getWindowImageRect", "waitKeyEx")
+    for name in fakes:
         monkeypatch.setattr(cv2, name, getattr(made, name))
     replies: dict[str, Callable[..., object]] = {
         "namedWindow": lambda *_: None,
         "getWindowProperty": lambda *_: 1.0,
         "destroyAllWindows": lambda: None,
-        "currentUIFramework": lambda: "QT",
     }
     for name, reply in replies.items():
         monkeypatch.setattr(cv2, name, reply)
@@ -99,6 +106,21 @@ def test_a_picture_on_pixels_of_any_shape_is_shown_on_square_ones(screen: Screen
     assert {picture.shape for picture in screen.shown} == {(72, 128, 3)}
     columns = np.flatnonzero(camera.sent[-1].max((0, 2)))
     assert columns[-1] - columns[0] + 1 == 128
+
+
+def test_on_windows_a_picture_is_given_the_window_s_shape(screen: Screen) -> None:
+    """Black beside it and, in a window too high, above and below; a minimised one has no size."""
+    screen.framework = "WIN32"
+    shown = WindowSink()
+    shown.sample_aspect_ratio = WIDE
+    white = Frame(np.full((72, 90, 3), 255, np.uint8), 0, Fraction(1), 0.0)
+    for size, inner in (((320, 144), (144, 256)), ((128, 400), (72, 128)), ((0, 0), (72, 128))):
+        screen.size = size
+        shown.write(white)
+        picture = screen.shown[-1]
+        assert picture.shape[1::-1] == (size if any(size) else (128, 72))
+        rows, columns = (np.flatnonzero(picture.max((1 - axis, 2))) for axis in (0, 1))
+        assert (rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1) == inner
 
 
 def test_a_snapshot_has_square_pixels(screen: Screen, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from ..errors import SinkError, WindowClosed
 from ..frame import Frame, Image
-from ..letterbox import SQUARE, squared
+from ..letterbox import SQUARE, letterbox, squared
 from .display import require_display
 from .presses import HOLD_S, Presses
 
@@ -103,12 +103,25 @@ class WindowSink:
 
     def _show(self, frame: Frame) -> None:
         comparing = self._clock() - self._compared_s < HOLD_S
-        composed = compose(frame, photo_only=comparing, split=self._split)
-        picture = squared(composed, self.sample_aspect_ratio)
+        picture = self._fitted(compose(frame, photo_only=comparing, split=self._split))
         bgr: Image = self._cv2.cvtColor(picture, self._cv2.COLOR_RGB2BGR)  # type: ignore[assignment]
         lines = self._lines()  # asked for in any case: what it tells of goes on by it
         write_on(bgr, [*([] if self._bare else lines), *(HELP if self._help else ())])
         self._cv2.imshow(TITLE, bgr)
+
+    def _fitted(self, picture: Image) -> Image:
+        """Return the picture on square pixels; on Windows in the window's own shape, over which
+        OpenCV stretches it there whatever the window's flags say (window_w32.cpp).
+        """
+        import numpy as np
+
+        if self._cv2.currentUIFramework() == "WIN32":
+            *_, width, height = self._cv2.getWindowImageRect(TITLE)
+            if width > 0 and height > 0:  # not minimised
+                canvas = np.empty((height, width, 3), np.uint8)
+                letterbox(picture, canvas, self.sample_aspect_ratio)
+                return canvas
+        return squared(picture, self.sample_aspect_ratio)
 
     def _listen(self) -> None:
         code = self._cv2.waitKeyEx(1)
