@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from .console import held_open
 from .errors import Stopped
 from .threads import Threads
 
@@ -32,9 +33,10 @@ def _hangup() -> list[int]:
 
 
 @contextmanager
-def stop_on_signals(threads: Threads) -> Iterator[list[int]]:
+def stop_on_signals(threads: Threads, kernel: Any = None) -> Iterator[list[int]]:
     """Let the first Ctrl-C, SIGTERM or closing of the terminal end the run cleanly; the second one
-    breaks it off, but not while `threads.finishing`. Yields the list of those that came.
+    breaks it off, but not while `threads.finishing`. Yields the list of those that came; `kernel`
+    is as in `held_open`.
     """
     hangup = _hangup()
     came: list[int] = []
@@ -47,10 +49,15 @@ def stop_on_signals(threads: Threads) -> Iterator[list[int]]:
         came.append(number)
         threads.stop_soon()
 
+    def close() -> None:
+        for number in hangup:
+            stop(number, None)
+
     numbers = [signal.SIGINT, signal.SIGTERM, *hangup]
     before = {number: signal.signal(number, stop) for number in numbers}
     try:
-        yield came
+        with held_open(close, threads.left, kernel):
+            yield came
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
