@@ -231,6 +231,22 @@ sys.exit(cli.main({[*words, "--engine", "echo"]!r}))
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("by", ["-o", "key", "nothing"])
+def test_a_recording_says_once_that_it_is_silent(by: str, tmp_path: Path) -> None:
+    info = PatternSource(64, 96, live=True).info
+    path = tmp_path / "o.mkv" if by == "-o" else None
+    recordings = Recordings(path, info, coding=None, force=False)
+    if by != "nothing":
+        recordings.parts.start(tmp_path / "part.mkv")
+    for frame in itertools.islice(PatternSource(64, 96), 3):
+        for sink in filter(None, (recordings.whole, recordings.parts)):
+            sink.write(frame)
+    for sink in filter(None, (recordings.whole, recordings.parts)):
+        sink.close()
+    said = [] if by == "nothing" else ["no sound: stylecam records the picture only"]
+    assert recordings.notes() == said
+
+
 @pytest.mark.parametrize(("name", "folder"), [("x/o.mp4", Path("x")), ("-", None), (None, None)])
 def test_what_a_key_makes_goes_beside_the_recording_of_all(
     name: str | None, folder: Path | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
