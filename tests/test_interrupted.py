@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import signal
 import sys
@@ -185,12 +186,14 @@ def _open_torch() -> None:
         ("cv2_enumerate_cameras", lambda: devices("win32")),
         ("stylecam.realtime.engines.torch", _open_torch),
         ("tensorrt", lambda: load_tensorrt(Library("tensorrt", ""))),
+        ("triton", lambda: importlib.import_module("stylecam.kernels.launch")),
     ],
 )
 def test_a_signal_during_an_import_is_no_missing_package(
     module: str, imports: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, module, raising=False)
+    for known in (module, "stylecam.kernels.launch"):
+        monkeypatch.delitem(sys.modules, known, raising=False)
     monkeypatch.setattr(sys, "meta_path", [Loaded(module), *sys.meta_path])
     with pytest.raises(Stopped):
         imports()
