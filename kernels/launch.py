@@ -17,7 +17,9 @@ from torch import Tensor
 try:
     import triton
     import triton.language as tl
-except ImportError:
+except ImportError as error:
+    if isinstance(error.__cause__, KeyboardInterrupt):  # heard while its extension was loaded
+        raise error.__cause__ from None
     triton = tl = None
 
 __all__ = ["device_of", "jit", "problem", "remedy", "runs_on", "tl"]

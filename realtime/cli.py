@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .commands import COMMANDS, print_json, refuse_misspelt
-from .errors import Stopped, StylecamError, UsageError
+from .errors import Stopped, StylecamError, UsageError, raise_interrupt
 from .flags import parser
 from .usage import check_mode, rate, size
 
@@ -37,15 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         _prepare_process()
     try:
-        command = COMMANDS.get(argv[0]) if argv else None
-        code = command(argv[1:]) if command else _stylize(argv)
-        if sys.stdout is not None:
-            sys.stdout.flush()  # what cannot be written is to be told here, not at exit
-        return code
+        return _run(argv)
     except StylecamError as error:
         return _fail(error, EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED)
     except KeyboardInterrupt as stop:
-        print(": ".join(["interrupted", *map(str, stop.args)]), file=sys.stderr)
+        with contextlib.suppress(OSError):  # the terminal may be closed
+            print(": ".join(["interrupted", *map(str, stop.args)]), file=sys.stderr)
         return EXIT_SIGNAL + (stop.number if isinstance(stop, Stopped) else signal.SIGINT)
     except BrokenPipeError:
         sys.stderr.close()
@@ -56,6 +53,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with contextlib.suppress(OSError):  # what it still holds would fail once more at exit
                 sys.stdout.close()
         return code
+
+
+def _run(argv: list[str]) -> int:
+    try:
+        command = COMMANDS.get(argv[0]) if argv else None
+        code = command(argv[1:]) if command else _stylize(argv)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # what cannot be written is to be told here, not at exit
+        return code
+    except (ImportError, SystemError) as error:
+        raise_interrupt(error)
+        raise
 
 
 def _explained(error: OSError | ImportError) -> StylecamError:
@@ -76,10 +85,10 @@ def _explained(error: OSError | ImportError) -> StylecamError:
 
 
 def _prepare_process() -> None:
-    """Let SIGTERM clean up as Ctrl-C does, and names that a stream cannot print be printed."""
-    from .signals import break_off
+    """Let signals clean up as Ctrl-C does, and names that a stream cannot print be printed."""
+    from .signals import break_off_on_signals
 
-    signal.signal(signal.SIGTERM, break_off)
+    break_off_on_signals()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

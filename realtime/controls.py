@@ -13,6 +13,7 @@ from .background import BackgroundCall
 from .errors import StylecamError
 from .frame import Frame
 from .sinks.image import ImageSink
+from .sinks.partial import ELSEWHERE
 from .sinks.recording import RecordingSink
 from .stats import Stats
 from .styles import Style
@@ -28,7 +29,8 @@ _WIDTH: Final = 70
 class Controls:
     """Style, strength, snapshot and recording, by the name of a command. Only in the main thread.
 
-    Files are named by the time and written into `folder`. What fails stays in the picture until
+    Files are named by the time and written into `folder`, that of -o's file; without one, into the
+    folder that stylecam was started in. What fails stays in the picture until
     the next command, and goes to `tell`, which may keep it for longer.
     """
 
@@ -40,7 +42,7 @@ class Controls:
         stats: Stats,
         *,
         strength: float = 1.0,
-        folder: Path = Path(),
+        folder: Path | None = None,
         clock: Callable[[], float] = time.perf_counter,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -49,7 +51,8 @@ class Controls:
         known = [style.path.resolve() for style in styles]
         self._styles = styles if engine.style.path.resolve() in known else [engine.style, *styles]
         self._index = [s.path.resolve() for s in self._styles].index(engine.style.path.resolve())
-        self._folder, self._strength = folder, strength
+        self._folder, self._strength = folder or Path(), strength
+        self._elsewhere = "start stylecam in another folder" if folder is None else ELSEWHERE
         self._message, self._until_s = "", 0.0
         self._figures, self._renew_s = "", 0.0
         self._commands: dict[str, Callable[[Frame], str]] = {
@@ -98,13 +101,21 @@ class Controls:
 
     def finish(self) -> None:
         """Wait for the snapshot that is being written. Raises SinkError when that fails."""
-        while self._saving:
-            self._saving.pop().result()
+        try:
+            while self._saving:
+                self._saving.pop().result()
+        except StylecamError as error:
+            self._mend(error)
+            raise
 
     def _say(self, message: str) -> None:
         self._message, self._until_s = message, self._clock() + _MESSAGE_S
 
+    def _mend(self, error: StylecamError) -> None:
+        error.hint = error.hint.replace(ELSEWHERE, self._elsewhere)
+
     def _complain(self, error: StylecamError) -> None:
+        self._mend(error)
         parts = [error.message, *([f"try: {error.hint}"] if error.hint else ())]
         self._message = "\n".join(textwrap.fill(part, _WIDTH) for part in parts)
         self._until_s = math.inf

@@ -12,7 +12,7 @@ from typing import Final
 
 from . import v4l2
 from .check import Check
-from .errors import EngineError
+from .errors import EngineError, raise_interrupt
 from .machine import usable_cores
 
 
@@ -52,6 +52,7 @@ def _openvino() -> Check:
         native = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         clips = "int8" if paints_in_8_bits(core, "CPU") else "what OpenVINO takes by itself"
     except (ImportError, RuntimeError) as error:
+        raise_interrupt(error)
         remedy = missing_library(error) or "pip install --force-reinstall openvino"
         return Check("engine openvino", False, str(error), remedy)
     fast = [name for name in ("BF16", "FP16", "INT8") if name in native]
@@ -70,6 +71,7 @@ def _torch() -> Check:
     try:
         import torch
     except (ImportError, OSError) as error:
+        raise_interrupt(error)
         remedy = "pip install --force-reinstall torch"
         return Check("engine torch", False, f"does not load: {error}", remedy)
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no NVIDIA GPU"
@@ -120,6 +122,7 @@ def _opencv() -> Check:
     try:
         import cv2
     except ImportError as error:
+        raise_interrupt(error)
         return Check("opencv", False, str(error), missing_library(error))
     return Check("opencv", True, cv2.__version__)
 
@@ -137,7 +140,7 @@ def _cameras() -> Check:
 
 
 def _display() -> Check:
-    from .sinks.window import display_problem
+    from .sinks.display import display_problem
 
     problem = display_problem()
     remedy = "run on the desktop, or record with -o" if problem else ""
@@ -151,6 +154,7 @@ def _virtual_camera() -> list[Check]:
     try:
         import pyvirtualcam
     except ImportError as error:
+        raise_interrupt(error)
         return [Check("virtual camera", False, str(error), INSTALL)]
     version = importlib.metadata.version("pyvirtualcam")
     library = Check("virtual camera", True, f"pyvirtualcam {version}")

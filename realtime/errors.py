@@ -46,6 +46,17 @@ class Stopped(KeyboardInterrupt):
         self.number = number
 
 
+def raise_interrupt(error: BaseException) -> None:
+    """Raise the Ctrl-C or signal that `error`, of an import, came of, if one did: an extension in C
+    that hears it while it is loaded makes an ImportError of it.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, KeyboardInterrupt):
+            raise cause
+        cause = cause.__cause__ or cause.__context__
+
+
 class WindowClosed(Exception):  # noqa: N818 - an ending, not an error
     """The viewer asked to stop."""
 

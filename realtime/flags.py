@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
         const="auto",
         metavar="CAMERA",
         help="live from a camera (index, name or part of it, /dev/videoN) [the first], a URL, a "
-        "video file, or 'pattern' (a test pattern)",
+        "video or photo, or 'pattern' (a test pattern)",
     )
     live = made.add_argument_group("live")
     live.add_argument(

@@ -81,7 +81,8 @@ def stylize_live(
     Ends with the source, after `seconds`, when the window is closed, or on Ctrl-C. Raises
     StylecamError with the remedy.
     """
-    from .sinks.window import WindowSink, display_problem
+    from .sinks.display import display_problem
+    from .sinks.window import WindowSink
 
     prepare_opencv()
     stats, threads, notes = Stats(), Threads(), list[str]()
@@ -126,7 +127,13 @@ def stylize_live(
 
         engine = stack.enter_context(closing(SwitchingEngine(look.style, load)))
         controls = Controls(
-            engine, built_in(), recordings.parts, stats, strength=look.strength, tell=say
+            engine,
+            built_in(),
+            recordings.parts,
+            stats,
+            strength=look.strength,
+            folder=recordings.folder,
+            tell=say,
         )
         stack.callback(controls.finish)
         if shown is not None:

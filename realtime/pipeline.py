@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from fractions import Fraction
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from . import planar
@@ -43,6 +44,13 @@ class Waiting(Protocol):
     """A sink whose `write` and `close` may wait for another program: no longer once `ending()`."""
 
     ending: Callable[[], bool]
+
+
+@runtime_checkable
+class Showing(Protocol):
+    """A sink that shows pictures on square pixels, and is told the shape of the source's."""
+
+    sample_aspect_ratio: Fraction
 
 
 def take(source: Iterable[Frame], seconds: float | None) -> Iterator[Frame]:
@@ -178,6 +186,8 @@ def run(
     for sink in sinks:
         if isinstance(sink, Waiting):
             sink.ending = lambda: over or threads.stopping
+        if isinstance(sink, Showing):
+            sink.sample_aspect_ratio = source.info.sample_aspect_ratio
 
     try:
         prepared = threads.ahead(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from .containers import PIPE
 from .errors import SinkError, StylecamError
@@ -13,6 +14,8 @@ from .outputs import open_recording
 from .sinks.file import FileSink
 from .sinks.formats import Coding
 from .sinks.recording import RecordingSink
+
+_SILENT: Final = "no sound: stylecam records the picture only"
 
 
 class Recordings:
@@ -30,6 +33,8 @@ class Recordings:
         suffix = "" if path is None else path.suffix
         self.parts = RecordingSink(begin, suffix=suffix or _suffix(coding))
         """The sink for what a key starts and stops."""
+        self.folder = None if path in (None, PIPE) else path.parent
+        """Where that is to go; None where `path` does not say."""
 
     def kept(self) -> list[Path]:
         """Return the files that there are."""
@@ -42,13 +47,13 @@ class Recordings:
         to be recorded and there was nothing.
         """
         if self.whole is None:
-            return self.parts.notes
+            return [*self.parts.notes, *([_SILENT] if self.parts.saved else [])]
         if not self.whole.frames:
             raise SinkError(
                 f"{self._path}: nothing was recorded",
                 hint=f"no frame came from {self._source}",
             )
-        return [*self.whole.notes, *self.parts.notes]
+        return [*self.whole.notes, *self.parts.notes, _SILENT]
 
     @contextmanager
     def named(self, say: Callable[[str], None]) -> Iterator[None]:

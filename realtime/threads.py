@@ -100,6 +100,7 @@ class Threads:
 
     def __init__(self) -> None:
         self._stopping, self._asked = threading.Event(), False
+        self._left = threading.Event()
         self.finishing = False
         """Whether files are being closed that must not be lost: a signal waits for them."""
         self._workers: list[threading.Thread] = []
@@ -133,6 +134,12 @@ class Threads:
     def sleep(self, seconds: float) -> None:
         """Wait, but not past `stop`."""
         self._stopping.wait(max(0.0, seconds))
+
+    def left(self, timeout_s: float) -> bool:
+        """Wait so long at most, in a thread that is none of these, until the block is left: what
+        was written in it is then closed. Whether it is.
+        """
+        return self._left.wait(timeout_s)
 
     def ahead(
         self,
@@ -186,6 +193,7 @@ class Threads:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._left.set()
         self.stop()
         for handover in self._handovers:
             handover.end(discard=True)

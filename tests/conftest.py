@@ -23,7 +23,7 @@ if not torch.cuda.is_available():
 
 from media import ClipMaker
 from media.clips import Film
-from stylecam.realtime.sinks.window import display_problem
+from stylecam.realtime.sinks.display import display_problem
 from stylecam.realtime.sources.pattern import PatternSource
 
 

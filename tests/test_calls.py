@@ -30,7 +30,7 @@ from stylecam.realtime.sinks.virtual_camera import (
     VirtualCameraSink,
     open_camera,
 )
-from stylecam.realtime.sources import open_live
+from stylecam.realtime.sources import network, open_live
 from stylecam.realtime.sources.network import NetworkSource
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
@@ -324,6 +324,40 @@ def test_a_server_that_never_answers_holds_no_signal_back() -> None:
     assert process.returncode == 130
     assert error.splitlines()[-1] == "interrupted"
     assert "http @" not in error  # which FFmpeg says when it gives up, after ten seconds
+
+
+def test_a_stream_that_does_not_answer_any_more_holds_no_stop_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Broken:
+        def get(self, _: int) -> float:
+            return 0.0
+
+        def read(self) -> tuple[bool, None]:
+            return False, None
+
+        def release(self) -> None:
+            pass
+
+    asked, let_go = threading.Event(), threading.Event()
+    opened = iter([Broken()])
+
+    def open_url(_: str) -> Broken | None:
+        if first := next(opened, None):
+            return first
+        asked.set()
+        let_go.wait(20)
+        return None
+
+    monkeypatch.setattr(network, "_open", open_url)
+    begun = time.monotonic()
+    source = NetworkSource("udp://x", sleep=lambda _: None, stopped=asked.is_set)
+    try:
+        with closing(source):
+            assert not list(source)
+        assert time.monotonic() - begun < 2
+    finally:
+        let_go.set()
 
 
 def test_a_stream_that_is_not_there_says_so() -> None:

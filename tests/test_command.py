@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 import pytest
 from media import ANIMATION, SIGNING, ClipMaker, decode, times
+from stylecam.realtime.sources.pattern import PatternSource
 
 STYLECAM = [sys.executable, "-m", "stylecam.realtime.cli"]
 NO_DISPLAY = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
@@ -357,6 +358,21 @@ def test_a_file_as_webcam_plays_at_its_own_rate(tmp_path: Path) -> None:
     kept = times(tmp_path / "live.mp4")
     assert len(kept) == report["frames"]
     assert set(kept) <= set(times(SIGNING))
+
+
+def test_a_photo_as_webcam_is_shown_until_the_run_ends(tmp_path: Path) -> None:
+    photo = np.dstack([PatternSource(64, 96).image(3), np.full((64, 96), 99, np.uint8)])
+    cv2.imwrite(str(tmp_path / "photo.png"), photo)
+    done = stylecam(
+        *("--webcam", "photo.png", "--seconds", "0.8", "-o", "out.mkv", "--engine", "echo"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    stamps = times(tmp_path / "out.mkv")
+    assert 5 <= len(stamps) <= 24
+    assert stamps[-1] - stamps[0] > 0.4
+    pictures = decode(tmp_path / "out.mkv")
+    assert np.abs(pictures[-1].astype(int) - photo[..., 2::-1]).mean() < 9
 
 
 def test_seconds_ends_a_live_run(tmp_path: Path) -> None:

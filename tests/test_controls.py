@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 import time
 from contextlib import closing
@@ -265,6 +266,31 @@ def test_figures_are_renewed_twice_a_second_and_what_a_viewer_does_at_once() -> 
     assert shown == [
         f"0 fps  {ms} ms  great-wave {percent}%" for ms, percent in ((10, 90), (10, 80), (20, 70))
     ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
+@pytest.mark.parametrize(
+    ("named", "remedy"),
+    [(False, "start stylecam in another folder"), (True, "choose another place with -o")],
+)
+def test_what_a_key_makes_has_a_remedy_that_moves_it(
+    named: bool, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder that nobody may write to, not even root."""
+    monkeypatch.chdir("/proc")
+    info = PatternSource(64, 96).info
+    recording = RecordingSink(lambda path: FileSink(path, info))
+    frame = next(iter(PatternSource(64, 96)))
+    with closing(SwitchingEngine(find("great-wave"), lambda _: EchoEngine())) as engine:
+        folder = Path("/proc") if named else None
+        controls = Controls(engine, built_in(), recording, Stats(), folder=folder)
+        for command in ("record", "snapshot"):
+            controls.command(command, frame)
+            assert f"try: you may not write there; {remedy}" in shown_by(controls, "cannot be")
+        controls.command("snapshot", frame)
+        with pytest.raises(SinkError, match="cannot be written") as caught:
+            controls.finish()
+    assert caught.value.hint.endswith(remedy)
 
 
 def test_a_recording_that_cannot_be_made_is_said(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 from stylecam.realtime.live import Outputs, VirtualCamera, _without_window
-from stylecam.realtime.sinks import window
+from stylecam.realtime.sinks import display
+from stylecam.realtime.sinks.display import display_problem
 from stylecam.realtime.sinks.presses import Presses
-from stylecam.realtime.sinks.window import WindowSink, display_problem
+from stylecam.realtime.sinks.window import WindowSink
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="X and Wayland")
 
@@ -34,8 +35,8 @@ def test_a_display_is_really_tried(
 
 
 def test_a_display_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(window, "_CONNECT", "import time; time.sleep(60)")
-    monkeypatch.setattr(window, "_ANSWER_S", 0.2)
+    monkeypatch.setattr(display, "_CONNECT", "import time; time.sleep(60)")
+    monkeypatch.setattr(display, "_ANSWER_S", 0.2)
     monkeypatch.setenv("DISPLAY", ":78")
     assert display_problem() == "the display :78 does not answer"
 

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import signal
+import sys
+from collections.abc import Callable
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 from media import arrive, decode, packets, times
 from rich.console import Console
+from stylecam.realtime import cli, doctor
 from stylecam.realtime.batch import Job, run_all
-from stylecam.realtime.engines import EngineOptions
+from stylecam.realtime.engines import EngineOptions, open_engine
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.engines.followed import FollowedEngine
+from stylecam.realtime.engines.tensorrt_library import Library
+from stylecam.realtime.engines.tensorrt_library import load as load_tensorrt
+from stylecam.realtime.errors import Stopped
 from stylecam.realtime.frame import Frame
 from stylecam.realtime.sinks import resumable, workfolder
 from stylecam.realtime.sinks.file import FileSink
 from stylecam.realtime.sinks.formats import Coding
 from stylecam.realtime.sinks.original import Original
 from stylecam.realtime.sinks.resumable import ResumableSink
+from stylecam.realtime.sinks.virtual_camera import open_camera
 from stylecam.realtime.sinks.workfolder import unfinished
 from stylecam.realtime.sources import open_file
+from stylecam.realtime.sources.devices import devices
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import DEFAULT, find
 from stylecam.realtime.stylize import Look
@@ -141,3 +153,56 @@ def test_ctrl_c_does_not_replace_a_whole_file_by_a_part(
     report = run_all(jobs, ECHO, console=Console(quiet=True), force=True)
     assert (report.done[0].earlier_frames > 0) == (not name.endswith(".gif"))
     assert old[0].read_bytes() != b"precious"
+
+
+class Loaded(Loader, MetaPathFinder):
+    """Modules that hear Ctrl-C while they are imported, as an extension made with pybind11 does."""
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+
+    def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
+        return ModuleSpec(fullname, self) if fullname in self._names else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        try:
+            raise Stopped(signal.SIGTERM)
+        except KeyboardInterrupt as stop:
+            raise ImportError("initialization failed") from stop
+
+
+def _open_torch() -> None:
+    open_engine(EngineOptions("torch"), find(DEFAULT), height=64, width=96, live=True)
+
+
+@pytest.mark.parametrize(
+    ("module", "imports"),
+    [
+        ("openvino", doctor._openvino),
+        ("torch", doctor._torch),
+        ("cv2", doctor._opencv),
+        ("pyvirtualcam", doctor._virtual_camera),
+        ("pyvirtualcam", open_camera),
+        ("cv2_enumerate_cameras", lambda: devices("win32")),
+        ("stylecam.realtime.engines.torch", _open_torch),
+        ("tensorrt", lambda: load_tensorrt(Library("tensorrt", ""))),
+        ("triton", lambda: importlib.import_module("stylecam.kernels.launch")),
+    ],
+)
+def test_a_signal_during_an_import_is_no_missing_package(
+    module: str, imports: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for known in (module, "stylecam.kernels.launch"):
+        monkeypatch.delitem(sys.modules, known, raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Loaded(module), *sys.meta_path])
+    with pytest.raises(Stopped):
+        imports()
+
+
+def test_a_signal_during_an_import_ends_the_command_as_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delitem(sys.modules, "openvino", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Loaded("openvino"), *sys.meta_path])
+    assert cli.main(["--webcam", "pattern", "--no-window", "-o", str(tmp_path / "o.mkv")]) == 143
+    assert capsys.readouterr().err.splitlines()[-1] == "interrupted"

@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
 from av.codec.context import Flags
+from media import times
 from media.clips import Film
 from rich.console import Console
 from stylecam.realtime.atomic import put_in_place
+from stylecam.realtime.background import BackgroundCall
+from stylecam.realtime.console import held_open
 from stylecam.realtime.engines import EngineOptions, open_engine, openvino
+from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.engines.openvino_library import load
+from stylecam.realtime.fit import fit
+from stylecam.realtime.pipeline import run
+from stylecam.realtime.signals import stop_on_signals
 from stylecam.realtime.sinks import resumable
 from stylecam.realtime.sinks.codecs import CODECS
+from stylecam.realtime.sinks.file import FileSink
 from stylecam.realtime.sinks.formats import _options
 from stylecam.realtime.sinks.window import is_open
 from stylecam.realtime.sources.pattern import PatternSource
+from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import DEFAULT, Style, find
 from stylecam.realtime.stylize import Look, stylize_file
+from stylecam.realtime.threads import Threads
 
 
 class Held(type(Path())):  # type: ignore[misc]
@@ -134,6 +147,45 @@ def test_a_cache_that_cannot_be_used_is_done_without(
     engine = open_engine(options, find(DEFAULT), height=64, width=96, live=True)
     assert engine.submit(PatternSource(64, 96).image(3)).result().shape == (64, 96, 3)
     engine.close()
+
+
+class Kernel:
+    """Windows', as far as it tells of consoles."""
+
+    def __init__(self) -> None:
+        self.routines: list[Callable[[int], bool]] = []
+
+    def SetConsoleCtrlHandler(self, routine: Callable[[int], bool], add: int) -> None:  # noqa: N802
+        (self.routines.append if add else self.routines.remove)(routine)
+
+
+def test_a_console_that_is_closed_waits_until_the_recording_is(tmp_path: Path) -> None:
+    kernel, threads, output = Kernel(), Threads(), tmp_path / "o.mkv"
+    source = PatternSource(64, 96, live=True, sleep=threads.sleep)
+    sink = FileSink(output, source.info)
+
+    def close() -> tuple[bool, bool, int]:
+        while sink.frames < 9:
+            time.sleep(0.01)
+        (told,) = kernel.routines
+        assert not told(0)  # Ctrl-C: Python's own
+        return threads.stopping, told(2), len(times(output))
+
+    with stop_on_signals(threads, kernel) as came, threads:
+        closing = BackgroundCall(close)
+        run(source, EchoEngine(), [sink], fit=fit(64, 96), threads=threads, stats=Stats())
+    stopping, handled, frames = closing.result()
+    assert (stopping, handled) == (False, True)
+    assert frames == sink.frames > 8
+    assert came == [signal.SIGHUP]
+    assert not kernel.routines
+
+
+def test_windows_is_not_kept_waiting_for_longer_than_it_waits() -> None:
+    kernel, calls = Kernel(), list[object]()
+    with held_open(lambda: calls.append("stop"), calls.append, kernel):
+        assert kernel.routines[0](6)
+    assert calls == ["stop", 4.5]
 
 
 @pytest.mark.parametrize(("machine", "photo"), [("arm64", "f32"), ("AMD64", None)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import signal
 import subprocess
 import sys
 from contextlib import closing
@@ -21,6 +22,7 @@ from stylecam.realtime.errors import EngineError, SinkError, StylecamError
 from stylecam.realtime.fit import fit
 from stylecam.realtime.frame import Frame, Image
 from stylecam.realtime.pipeline import run
+from stylecam.realtime.recordings import Recordings
 from stylecam.realtime.sinks import NullSink
 from stylecam.realtime.sinks.file import FileSink
 from stylecam.realtime.sinks.formats import Coding
@@ -229,6 +231,35 @@ sys.exit(cli.main({[*words, "--engine", "echo"]!r}))
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("by", ["-o", "key", "nothing"])
+def test_a_recording_says_once_that_it_is_silent(by: str, tmp_path: Path) -> None:
+    info = PatternSource(64, 96, live=True).info
+    path = tmp_path / "o.mkv" if by == "-o" else None
+    recordings = Recordings(path, info, coding=None, force=False)
+    if by != "nothing":
+        recordings.parts.start(tmp_path / "part.mkv")
+    for frame in itertools.islice(PatternSource(64, 96), 3):
+        for sink in filter(None, (recordings.whole, recordings.parts)):
+            sink.write(frame)
+    for sink in filter(None, (recordings.whole, recordings.parts)):
+        sink.close()
+    said = [] if by == "nothing" else ["no sound: stylecam records the picture only"]
+    assert recordings.notes() == said
+
+
+@pytest.mark.parametrize(("name", "folder"), [("x/o.mp4", Path("x")), ("-", None), (None, None)])
+def test_what_a_key_makes_goes_beside_the_recording_of_all(
+    name: str | None, folder: Path | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("x").mkdir()
+    path, info = name and Path(name), PatternSource(64, 96, live=True).info
+    recordings = Recordings(path or None, info, coding=None, force=False)
+    assert recordings.folder == folder
+    if recordings.whole is not None:
+        recordings.whole.abort()
+
+
 def test_a_recording_begins_at_zero_and_its_notes_are_said(tmp_path: Path) -> None:
     info = PatternSource(64, 96, live=True).info
     sink = FileSink(tmp_path / "o.mp4", info)
@@ -259,4 +290,32 @@ sys.exit(cli.main({words!r}))
         timeout=15,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+def test_a_terminal_closed_while_an_engine_is_loaded_leaves_nothing(tmp_path: Path) -> None:
+    """It tells so twice, as the terminal and the shell do."""
+    words = ["stylecam", "--webcam", "pattern", "--no-window", "-o", "o.mp4"]
+    script = f"""
+import os, signal, sys, time
+from stylecam.realtime import cli, live
+from stylecam.realtime.sinks.partial import PartialFile
+def slow(*_, **__):
+    os.kill(os.getpid(), signal.SIGHUP)
+    time.sleep(20)
+def drop(file):
+    os.kill(os.getpid(), signal.SIGHUP)
+    dropped(file)
+live.open_engine = slow
+PartialFile.drop, dropped = drop, PartialFile.drop
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may ignore it
+sys.argv = {words!r}
+sys.exit(cli.main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False,
+        timeout=15,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (129, "interrupted\n")
     assert not list(tmp_path.iterdir())

@@ -14,7 +14,7 @@ import pytest
 from media import arrive
 from stylecam.realtime.background import BackgroundCall, Periodic
 from stylecam.realtime.pacing import fine_waits
-from stylecam.realtime.signals import stop_on_signals
+from stylecam.realtime.signals import break_off_on_signals, stop_on_signals
 from stylecam.realtime.threads import Threads
 
 
@@ -182,11 +182,14 @@ print("well", len(sent))
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
 def test_what_nohup_ignores_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    terminated = signal.getsignal(signal.SIGTERM)
     try:
+        break_off_on_signals()
         with stop_on_signals(Threads()):
             assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+        signal.signal(signal.SIGTERM, terminated)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="it stands for Windows' SIGBREAK")

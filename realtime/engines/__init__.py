@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
-from ..errors import EngineError
+from ..errors import EngineError, raise_interrupt
 from ..frame import Expected
 from ..styles import Style
 from .choice import Choice, choose
@@ -183,6 +183,7 @@ def need_torch(engine: str) -> Iterator[None]:
     try:
         yield
     except (ImportError, OSError) as error:
+        raise_interrupt(error)
         raise EngineError(
             f"PyTorch is installed but does not load: {error}",
             hint="pip install --force-reinstall torch",

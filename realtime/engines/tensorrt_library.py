@@ -12,7 +12,7 @@ import functools
 import importlib
 from typing import Any, Final, NamedTuple
 
-from ..errors import EngineError
+from ..errors import EngineError, raise_interrupt
 from .environment import MODULES, Environment, minor
 
 RELEASES: Final = {(2, 11): "2.11.0", (2, 12): "2.12.1", (2, 13): "2.13.0", (2, 14): "2.14.0"}
@@ -123,6 +123,7 @@ def _load(module: str, library: Library) -> Any:
     try:
         return importlib.import_module(module)
     except Exception as error:  # torch-tensorrt raises plain Exception; libraries raise OSError
+        raise_interrupt(error)
         release = f"{library.builder}=={library.version}" if library.builder else library.module
         raise EngineError(
             f"{module} is installed but does not load: {error}",

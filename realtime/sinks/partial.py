@@ -8,9 +8,13 @@ import re
 import sys
 from pathlib import Path
 from shlex import quote
+from typing import Final
 
 from ..atomic import put_in_place
 from ..errors import OutputExists, SinkError
+
+ELSEWHERE: Final = "choose another place with -o"
+"""What helps where a file cannot be; for one that -o does not name, to be replaced."""
 
 
 class PartialFile:
@@ -91,13 +95,13 @@ def _lives(process: int) -> bool:
 def write_error(final: Path, error: Exception) -> SinkError:
     """Turn the system's or FFmpeg's word about writing `final` into a message with the remedy."""
     remedies = {
-        errno.ENOSPC: "free some space on this disk, or choose another with -o",
+        errno.ENOSPC: f"free some space on this disk, or {ELSEWHERE}",
         errno.EDQUOT: "your quota on this disk is used up; free some space",
         errno.EFBIG: "the system's limit on file size was met; raise it (ulimit -f)",
         errno.ENOENT: f"make the folder first: mkdir -p {quote(str(final.parent))}",
-        errno.ENOTDIR: f"{final.parent} is not a folder; choose another with -o",
-        errno.EACCES: "you may not write there; choose another place with -o",
-        errno.EROFS: "this disk is read-only; choose another with -o",
+        errno.ENOTDIR: f"{final.parent} is not a folder; {ELSEWHERE}",
+        errno.EACCES: f"you may not write there; {ELSEWHERE}",
+        errno.EROFS: f"this disk is read-only; {ELSEWHERE}",
         errno.EPIPE: "the program that was to read it has ended",
     }
     code = getattr(error, "errno", None) or 0
@@ -105,5 +109,5 @@ def write_error(final: Path, error: Exception) -> SinkError:
         code = errno.EACCES
     return SinkError(
         f"{final} cannot be written: {getattr(error, 'strerror', None) or error}",
-        hint=remedies.get(code, "choose another place with -o"),
+        hint=remedies.get(code, ELSEWHERE),
     )

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from .. import pacing
 from ..background import Periodic
-from ..errors import SinkError
+from ..errors import SinkError, raise_interrupt
 from ..frame import Frame, Image
-from ..letterbox import letterbox
+from ..letterbox import SQUARE, letterbox
 from ..stats import Stats
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class VirtualCameraSink:
     from `open_camera` and is closed with the sink.
     """
 
+    sample_aspect_ratio = SQUARE
+
     def __init__(
         self,
         camera: pyvirtualcam.Camera,
@@ -64,7 +66,7 @@ class VirtualCameraSink:
     def _send(self) -> float:
         newest, waited_s = self._newest, None
         if newest is not None and newest is not self._shown:
-            letterbox(newest[0], self._canvas)
+            letterbox(newest[0], self._canvas, self.sample_aspect_ratio)
             waited_s = self._clock() - newest[1]
             self._shown = newest
         elif self._shown is not None:
@@ -110,6 +112,7 @@ def open_camera(
     try:
         import pyvirtualcam
     except ImportError as error:
+        raise_interrupt(error)
         raise SinkError(
             f"a virtual camera needs pyvirtualcam, which cannot be loaded ({error})", hint=INSTALL
         ) from error

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 from ..errors import SinkError, WindowClosed
 from ..frame import Frame, Image
+from ..letterbox import SQUARE, letterbox, squared
+from .display import require_display
 from .presses import HOLD_S, Presses
 
 TITLE = "stylecam (h helps, q quits)"
@@ -54,65 +51,10 @@ _ONCE: Final = frozenset({"snapshot", "record", "split", "help", "full screen", 
 _LEFT, _TAB, _LINE, _SCALE = 12, 150, 22, 0.5
 
 
-_CONNECT: Final = """
-import ctypes, sys
-try:
-    x11 = ctypes.CDLL("libX11.so.6")
-except OSError:
-    sys.exit(0)
-x11.XOpenDisplay.restype = ctypes.c_void_p
-sys.exit(0 if x11.XOpenDisplay(None) else 3)
-"""
-_ANSWER_S: Final = 10
-
-
-def display_problem() -> str:
-    """Return why no window can be shown here, or "" if one can."""
-    if sys.platform != "linux":
-        return ""
-    display = os.environ.get("DISPLAY", "")
-    if display:
-        return _no_answer(display)
-    if not os.environ.get("WAYLAND_DISPLAY"):
-        return "there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)"
-    return "" if _shows_on_wayland() else "OpenCV's windows need X, and DISPLAY is not set"
-
-
-@functools.cache
-def _no_answer(display: str) -> str:
-    """Connect as a window would, in a process of its own: Qt ends the process where it cannot, and
-    a second libxcb in this one may hang it.
-    """
-    words = [sys.executable, "-I", "-S", "-c", _CONNECT]
-    try:
-        done = subprocess.run(words, timeout=_ANSWER_S, capture_output=True, check=False)
-    except subprocess.TimeoutExpired:
-        return f"the display {display} does not answer"
-    except OSError:  # a program that has Python inside
-        return ""
-    return f"the display {display} cannot be opened" if done.returncode == 3 else ""
-
-
-def _shows_on_wayland() -> bool:
-    """Whether this OpenCV may: the wheels' Qt has a plugin for X alone, other builds differ."""
-    found = importlib.util.find_spec("cv2")
-    plugins = Path(found.origin if found and found.origin else "").parent / "qt/plugins/platforms"
-    return not plugins.is_dir() or any(plugins.glob("*wayland*"))
-
-
-def require_display() -> None:
-    """Raise SinkError with the remedy when no window can be shown."""
-    problem = display_problem()
-    if problem:
-        raise SinkError(
-            f"no window can be shown: {problem}",
-            hint="run it on a desktop (on Wayland with Xwayland), record with -o out.mp4, "
-            "or use --virtual-camera",
-        )
-
-
 class WindowSink:
     """Shows each frame, and hears keys. Only in the main thread."""
+
+    sample_aspect_ratio = SQUARE
 
     def __init__(self, *, clock: Callable[[], float] = time.perf_counter) -> None:
         require_display()  # OpenCV would abort the whole process
@@ -147,7 +89,8 @@ class WindowSink:
         """Show the frame and look for keys. Raises WindowClosed when the viewer is done."""
         self._frame = frame
         if not self._sized:
-            self._cv2.resizeWindow(TITLE, frame.image.shape[1], frame.image.shape[0])
+            height, width = squared(frame.image, self.sample_aspect_ratio).shape[:2]
+            self._cv2.resizeWindow(TITLE, width, height)
             self._sized = True
         self._show(frame)
         self._listen()
@@ -160,11 +103,25 @@ class WindowSink:
 
     def _show(self, frame: Frame) -> None:
         comparing = self._clock() - self._compared_s < HOLD_S
-        picture = compose(frame, photo_only=comparing, split=self._split)
+        picture = self._fitted(compose(frame, photo_only=comparing, split=self._split))
         bgr: Image = self._cv2.cvtColor(picture, self._cv2.COLOR_RGB2BGR)  # type: ignore[assignment]
         lines = self._lines()  # asked for in any case: what it tells of goes on by it
         write_on(bgr, [*([] if self._bare else lines), *(HELP if self._help else ())])
         self._cv2.imshow(TITLE, bgr)
+
+    def _fitted(self, picture: Image) -> Image:
+        """Return the picture on square pixels; on Windows in the window's own shape, over which
+        OpenCV stretches it there whatever the window's flags say (window_w32.cpp).
+        """
+        import numpy as np
+
+        if self._cv2.currentUIFramework() == "WIN32":
+            *_, width, height = self._cv2.getWindowImageRect(TITLE)
+            if width > 0 and height > 0:  # not minimised
+                canvas = np.empty((height, width, 3), np.uint8)
+                letterbox(picture, canvas, self.sample_aspect_ratio)
+                return canvas
+        return squared(picture, self.sample_aspect_ratio)
 
     def _listen(self) -> None:
         code = self._cv2.waitKeyEx(1)
@@ -200,7 +157,11 @@ class WindowSink:
             self._full = not self._full
             self._cv2.setWindowProperty(TITLE, self._cv2.WND_PROP_FULLSCREEN, float(self._full))
         elif command and self._frame is not None:
-            self._command(command, self._frame)
+            self._command(command, self._on_square_pixels(self._frame))
+
+    def _on_square_pixels(self, frame: Frame) -> Frame:
+        ratio = self.sample_aspect_ratio
+        return frame if ratio == SQUARE else frame.with_image(squared(frame.image, ratio))
 
     def close(self) -> None:
         """Close the window."""

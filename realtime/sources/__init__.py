@@ -7,6 +7,7 @@
 | camera | a webcam through OpenCV |
 | network | a network stream through OpenCV |
 | image | one photo |
+| still | the same again and again, as a camera would |
 | pattern | a moving test pattern, from a clock or as fast as it is read |
 | mirror | another source, left and right exchanged |
 | denoise | another source, with less noise |
@@ -127,8 +128,8 @@ def open_live(
     stopped: Callable[[], bool] = lambda: False,
     wanted: CameraMode = CameraMode(),
 ) -> Source:
-    """Open a camera by index, device or name, a URL, a video file to play as if live, "pattern",
-    or "auto": the first camera there is.
+    """Open a camera by index, device or name, a URL, a video file to play as if live, a photo to
+    show until the run is stopped, "pattern", or "auto": the first camera there is.
 
     `sleep` waits between the frames of a file or pattern and until an unplugged camera is back,
     `stopped` ends that; `wanted` is for a camera, or a pattern. Raises SourceError with the remedy.
@@ -142,7 +143,12 @@ def open_live(
     if path.is_file():
         from .playback import PlaybackSource
 
-        return PlaybackSource(open_file(path, stats=stats, allow_truncated=True), sleep=sleep)
+        source: Source = open_file(path, stats=stats, allow_truncated=True)
+        if source.info.still:
+            from .still import StillSource
+
+            source = StillSource(source)
+        return PlaybackSource(source, sleep=sleep)
     if "://" in name:
         from .network import NetworkSource
         from .playback import PlaybackSource

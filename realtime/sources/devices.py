@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from .. import v4l2
-from ..errors import SourceError
+from ..errors import SourceError, raise_interrupt
 
 _VIRTUAL: Final = ("virtual", "unity video capture")
 """How names of virtual cameras are told where the system does not tell them apart."""
@@ -41,7 +41,8 @@ def devices(platform: str = sys.platform) -> list[Device]:
         from cv2_enumerate_cameras import enumerate_cameras, supported_backends
 
         return numbered(found for each in supported_backends for found in enumerate_cameras(each))
-    except (ImportError, AttributeError, OSError, RuntimeError):
+    except (ImportError, AttributeError, OSError, RuntimeError) as error:
+        raise_interrupt(error)
         return []  # it is not there for every processor; numbers will do
 
 

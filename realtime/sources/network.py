@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _OPEN_TIMEOUT_S: Final = 10
 _FIRST_RETRY_S: Final = 0.5
 _LAST_RETRY_S: Final = 8.0
+_TICK_S: Final = 0.1
 _WHOLE: Final = 0.9
 """A finite stream of which so much came is whole: how long it is, is often a guess."""
 
@@ -68,6 +69,7 @@ class NetworkSource:
             fps=Fraction(fps).limit_denominator(1001),
             time_base=MICROSECONDS,
             live=True,
+            sample_aspect_ratio=_pixel_shape(capture),
             description=f"{url}: {width}x{height}, {fps:.4g} fps",
         )
 
@@ -115,12 +117,29 @@ class NetworkSource:
             self._capture.release()
             self._sleep(pause_s)
             pause_s = min(2 * pause_s, _LAST_RETRY_S)
-            if not self._stopped() and (capture := _open(self._url)) is not None:
-                self._capture = capture
+            if not self._stopped():
+                self._reopen()
+
+    def _reopen(self) -> None:
+        """Try once to open it again. One that does not answer is left to itself on `stopped()`."""
+        opening = BackgroundCall(lambda: _open(self._url))
+        while not self._stopped():
+            if opening.wait(_TICK_S):
+                self._capture = opening.result() or self._capture
+                return
 
     def close(self) -> None:
         """Hang up."""
         self._capture.release()
+
+
+def _pixel_shape(capture: cv2.VideoCapture) -> Fraction:
+    """Return how wide a pixel is to its height; 1 where the stream does not say."""
+    import cv2
+
+    wide = int(capture.get(cv2.CAP_PROP_SAR_NUM))
+    high = int(capture.get(cv2.CAP_PROP_SAR_DEN))
+    return Fraction(wide, high) if wide > 0 and high > 0 else Fraction(1)
 
 
 def _open(url: str) -> cv2.VideoCapture | None:
