@@ -10,7 +10,7 @@ from .commands import print_json
 from .errors import EngineError, UsageError
 from .fit import fit
 from .styles import DEFAULT, Style, find
-from .usage import size
+from .validate import size
 
 EXAMPLES: Final = """\
 examples:

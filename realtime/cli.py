@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .commands import COMMANDS, print_json, refuse_misspelt
 from .errors import Stopped, StylecamError, UsageError, raise_interrupt
 from .flags import parser
-from .usage import check_mode, rate, size
+from .validate import check_mode, rate, size
 
 if TYPE_CHECKING:
     from .outputs import FileOptions
@@ -114,8 +114,6 @@ def _stylize(argv: list[str]) -> int:
         raise UsageError(
             "give exactly one of INPUT, --webcam or --demo", hint="stylecam --help for examples"
         )
-    if not 0 <= options.strength <= 1:
-        raise UsageError("--strength must be between 0 and 1", hint="for example --strength 0.7")
     check_mode(options, flags)
     look = _look(options)
     return _live(options, look) if options.webcam is not None else _files(options, look)
@@ -188,8 +186,6 @@ def _file_options(options: argparse.Namespace) -> FileOptions:
 def _coding(options: argparse.Namespace) -> Coding:
     from .sinks.formats import Coding
 
-    if options.quality is not None and not 0 <= options.quality <= 100:
-        raise UsageError("--quality must be between 0 and 100", hint="for example --quality 80")
     return Coding(options.codec, options.encoder, options.quality, options.pix_fmt, options.format)
 
 
@@ -200,16 +196,6 @@ def _live(options: argparse.Namespace, look: Look) -> int:
     from .sources import CameraMode
     from .terminal import status_console
 
-    if options.no_window and options.output is None and options.virtual_camera is None:
-        raise UsageError(
-            "--no-window shows nothing and records nothing",
-            hint="add -o out.mp4 or --virtual-camera",
-        )
-    if options.output and (options.output[-1] in "/\\" or Path(options.output).is_dir()):
-        raise UsageError(
-            f"-o {options.output}: what a camera shows has no name of its own",
-            hint=f"-o {Path(options.output) / 'out.mp4'}",
-        )
     fill = None
     if options.virtual_camera is not None:
         fps = Fraction(rate("--virtual-camera-fps", options.virtual_camera_fps))

@@ -18,7 +18,7 @@ from stylecam.realtime.pipeline import mix
 from stylecam.realtime.planar import Converter
 from stylecam.realtime.sinks.presses import Presses
 from stylecam.realtime.stats import Stats, percentiles
-from stylecam.realtime.usage import check_mode
+from stylecam.realtime.validate import check_mode
 
 
 @pytest.mark.parametrize(

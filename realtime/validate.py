@@ -56,6 +56,10 @@ def check_mode(options: argparse.Namespace, defaults: argparse.ArgumentParser) -
         )
     if options.seconds is not None and not 0 < options.seconds < float("inf"):
         raise UsageError("--seconds must be above 0", hint="for example --seconds 10")
+    if not 0 <= options.strength <= 1:
+        raise UsageError("--strength must be between 0 and 1", hint="for example --strength 0.7")
+    if options.quality is not None and not 0 <= options.quality <= 100:
+        raise UsageError("--quality must be between 0 and 100", hint="for example --quality 80")
 
 
 def _check_live(options: argparse.Namespace, defaults: argparse.ArgumentParser) -> None:
@@ -74,6 +78,17 @@ def _check_live(options: argparse.Namespace, defaults: argparse.ArgumentParser) 
     flags = given("virtual_camera_size", "virtual_camera_fps")
     if flags and options.virtual_camera is None:
         raise UsageError(f"{flags} needs --virtual-camera", hint="add --virtual-camera")
+    output = options.output
+    if options.no_window and output is None and options.virtual_camera is None:
+        raise UsageError(
+            "--no-window shows nothing and records nothing",
+            hint="add -o out.mp4 or --virtual-camera",
+        )
+    if output and (output[-1] in "/\\" or Path(output).is_dir()):
+        raise UsageError(
+            f"-o {output}: what a camera shows has no name of its own",
+            hint=f"-o {Path(output) / 'out.mp4'}",
+        )
 
 
 def _flag(name: str) -> str:
