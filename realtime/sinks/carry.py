@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final, cast
 
 from .codecs import PICTURES_ONLY, QUICKTIME
-from .original import Original, holds, stream_metadata, wanted_metadata
+from .original import Original, add_copy, stream_metadata, wanted_metadata
 from .times import PacketTimes
 from .ways import StreamCopy, Transcode, takes_opus
 
@@ -66,8 +66,7 @@ class Carried:
             self.notes.append(f"second video (stream {stream.index}) left out: only one is painted")
         elif cover and muxer == "matroska":
             self._attach(stream)
-        elif holds(muxer, stream):
-            out = self._container.add_stream_from_template(stream)
+        elif (out := add_copy(self._container, self._original, stream)) is not None:
             out.metadata.update(stream_metadata(stream))
             out.disposition = stream.disposition
             self._ways[stream.index] = StreamCopy(out)
@@ -91,12 +90,9 @@ class Carried:
             self.notes.append("cover left out: standard input is read once only")
             return
         form = {"mjpeg": "jpeg"}.get(cover.codec_context.name, cover.codec_context.name)
-        with self._original.open() as container:
-            for packet in container.demux(container.streams[cover.index]):
-                if packet.size:
-                    name = f"cover.{'jpg' if form == 'jpeg' else form}"
-                    self._container.add_attachment(name, f"image/{form}", bytes(packet))
-                    return
+        if (picture := self._original.first(cover)) is not None:
+            name = f"cover.{'jpg' if form == 'jpeg' else form}"
+            self._container.add_attachment(name, f"image/{form}", picture)
 
     def _chapters(self) -> None:
         chapters, cut = [], self._original.cut

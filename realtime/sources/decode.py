@@ -10,7 +10,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Final
 
-from ..containers import PIPE, TAG_ERRORS
+from ..containers import PIPE, TAG_ERRORS, is_adts
 from ..errors import SourceError
 from ..stats import Stats
 from .awaited import Awaited
@@ -150,7 +150,8 @@ class Decoder:
         import av
 
         unordered, waits = self._unordered, from_key
-        for packet in self._packets():
+        packets = self._packets()
+        for packet in chain(self._ahead(packets), packets):
             if packet.stream is not self.stream:
                 self.others.append(packet)
                 continue
@@ -177,6 +178,19 @@ class Decoder:
                 yield frame
         if self.stream.codec_context.name != "vp8":  # whose packets need not be shown
             self.lost = len(self._awaited)
+
+    def _ahead(self, packets: Iterator[Packet[Stream]]) -> list[Packet[Stream]]:
+        """Read standard input up to the first packet of all sound that is described by it alone:
+        the output's header needs it. FFmpeg has read as far when it opened the input.
+        """
+        if self._path != PIPE:
+            return []
+        awaited = {stream.index for stream in self.container.streams.audio if is_adts(stream)}
+        ahead: list[Packet[Stream]] = []
+        while awaited and (packet := next(packets, None)) is not None:
+            awaited.discard(packet.stream.index)
+            (ahead if packet.stream is self.stream else self.others).append(packet)
+        return ahead
 
     def _packets(self) -> Iterator[Packet[Stream]]:
         import av
