@@ -13,12 +13,13 @@ class Awaited:
     """The packets a decoder was given that no picture has come of yet; `len` counts them.
 
     A packet and its picture have the same `opaque`; a decoder that does not copy it is taken to
-    give the pictures of the oldest packets.
+    give the pictures of the oldest packets. With `fields` a picture may come of two packets, as in
+    H.264: the second field's follows the first's, and is not shown before it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, fields: bool) -> None:
         self._stamps: dict[int, int | None] = {}
-        self._next = 0
+        self._next, self._fields = 0, fields
 
     def __len__(self) -> int:
         return len(self._stamps)
@@ -31,10 +32,15 @@ class Awaited:
 
     def came(self, frame: VideoFrame) -> None:
         """Count a picture."""
-        if frame.opaque in self._stamps:
-            del self._stamps[frame.opaque]
-        elif self._stamps:
-            del self._stamps[next(iter(self._stamps))]
+        if frame.opaque not in self._stamps:
+            if self._stamps:
+                del self._stamps[next(iter(self._stamps))]
+            return
+        first = self._stamps.pop(frame.opaque)
+        if self._fields and frame.interlaced_frame:
+            second = self._stamps.get(frame.opaque + 1)
+            if first is None or second is None or second >= first:
+                self._stamps.pop(frame.opaque + 1, None)
 
     def forget_before(self, pts: int | None) -> None:
         """Await no pictures that are shown before `pts`: they lean on ones before a seek."""

@@ -69,7 +69,7 @@ class Decoder:
 
     def _count_anew(self) -> None:
         self.seen = self.lost = 0
-        self._awaited = Awaited()
+        self._awaited = Awaited(fields=self.stream.codec_context.name == "h264")
         self.decoding_times.clear()
         self._stats.corrupt = self._corrupt
 
