@@ -213,6 +213,47 @@ def test_matroska_through_pipes(tmp_path: Path) -> None:
     assert [data for _, data in packets(tmp_path / "out.mp4")] == [d for _, d in packets(clip)]
 
 
+@pytest.mark.parametrize("late", [0, 2], ids=["at once", "late"])
+@pytest.mark.parametrize("piped", [False, True], ids=["file", "pipe"])
+def test_sound_that_only_its_packets_describe_goes_into_a_pipe(
+    piped: bool, late: int, tmp_path: Path
+) -> None:
+    """MPEG-TS has AAC so, and a pipe's header cannot be mended afterwards."""
+    clip = Film(pts=range(90), seconds=1, audio_start=48_000 * late).build(tmp_path / "a.ts")
+    stylecam(clip, "-o", "file.mkv", cwd=tmp_path)
+    given = clip.read_bytes() if piped else None
+    done = stylecam("-" if piped else clip, "-o", "-", cwd=tmp_path, stdin=given)
+    assert b"sound" not in done.stderr
+    (output := tmp_path / "out.mkv").write_bytes(done.stdout)
+    assert len(times(output)) == 90
+    assert times(output) == times(tmp_path / "file.mkv")
+    found = packets(output)
+    assert found == packets(tmp_path / "file.mkv")
+    assert len(found) == len(packets(clip))
+    with av.open(str(output)) as container:
+        assert sum(frame.samples for frame in container.decode(audio=0)) == 1024 * len(found)
+
+
+@pytest.mark.parametrize("piped", [False, True], ids=["file", "pipe"])
+def test_sound_that_ends_before_its_picture_waits_for_the_next_recording(
+    piped: bool, tmp_path: Path
+) -> None:
+    """It meets the jump of the clock first, and is written while pictures are still read."""
+    one = Film(pts=range(90), seconds=1.5).build(tmp_path / "a.ts")
+    two = Film(pts=range(45), seconds=1.5).build(tmp_path / "b.ts")
+    clip = tmp_path / "both.ts"
+    clip.write_bytes(one.read_bytes() + two.read_bytes())
+    stylecam(clip, "-o", "file.mkv", cwd=tmp_path)
+    given = clip.read_bytes() if piped else None
+    done = stylecam("-" if piped else clip, "-o", "-", cwd=tmp_path, stdin=given)
+    (output := tmp_path / "out.mkv").write_bytes(done.stdout)
+    assert b"damaged" not in done.stderr
+    found = packets(output)
+    assert found == packets(tmp_path / "file.mkv")
+    assert len(found) == len(packets(one)) + len(packets(two))
+    assert times(output)[90] < found[len(packets(one))][0] + Fraction(1, 20)
+
+
 def test_no_sound_of_an_mp4_is_lost_in_a_pipe(tmp_path: Path) -> None:
     """The packet that an edit list hides comes with the first one that is heard, both before the
     picture's first decoding time."""

@@ -26,6 +26,7 @@ from stylecam.realtime.sinks.formats import Coding, decide
 from stylecam.realtime.sinks.mux import Muxer
 from stylecam.realtime.sinks.original import Original
 from stylecam.realtime.sinks.palette import Palette
+from stylecam.realtime.sinks.times import PacketTimes
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, find
 from stylecam.realtime.stylize import Look, Outcome, stylize_file
@@ -304,3 +305,20 @@ def test_recordings_put_one_behind_the_other_go_on(suffix: str, tmp_path: Path) 
         same = [t for t, data in packets(alone) if data == sound[at][1]]
         lead = sound[at][0] - found[45 * part] - (same[0] - times(alone)[0])
         assert abs(float(lead)) < 0.002
+
+
+def test_a_clock_that_jumps_for_the_sound_only_is_not_waited_for_long(tmp_path: Path) -> None:
+    jumps = list[Fraction]()
+    with av.open(str(Film(seconds=2).build(tmp_path / "a.mkv"))) as container:
+        first, *_, last = (packet for packet in container.demux(audio=0) if packet.size)
+        kept = PacketTimes(Original(tmp_path / "a.mkv", 0, jumps=jumps), [first.stream])
+        assert not kept.waits(last, Fraction(0))
+        assert kept.move(last)
+        end_s = last.pts * last.time_base
+        assert kept.waits(first, end_s + 50)
+        assert not kept.waits(first, end_s + 70)
+        assert not kept.waits(first, None)
+        jumps.append(end_s + 1)
+        assert not kept.waits(first, end_s)
+        assert kept.move(first)
+        assert first.pts * first.time_base == pytest.approx(end_s + 1, abs=0.05)

@@ -7,10 +7,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
 from media import ANIMATION, SIGNING, ClipMaker, decode, packets, psnr, times
+from media.fields import fields
 from rich.console import Console
 from stylecam.realtime import engines, stylize
 from stylecam.realtime.engines import Engine, EngineOptions
@@ -124,8 +126,6 @@ def test_odd_sizes_are_kept(height: int, width: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("height", [480, 720], ids=["601", "709"])
 def test_colours_come_back(height: int, tmp_path: Path) -> None:
     """Bars and a ramp, lossless in: what remains is the encoder's loss."""
-    import av
-
     bars = np.zeros((height, 640, 3), np.uint8)
     for index in range(8):
         bars[: height // 2, 80 * index : 80 * index + 80] = [
@@ -173,6 +173,33 @@ def test_a_corrupt_packet_is_skipped_and_counted(tmp_path: Path) -> None:
     assert outcome.stats.corrupt >= 1
     assert "damaged.mp4 is damaged" in outcome.notes[-1]
     assert len(decode(tmp_path / "out.mp4")) >= 100
+
+
+@pytest.mark.parametrize("name", ["a.ts", "a.mkv"])
+def test_fields_in_packets_of_their_own_are_no_damage(name: str, tmp_path: Path) -> None:
+    """But pictures that are lost are told of."""
+    coded = fields(40)
+    assert _damage(tmp_path / name, coded) == (40, [])
+    coded[40:44] = [b"\0\0\0\1\x41" + b"\xff" * 40] * 4
+    said = f"{name} is damaged: 4 frames cannot be decoded"
+    assert _damage(tmp_path / name, coded) == (38, [said])
+
+
+def _damage(clip: Path, coded: list[bytes]) -> tuple[int, list[str]]:
+    """Return how many frames come of H.264 fields, and what is said of damage."""
+    raw, output = clip.with_suffix(".h264"), clip.with_name("out.mkv")
+    raw.write_bytes(coded[0])
+    with av.open(str(raw)) as given, av.open(str(clip), "w") as container:
+        stream = container.add_stream_from_template(given.streams.video[0])
+        for index, data in enumerate(coded):
+            packet = av.Packet(data)
+            packet.stream, packet.time_base = stream, Fraction(1, 50)
+            packet.pts = packet.dts = index
+            packet.duration, packet.is_keyframe = 1, index == 0
+            container.mux(packet)
+    output.unlink(missing_ok=True)
+    outcome = echo(clip, output)
+    return outcome.stats.frames, [note for note in outcome.notes if "damaged" in note]
 
 
 def test_a_turned_video_comes_out_upright(make_clip: ClipMaker, tmp_path: Path) -> None:

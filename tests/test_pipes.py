@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import select
@@ -14,7 +15,9 @@ from pathlib import Path
 
 import pytest
 from media.clips import Film
+from stylecam.realtime.containers import PIPE
 from stylecam.realtime.errors import SinkError
+from stylecam.realtime.sinks.partial import write_error
 from stylecam.realtime.sinks.pipe import Pipe
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there FFmpeg writes by itself")
@@ -84,6 +87,12 @@ def test_a_reader_that_is_gone_is_an_error() -> None:
     with pytest.raises(BrokenPipeError):
         pipe.drain()
     os.close(write)
+
+
+def test_an_error_of_standard_output_names_it() -> None:
+    error = write_error(PIPE, OSError(errno.EINVAL, "Invalid argument"))
+    assert str(error) == "standard output cannot be written: Invalid argument"
+    assert error.hint == "write a file instead: -o out.mkv"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final, cast
 
 from .codecs import PICTURES_ONLY, QUICKTIME
-from .original import Original, holds, stream_metadata, wanted_metadata
+from .original import Original, add_copy, stream_metadata, wanted_metadata
 from .times import PacketTimes
 from .ways import StreamCopy, Transcode, takes_opus
 
@@ -46,6 +46,7 @@ class Carried:
         self._hidden: dict[int, Packet[Stream]] = {}
         self._packets = self._read()
         self._next: Packet[Stream] | None = None
+        self._until_s: Fraction | None = None
 
     def _add(self, stream: Stream) -> None:
         from av.stream import Discard, Disposition
@@ -66,8 +67,7 @@ class Carried:
             self.notes.append(f"second video (stream {stream.index}) left out: only one is painted")
         elif cover and muxer == "matroska":
             self._attach(stream)
-        elif holds(muxer, stream):
-            out = self._container.add_stream_from_template(stream)
+        elif (out := add_copy(self._container, self._original, stream)) is not None:
             out.metadata.update(stream_metadata(stream))
             out.disposition = stream.disposition
             self._ways[stream.index] = StreamCopy(out)
@@ -91,12 +91,9 @@ class Carried:
             self.notes.append("cover left out: standard input is read once only")
             return
         form = {"mjpeg": "jpeg"}.get(cover.codec_context.name, cover.codec_context.name)
-        with self._original.open() as container:
-            for packet in container.demux(container.streams[cover.index]):
-                if packet.size:
-                    name = f"cover.{'jpg' if form == 'jpeg' else form}"
-                    self._container.add_attachment(name, f"image/{form}", bytes(packet))
-                    return
+        if (picture := self._original.first(cover)) is not None:
+            name = f"cover.{'jpg' if form == 'jpeg' else form}"
+            self._container.add_attachment(name, f"image/{form}", picture)
 
     def _chapters(self) -> None:
         chapters, cut = [], self._original.cut
@@ -115,20 +112,30 @@ class Carried:
         elif chapters:
             self._container.set_chapters(chapters)
 
-    def _read(self) -> Iterator[Packet[Stream]]:
-        """Yield the packets of the part asked for, moved in time as the picture is."""
+    def _read(self) -> Iterator[Packet[Stream] | None]:
+        """Yield the packets of the part asked for, moved in time as the picture is; None for none
+        yet.
+        """
         for packet in self._shown():
+            if packet is None:
+                yield None
+                continue
+            while self._times.waits(packet, self._until_s):
+                yield None
             if self._times.move(packet):
                 yield packet
-            elif self._times.over:
+            elif self._times.over and self._original.others is None:
                 return
 
-    def _shown(self) -> Iterator[Packet[Stream]]:
+    def _shown(self) -> Iterator[Packet[Stream] | None]:
         """Yield the packets of the streams that are carried, less those that an edit list hides and
         that the output would show. The last of these is left: decoders of sound begin with it.
         """
         hides = self._container.format.name in QUICKTIME
         for packet in self._demux():
+            if packet is None:
+                yield None
+                continue
             index = packet.stream.index
             if index not in self._ways or (packet.size == 0 and packet.dts is None):
                 continue
@@ -139,13 +146,13 @@ class Carried:
                 yield before
             yield packet
 
-    def _demux(self) -> Iterator[Packet[Stream]]:
+    def _demux(self) -> Iterator[Packet[Stream] | None]:
+        """Yield all packets; of standard input None where no more were read so far."""
         import av
 
         if self._original.others is not None:
-            while self._original.others:
-                yield self._original.others.popleft()
-            return
+            while True:
+                yield self._original.others.popleft() if self._original.others else None
         streams = [self._input.streams[index] for index in self._ways]
         if not streams:
             return
@@ -168,7 +175,8 @@ class Carried:
 
     def feed(self, until_s: Fraction | None) -> None:
         """Write what comes before `until_s` in the output's time; None: all the rest."""
-        while (packet := self._next or self._following()) is not None:
+        self._until_s = until_s
+        while (packet := self._next or next(self._packets, None)) is not None:
             self._next = packet
             stamp_s = None if packet.dts is None else packet.dts * packet.time_base
             if until_s is not None and stamp_s is not None and stamp_s > until_s:
@@ -176,16 +184,6 @@ class Carried:
             self._next = None
             for converted in self._ways[packet.stream.index].convert(packet):
                 self._mux(converted)
-
-    def _following(self) -> Packet[Stream] | None:
-        """Return the packet after the last one; None when there is none, on standard input: none
-        yet.
-        """
-        packet = next(self._packets, None)
-        while packet is None and self._original.others:
-            self._packets = self._read()  # the one before ended when there was nothing to read
-            packet = next(self._packets, None)
-        return packet
 
     def finish(self, until_s: Fraction | None) -> None:
         """Write what comes before `until_s`, or all the rest, and what encoders hold back."""

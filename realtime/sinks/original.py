@@ -9,15 +9,16 @@ from collections import deque
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from ..containers import TAG_ERRORS
+from ..containers import TAG_ERRORS, is_adts
 from ..section import EVERYTHING, Cut
 from .codecs import PICTURES_ONLY
 
 if TYPE_CHECKING:
     from av import Packet
-    from av.container import InputContainer
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer, OutputContainer
     from av.stream import Stream
 
 _OF_THE_FILE: Final = frozenset(
@@ -59,6 +60,14 @@ class Original:
 
         return av.open(str(self.path.absolute()), metadata_errors=TAG_ERRORS)
 
+    def first(self, stream: Stream) -> bytes | None:
+        """Return the first packet of a stream, of standard input among those that were read."""
+        if self.others is not None:
+            return next((bytes(p) for p in self.others if p.stream is stream and p.size), None)
+        with self.open() as container:
+            packets = container.demux(container.streams[stream.index])
+            return next((bytes(packet) for packet in packets if packet.size), None)
+
 
 def gif_loops(path: Path) -> int:
     """Return how often a GIF is repeated, -1 for never and 0 for ever, which all else is."""
@@ -69,15 +78,30 @@ def gif_loops(path: Path) -> int:
     return int.from_bytes(after[:2], "little") if found else -1
 
 
-def holds(muxer: str, stream: Stream) -> bool:
-    """Whether a container takes a copy of the stream: found out by writing a header with it."""
+def add_copy(container: OutputContainer, original: Original, stream: Stream) -> Stream | None:
+    """Add a stream for a copy of one of the original's; None where the container takes none."""
+    if container.format.name in PICTURES_ONLY:
+        return None
+    if _takes(container, stream):
+        return _add(container, stream)
+    # Where a header can be mended afterwards, Matroska does that itself.
+    setup = _adts_setup(original, stream)
+    return _add(container, stream, setup) if setup and _takes(container, stream, setup) else None
+
+
+def _takes(container: OutputContainer, stream: Stream, setup: bytes = b"") -> bool:
+    """Whether a container takes a stream: found out by writing such a header into memory."""
     import av
 
-    if muxer in PICTURES_ONLY:
-        return False
-    trial = av.open(io.BytesIO(), "w", format=muxer, metadata_errors=TAG_ERRORS)
+    trial = av.open(
+        io.BytesIO(),
+        "w",
+        format=container.format.name,
+        options=container.options,
+        metadata_errors=TAG_ERRORS,
+    )
     try:
-        trial.add_stream_from_template(stream)
+        _add(trial, stream, setup)
         trial.start_encoding()
     except (av.FFmpegError, ValueError):
         return False
@@ -85,6 +109,30 @@ def holds(muxer: str, stream: Stream) -> bool:
         with contextlib.suppress(av.FFmpegError, ValueError):
             trial.close()
     return True
+
+
+def _add(container: OutputContainer, stream: Stream, setup: bytes = b"") -> Stream:
+    out = container.add_stream_from_template(stream)
+    if setup:
+        out.codec_context.extradata = setup
+    return out
+
+
+def _adts_setup(original: Original, stream: Stream) -> bytes:
+    """Return what the first packet of ADTS tells, as a header has it; b"" for other streams."""
+    import av
+    from av.bitstream import BitStreamFilterContext
+
+    if stream.type != "audio" or not is_adts(cast("AudioStream", stream)):
+        return b""
+    if (first := original.first(stream)) is None:
+        return b""
+    try:
+        stripped = BitStreamFilterContext("aac_adtstoasc", stream).filter(av.Packet(first))
+    except (av.FFmpegError, ValueError):
+        return b""
+    found = (bytes(packet.get_sidedata("new_extradata")) for packet in stripped)
+    return next(found, b"")
 
 
 def wanted_metadata(container: InputContainer | Any) -> dict[str, str]:

@@ -11,6 +11,7 @@ from shlex import quote
 from typing import Final
 
 from ..atomic import put_in_place
+from ..containers import PIPE
 from ..errors import OutputExists, SinkError
 
 ELSEWHERE: Final = "choose another place with -o"
@@ -105,9 +106,12 @@ def write_error(final: Path, error: Exception) -> SinkError:
         errno.EPIPE: "the program that was to read it has ended",
     }
     code = getattr(error, "errno", None) or 0
+    name, elsewhere = str(final), ELSEWHERE
+    if final == PIPE:
+        name, elsewhere = "standard output", "write a file instead: -o out.mkv"
     if code == errno.ENOENT and final.parent.is_dir():  # /proc and its like
         code = errno.EACCES
     return SinkError(
-        f"{final} cannot be written: {getattr(error, 'strerror', None) or error}",
-        hint=remedies.get(code, ELSEWHERE),
+        f"{name} cannot be written: {getattr(error, 'strerror', None) or error}",
+        hint=remedies.get(code, elsewhere),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from ..section import JUMP_S
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 _LATE_S: Final = 10
 """So much later than sound of the same time a subtitle may come: FFmpeg's muxers let none wait for
 longer (`max_interleave_delta`).
+"""
+_PATIENCE_S: Final = 60
+"""So much longer than its sound the picture of a recording may last: the clock may also have jumped
+for the sound only.
 """
 
 
@@ -40,10 +45,23 @@ class PacketTimes:
         kinds = self._under_way.values()
         return not kinds or (self._late and "audio" not in kinds)
 
+    def waits(self, packet: Packet[Stream], until_s: Fraction | None) -> bool:
+        """Whether a packet comes after a jump back that the picture has not met yet, written up to
+        `until_s` or to its end (None): so nobody knows where it belongs.
+        """
+        index, stamp = packet.stream.index, _stamp(packet)
+        if until_s is None or stamp is None or index not in self._last:
+            return False
+        last, count = self._last[index]
+        if (last - stamp) * packet.time_base <= JUMP_S or count < len(self._original.jumps):
+            return False
+        reached_s = self._reached[index] * packet.time_base - self._original.cut.shift_s
+        return until_s < reached_s + _PATIENCE_S
+
     def move(self, packet: Packet[Stream]) -> bool:
         """Move a packet, or return False: it is not in the part asked for."""
-        stamp = packet.pts if packet.pts is not None else packet.dts
-        if stamp is None or packet.stream.type == "video":  # a cover has no time
+        stamp = _stamp(packet)
+        if stamp is None:
             return True
         offset = self._go_on(packet, stamp)
         if offset is None:
@@ -76,6 +94,12 @@ class PacketTimes:
             return None
         self._reached[index] = stamp + offset
         return offset
+
+
+def _stamp(packet: Packet[Stream]) -> int | None:
+    if packet.stream.type == "video":  # a cover has no time
+        return None
+    return packet.pts if packet.pts is not None else packet.dts
 
 
 def _trim(packet: Packet[Stream], stamp: int) -> None:

@@ -61,9 +61,10 @@ class FileSource:
             container = self.decoder.container
             origin_s = Fraction(container.start_time or 0, 1_000_000)
             self.cut = section.cut(origin_s, from_zero=container.format.name in _RUNNING_CLOCKS)
-            if self.cut.begin_s is not None and path != PIPE:
-                self.decoder.seek(self.cut.begin_s)
-            self._frames = self.decoder.frames()
+            if self.cut.begin_s is None or path == PIPE:
+                self._frames = self.decoder.frames()
+            else:
+                self._frames = self.decoder.frames_from(self.cut.begin_s)
             first = next(self._frames, None)
             if first is None:
                 raise _no_frame(path)
