@@ -14,7 +14,7 @@ from ..containers import PIPE, TAG_ERRORS, is_adts
 from ..errors import SourceError
 from ..stats import Stats
 from .awaited import Awaited
-from .hardware import nvdec, nvdec_problem
+from .hardware import nvdec, nvdec_problem, told
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
@@ -39,16 +39,9 @@ class Decoder:
         self.notes: list[str] = []
         self.decoding_times: deque[int] = deque()
         self.others: deque[Packet[Stream]] = deque()
-        problem = nvdec_problem() if hardware else ""
-        self._hwaccel = nvdec() if hardware and not problem else None
+        self._tells, self._problem = hardware, nvdec_problem() if hardware else ""
+        self._hwaccel = nvdec() if hardware and not self._problem else None
         self._open()
-        if hardware:
-            codec = self.stream.codec_context
-            if not problem and not codec.is_hwaccel:
-                problem = f"it does not know {codec.name}"
-            self.notes.append(
-                f"decoded by the CPU, not NVDEC: {problem}" if problem else "decoded by NVDEC"
-            )
 
     def _open(self) -> None:
         import av
@@ -173,6 +166,10 @@ class Decoder:
                     self.decoding_times.pop()
                 continue
             for frame in frames:
+                if self._tells:
+                    self._tells = False
+                    codec, pixels = self.stream.codec_context.name, frame.format.name
+                    self.notes.append(told(codec, pixels, self._problem))
                 self._stats.corrupt += frame.is_corrupt
                 self._awaited.came(frame)
                 yield frame

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from av.codec.hwaccel import HWAccel
 
 _TIMEOUT_S: Final = 20.0
+_OF_NVDEC: Final = ("nv12", "nv16", "p010", "p016", "p210", "p216")
+"""Pixel formats in which it gives pictures; no CPU decoder has them."""
 _TRIAL: Final = """
 import av, sys
 from av.codec.hwaccel import HWAccel
@@ -47,6 +49,16 @@ def nvdec_problem() -> str:
         return ""
     said = (done.stderr.strip().splitlines() or [f"its trial ended with {done.returncode}"])[-1]
     return NO_DRIVER if said == os.strerror(errno.EPERM) else said
+
+
+def told(codec: str, pixels: str, problem: str) -> str:
+    """Return who decoded a first picture, whose pixel format tells: NVDEC may leave to the CPU what
+    it knows by name, as most cards do with H.264 of 10 bits or of 4:2:2.
+    """
+    if problem or not pixels.startswith(_OF_NVDEC):
+        why = problem or f"it cannot decode {codec} of this kind"
+        return f"decoded by the CPU, not NVDEC: {why}"
+    return "decoded by NVDEC"
 
 
 def nvdec() -> HWAccel:
