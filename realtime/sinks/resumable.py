@@ -21,7 +21,7 @@ from .encode import Encoder
 from .formats import Coding, configure, decide
 from .mux import Muxer, check_header
 from .original import Original
-from .partial import write_error
+from .partial import came_meanwhile, refuse, write_error
 from .sequence import existing, is_sequence, numbered_files
 from .workfolder import CodedPicture, WorkFolder, put_on_disk
 
@@ -56,7 +56,8 @@ class ResumableSink:
     ) -> None:
         import av
 
-        _refuse(path, force=force or workfolder.is_its_own(path, job))
+        self._force = force or (bool(existing(path)) and workfolder.is_its_own(path, job))
+        refuse(path, force=self._force)
         self._path, self._info, self._original = path, info, original
         self._settings, self._stopped = decide(path, coding, info), stopped
         self._whole_only = whole_only
@@ -166,18 +167,30 @@ class ResumableSink:
             muxer.abort()
             raise
         self.notes += muxer.notes
-        if not is_sequence(self._path):
+        if is_sequence(self._path):
+            self._place(sorted(self._work.path.glob(f"*{self._path.suffix}")))
+        else:
             put_on_disk(target)
-        self._work.begin_to_place()
-        if not is_sequence(self._path):
-            put_in_place(target, self._path)
-            return
-        made = sorted(self._work.path.glob(f"*{self._path.suffix}"))
-        for picture in made:
-            put_in_place(picture, self._path.with_name(picture.name))
-        names = {picture.name for picture in made}
+            self._place([target])
+
+    def _place(self, made: list[Path]) -> None:
+        """Give what was put together its name; of numbered pictures, all or none."""
+        single, placed = not is_sequence(self._path), list[Path]()
+        try:
+            refuse(self._path, force=self._force)
+            self._work.begin_to_place()
+            for file in made:
+                final = self._path if single else self._path.with_name(file.name)
+                put_in_place(file, final, replace=self._force)
+                placed.append(final)
+        except (FileExistsError, OutputExists) as error:
+            for path in placed:
+                path.unlink()
+            self._work.give_up_placing()
+            hint = "what was painted is kept: the same command with --force finishes at once"
+            raise came_meanwhile(self._path, hint) from error
         for other in numbered_files(self._path):
-            if other.name not in names:  # of a longer run before, which --force overwrites
+            if self._force and other not in placed:  # of a longer run before
                 other.unlink()
 
     def _packets(self) -> Iterator[Packet[Stream]]:
@@ -217,19 +230,6 @@ class ResumableSink:
             self._encoder = None
             self._target.unlink(missing_ok=True)
             self._work.leave()
-
-
-def _refuse(path: Path, *, force: bool) -> None:
-    """Raise SinkError when `path` may not be written."""
-    if path.is_dir():
-        raise SinkError(f"{path} is a folder", hint=f"name a file: {path / 'out.mp4'}")
-    if is_sequence(path) and "%" in str(path.parent):
-        raise SinkError(
-            f"{path}: FFmpeg would number the folder too", hint="use a folder without %"
-        )
-    there = existing(path)
-    if there and not force:
-        raise OutputExists(f"{there[0]} exists", hint="--force to overwrite it, or another -o")
 
 
 def _give_memory_back() -> None:
