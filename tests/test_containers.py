@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import av
 import numpy as np
@@ -19,16 +20,22 @@ from media.clips import Film
 from rich.console import Console
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.errors import SinkError
+from stylecam.realtime.frame import Frame, VideoInfo
 from stylecam.realtime.outputs import FileOptions
+from stylecam.realtime.planar import Converter
 from stylecam.realtime.sinks import carry
 from stylecam.realtime.sinks.codecs import CONTAINERS
-from stylecam.realtime.sinks.formats import Coding, decide
+from stylecam.realtime.sinks.encode import Encoder
+from stylecam.realtime.sinks.formats import Coding, configure, decide
 from stylecam.realtime.sinks.mux import Muxer
 from stylecam.realtime.sinks.original import Original
 from stylecam.realtime.sinks.palette import Palette
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, find
 from stylecam.realtime.stylize import Look, Outcome, stylize_file
+
+if TYPE_CHECKING:
+    from av.video.codeccontext import VideoCodecContext
 
 ECHO = Look(find(DEFAULT), engine=EngineOptions("echo"))
 
@@ -304,3 +311,34 @@ def test_recordings_put_one_behind_the_other_go_on(suffix: str, tmp_path: Path) 
         same = [t for t, data in packets(alone) if data == sound[at][1]]
         lead = sound[at][0] - found[45 * part] - (same[0] - times(alone)[0])
         assert abs(float(lead)) < 0.002
+
+
+class Unset:
+    """An encoder as x265 is where a clip ends before its delay: it gives decoding times that it
+    never set.
+    """
+
+    is_open = True
+
+    def __init__(self, codec: Any) -> None:
+        self._codec = codec
+
+    def encode(self, frame: av.VideoFrame | None) -> list[Any]:
+        packets: list[Any] = self._codec.encode(frame)
+        for packet in packets:
+            packet.dts -= 1 << 62
+        return packets
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_clip_shorter_than_the_delay_has_decoding_times(count: int) -> None:
+    info = VideoInfo(height=96, width=128, fps=Fraction(25), time_base=Fraction(1, 50))
+    settings = decide(Path("out.mp4"), Coding(), info)
+    codec = cast("VideoCodecContext", av.CodecContext.create(settings.encoder, "w"))
+    configure(codec, settings, info)
+    encoder = Encoder(cast("VideoCodecContext", Unset(codec)), settings, info, Converter())
+    for index in range(count):
+        picture = PatternSource(96, 128).image(index)
+        frame = Frame(picture, 2 * index, info.time_base, captured_s=0, duration=2)
+        assert encoder.encode(frame) == []
+    assert [(packet.pts, packet.dts) for packet in encoder.encode(None)] == [(0, 0), (2, 2)][:count]
