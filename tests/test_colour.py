@@ -18,9 +18,11 @@ from rich.console import Console
 from stylecam.realtime.cli import main
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.errors import SinkError, UsageError
+from stylecam.realtime.frame import as_rgb
 from stylecam.realtime.outputs import FileOptions
 from stylecam.realtime.sinks.codecs import CODECS, CONTAINERS, Codec
 from stylecam.realtime.sinks.formats import Coding, Settings, configure, try_encoder
+from stylecam.realtime.sources.convert import FrameConverter
 from stylecam.realtime.sources.hdr import nits_to_pq, pq_to_nits, roll_off, tone_map
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, find
@@ -143,6 +145,35 @@ def test_bars_and_ramp_come_back_within_one(
     grey = np.abs(shown - image)[48:][inside[48:]]
     assert grey.max() <= (1.7 if not full else 1.01)  # half a step of 219 is 0.6 of 255, twice
     assert off.mean() <= 1
+
+
+@pytest.mark.parametrize("planar", [False, True], ids=["rgb", "planes"])
+@pytest.mark.parametrize("pix_fmt", ["gray", "ya8", "gray10le", "gray12le", "gray16le"])
+@pytest.mark.parametrize("said", [LIMITED, FULL_RANGE, 0], ids=["limited", "full", "unsaid"])
+def test_grey_is_as_light_as_it_says(said: int, pix_fmt: str, planar: bool, tmp_path: Path) -> None:
+    bits = int(pix_fmt[4:-2] or 8) if pix_fmt.startswith("gray") and pix_fmt != "gray" else 8
+    frame = av.VideoFrame(64, 16, pix_fmt)
+    (plane,) = frame.planes
+    row = np.zeros((64, 2 if pix_fmt == "ya8" else 1), np.uint16 if bits > 8 else np.uint8)
+    ramp = (16 + np.arange(64) * 219 / 63).round().astype(int)  # 16 to 235
+    row[:, 0] = ramp << (bits - 8)
+    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+    rows[:, : row.nbytes] = np.frombuffer(row.tobytes(), np.uint8)
+    frame.color_range = said
+    want = (ramp - 16) * 255 / 219 if said == LIMITED else ramp
+    converter = FrameConverter(frame)
+    shown = as_rgb(converter.planes(frame) if planar else converter.rgb(frame))
+    assert np.abs(shown.astype(float) - want[None, :, None]).max() <= 1
+
+
+def test_limited_grey_is_not_washed_out(tmp_path: Path) -> None:
+    grey = np.repeat((16 + np.arange(160) * 219 // 159)[None], 96, 0)
+    clip = write_planes(tmp_path / "a.mkv", [grey], "gray", color_range=LIMITED)
+    echo(clip, tmp_path / "out.mkv", Coding("ffv1", pix_fmt="yuv444p"))
+    after, frame = read_planes(tmp_path / "out.mkv")
+    assert int(frame.color_range) == LIMITED
+    assert np.abs(after[0] - grey).max() <= 1
+    assert all(np.abs(chroma - 128).max() <= 1 for chroma in after[1:])
 
 
 @needs_ffprobe

@@ -11,6 +11,7 @@ import numpy as np
 from ..colour import FULL, HLG, PQ, decide, swscale_flags, swscale_matrix
 from ..frame import BT709, Image, Picture
 from ..planar import FORMATS, MATRICES, from_frame
+from .grey import LimitedGrey
 from .hdr import ToneMap
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ class FrameConverter:
         sizes = (first.format.chroma_width(16), first.format.chroma_height(16))
         grey = len(first.format.components) < 3
         self.chroma = "4:2:0" if grey else _CHROMAS.get(sizes, "4:2:0")
+        self._grey = LimitedGrey() if LimitedGrey.fits(first) else None
         self._tone_map: ToneMap | None = None
         if self._coded.transfer in (PQ, HLG):
             kind = "PQ" if self._coded.transfer == PQ else "HLG"
@@ -184,6 +186,8 @@ class FrameConverter:
 
     def rgb(self, frame: VideoFrame) -> Image:
         """Return the frame as RGB uint8 (height, width, 3), owned by the caller."""
+        if self._grey is not None:
+            frame = self._grey.planes(frame)
         if self._tone_map is not None:
             return self._orientation.apply(self._tone_map.rgb(frame, *self._size))
         rgb: Image = self._reformatter.reformat(
