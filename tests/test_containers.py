@@ -134,6 +134,26 @@ def test_transparency_is_left_out_and_said(
         assert "alpha_mode" not in container.streams.video[0].metadata
 
 
+def test_a_360_degree_video_that_becomes_flat_is_said(tmp_path: Path) -> None:
+    made = bytearray(Film().build(tmp_path / "a.mp4").read_bytes())
+    tags = {"Spherical": "true", "Stitched": "true", "StitchingSoftware": "ours"}
+    tags["ProjectionType"] = "equirectangular"
+    told = "".join(f"<GSpherical:{tag}>{text}</GSpherical:{tag}>" for tag, text in tags.items())
+    document = f"<rdf:SphericalVideo>{told}</rdf:SphericalVideo>"
+    kind = bytes.fromhex("ffcc8263f8554a938814587a02521fdd")
+    box = (24 + len(document)).to_bytes(4, "big") + b"uuid" + kind + document.encode()
+    film, track = made.index(b"moov") - 4, made.index(b"trak") - 4
+    assert film > made.index(b"mdat")  # else all offsets would be others
+    end = track + int.from_bytes(made[track : track + 4], "big")
+    for at in (film, track):
+        size = int.from_bytes(made[at : at + 4], "big") + len(box)
+        made[at : at + 4] = size.to_bytes(4, "big")
+    made[end:end] = box
+    (tmp_path / "a.mp4").write_bytes(made)
+    notes = echo(tmp_path / "a.mp4", tmp_path / "out.mp4").notes
+    assert notes == ["360° projection left out: players show the picture flat"]
+
+
 def test_a_broadcast_clock_begins_at_zero(tmp_path: Path) -> None:
     clip = Film(muxer_options={"output_ts_offset": "50000"}, audio_start=9600).build(
         tmp_path / "a.ts"

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 _CHROMAS: Final = {(8, 16): "4:2:2", (16, 16): "4:4:4"}
 """By how much chroma there is for 16 x 16 of luma."""
+_LEFT_OUT: Final = {
+    "A53_CC": "closed captions left out: they were coded inside the video",
+    "SPHERICAL": "360° projection left out: players show the picture flat",
+}
+"""What PyAV 18.1 reads of a frame and cannot write."""
 TRANSPARENCY: Final = "transparency left out: the painting is opaque"
 
 
@@ -142,8 +147,8 @@ class FrameConverter:
         from av.video.reformatter import VideoReformatter
 
         self.notes: list[str] = []
-        if "A53_CC" in [data.type.name for data in _side_data(first).values()]:
-            self.notes.append("closed captions left out: they were coded inside the video")
+        told = [data.type.name for data in _side_data(first).values()]
+        self.notes += [note for kind, note in _LEFT_OUT.items() if kind in told]
         if transparent(first):
             self.notes.append(TRANSPARENCY)
         self._size = (first.width, first.height)
