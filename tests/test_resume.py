@@ -15,7 +15,7 @@ from typing import Any
 
 import cv2
 import pytest
-from media import decode, packets, times
+from media import decode, packets, psnr, times
 from media.clips import Film
 from rich.console import Console
 from stylecam.realtime import engines, stylize
@@ -59,9 +59,12 @@ def pictures(path: Path) -> list[str]:
 
 @pytest.mark.timeout(1800 if FULL else 600)
 def test_killed_at_any_moment_the_same_command_goes_on(film: Path, tmp_path: Path) -> None:
-    """SIGKILL at random moments, each time begun again, against a run left alone."""
-    whole, output = tmp_path / "whole.mp4", tmp_path / "out.mp4"
-    options = ["--size", "64"]  # the engine that ships, with what it carries through a clip
+    """SIGKILL at random moments, each time begun again, against a run left alone. Coded by ProRes:
+    with AVX-512 x264 codes the same pictures a little differently in some runs of a hundred.
+    """
+    whole, output = tmp_path / "whole.mov", tmp_path / "out.mov"
+    # The engine that ships, with what it carries through a clip.
+    options = ["--size", "64", "--codec", "prores"]
     begun = time.monotonic()
     subprocess.run(command(film, "-o", whole, *options), check=True, capture_output=True)
     seconds = time.monotonic() - begun
@@ -113,7 +116,8 @@ def _halt(process: subprocess.Popen[bytes], folder: Path, count: int) -> None:
 
 
 def test_finished_segments_are_not_painted_again(film: Path, tmp_path: Path) -> None:
-    output = tmp_path / "out.mp4"
+    whole, output = tmp_path / "whole.mp4", tmp_path / "out.mp4"
+    stylize_file(film, whole, ECHO, console=Console(quiet=True))
     arguments = command(film, "-o", output, "--engine", "echo")
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     _halt(process, work_folder(output), 3)
@@ -123,7 +127,9 @@ def test_finished_segments_are_not_painted_again(film: Path, tmp_path: Path) -> 
     assert kept >= 3
     done = subprocess.run(arguments, capture_output=True, text=True, check=True)
     assert f"resumed after {SEGMENT * kept} frames" in done.stdout
-    assert len(decode(output)) == 150
+    assert times(output) == times(whole)
+    assert packets(output) == packets(whole)
+    assert all(psnr(a, b) > 35 for a, b in zip(decode(output), decode(whole), strict=True))
     assert unfinished(tmp_path) == []
 
 

@@ -35,7 +35,9 @@ class ResumableSink:
     """Encodes frames into segments of a fixed number of frames, each with an encoder of its own,
     and at `close` puts them and what is carried over from `original` into one file.
 
-    So the result does not depend on whether, or when, earlier runs of the same `job` were killed.
+    So the result does not depend on whether, or when, earlier runs of the same `job` were killed:
+    each segment's encoder gets the same pictures and settings. (x264 with AVX-512 may still code
+    them a little differently from run to run.)
     `done` says how many frames they left; the first `write` takes the next one, from an engine
     that `memory` follows (`engines/followed.py`). Stopped early, `close` makes a shorter file, or
     with `whole_only` none: its finished segments are for the next run. Raises SinkError with the
