@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import heapq
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -22,8 +21,9 @@ from .formats import Coding, configure, decide
 from .mux import Muxer, check_header
 from .original import Original
 from .partial import came_meanwhile, refuse, write_error
+from .segments import packet_of, run_on, stored
 from .sequence import existing, is_sequence, numbered_files
-from .workfolder import CodedPicture, WorkFolder, put_on_disk
+from .workfolder import WorkFolder, put_on_disk
 
 if TYPE_CHECKING:
     from av import Packet
@@ -111,11 +111,7 @@ class ResumableSink:
 
     def _store(self, packets: Iterable[Packet[Stream]]) -> None:
         for packet in packets:
-            pts = packet.pts or 0
-            dts = pts if packet.dts is None else packet.dts
-            self._work.append(
-                CodedPicture(pts, dts, packet.duration or 0, packet.is_keyframe, bytes(packet))
-            )
+            self._work.append(stored(packet))
 
     def _finish_segment(self) -> None:
         if self._encoder is not None:
@@ -162,8 +158,11 @@ class ResumableSink:
         place = os.path.join(os.curdir, target)  # noqa: PTH118 - a Path drops the dot
         muxer = Muxer(place, self._settings, self._info, self._original)
         try:
-            for packet in self._packets():
-                muxer.add([packet])
+            for picture in run_on(self._work.pictures()):
+                # In decoding order the last is not the latest.
+                ends_s = (picture.pts + picture.duration) * self._info.time_base
+                self._end_s = max(self._end_s, ends_s)
+                muxer.add([packet_of(picture, self._info.time_base)])
             muxer.finish(self._end_s if self._stopped() else None)
         except BaseException:
             muxer.abort()
@@ -194,30 +193,6 @@ class ResumableSink:
         for other in numbered_files(self._path):
             if self._force and other not in placed:  # of a longer run before
                 other.unlink()
-
-    def _packets(self) -> Iterator[Packet[Stream]]:
-        """Yield the pictures of all segments with decoding times that run on over their borders.
-
-        Every encoder begins its decoding times anew, `delay` frames early. Running on, the n-th
-        packet in decoding order has the time of the (n - delay)-th in order of showing, which is
-        what one encoder would have given it.
-        """
-        from av import Packet as AvPacket
-
-        shown: list[int] = []
-        first_pts: int | None = None
-        delayed = True
-        for picture in self._work.pictures():
-            first_pts = picture.pts if first_pts is None else first_pts
-            ends_s = (picture.pts + picture.duration) * self._info.time_base
-            self._end_s = max(self._end_s, ends_s)  # in decoding order the last is not the latest
-            heapq.heappush(shown, picture.pts)
-            delayed = delayed and picture.dts < first_pts
-            packet = AvPacket(picture.data)
-            packet.pts, packet.duration = picture.pts, picture.duration
-            packet.dts = picture.dts if delayed else heapq.heappop(shown)
-            packet.time_base, packet.is_keyframe = self._info.time_base, picture.key
-            yield packet
 
     def _error(self, error: Exception) -> SinkError:
         made = write_error(self._path, error)
