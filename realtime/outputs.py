@@ -14,7 +14,7 @@ from .section import WHOLE, Section
 from .sinks.codecs import CONTAINERS
 from .sinks.formats import Coding
 from .sinks.sequence import is_sequence
-from .sources import IMAGE_SUFFIXES
+from .sources.kinds import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
     from .sinks import Output

@@ -24,7 +24,8 @@ from .planar import crossing
 from .signals import stop_on_signals
 from .sinks import Sink, end_all
 from .sinks.sequence import existing
-from .sources import READ_ONLY_SUFFIXES, Source, is_photo, open_file
+from .sources import Source, open_file
+from .sources.kinds import painting_suffix
 from .stats import Stats
 from .styles import Style
 from .threads import Threads
@@ -75,10 +76,7 @@ class Outcome:
 
 def default_output(path: Path, style: Style) -> Path:
     """Return the name of the result when none is given: clip.mov becomes clip.great-wave.mp4."""
-    if is_photo(path):
-        suffix = path.suffix
-        if suffix.lower() in READ_ONLY_SUFFIXES:
-            suffix = ".jpg" if suffix.lower() in (".heic", ".heif") else ".png"
+    if suffix := painting_suffix(path):
         return path.with_name(f"{path.stem}.{style.name}{suffix}")
     keeps = {".mp4", ".mkv", ".webm", ".mov", ".m4v"}
     suffix = path.suffix.lower() if path.suffix.lower() in keeps else ".mp4"

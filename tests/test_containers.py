@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import av
 import numpy as np
@@ -19,10 +20,13 @@ from media.clips import Film
 from rich.console import Console
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.errors import SinkError
+from stylecam.realtime.frame import Frame, VideoInfo
 from stylecam.realtime.outputs import FileOptions
+from stylecam.realtime.planar import Converter
 from stylecam.realtime.sinks import carry
 from stylecam.realtime.sinks.codecs import CONTAINERS
-from stylecam.realtime.sinks.formats import Coding, decide
+from stylecam.realtime.sinks.encode import Encoder
+from stylecam.realtime.sinks.formats import Coding, configure, decide
 from stylecam.realtime.sinks.mux import Muxer
 from stylecam.realtime.sinks.original import Original
 from stylecam.realtime.sinks.palette import Palette
@@ -30,6 +34,9 @@ from stylecam.realtime.sinks.times import PacketTimes
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, find
 from stylecam.realtime.stylize import Look, Outcome, stylize_file
+
+if TYPE_CHECKING:
+    from av.video.codeccontext import VideoCodecContext
 
 ECHO = Look(find(DEFAULT), engine=EngineOptions("echo"))
 
@@ -126,6 +133,26 @@ def test_transparency_is_left_out_and_said(
     assert said == (opacity < 255 or name == "a.webm")  # which only tells that it may be
     with av.open(str(tmp_path / "out.webm")) as container:
         assert "alpha_mode" not in container.streams.video[0].metadata
+
+
+def test_a_360_degree_video_that_becomes_flat_is_said(tmp_path: Path) -> None:
+    made = bytearray(Film().build(tmp_path / "a.mp4").read_bytes())
+    tags = {"Spherical": "true", "Stitched": "true", "StitchingSoftware": "ours"}
+    tags["ProjectionType"] = "equirectangular"
+    told = "".join(f"<GSpherical:{tag}>{text}</GSpherical:{tag}>" for tag, text in tags.items())
+    document = f"<rdf:SphericalVideo>{told}</rdf:SphericalVideo>"
+    kind = bytes.fromhex("ffcc8263f8554a938814587a02521fdd")
+    box = (24 + len(document)).to_bytes(4, "big") + b"uuid" + kind + document.encode()
+    film, track = made.index(b"moov") - 4, made.index(b"trak") - 4
+    assert film > made.index(b"mdat")  # else all offsets would be others
+    end = track + int.from_bytes(made[track : track + 4], "big")
+    for at in (film, track):
+        size = int.from_bytes(made[at : at + 4], "big") + len(box)
+        made[at : at + 4] = size.to_bytes(4, "big")
+    made[end:end] = box
+    (tmp_path / "a.mp4").write_bytes(made)
+    notes = echo(tmp_path / "a.mp4", tmp_path / "out.mp4").notes
+    assert notes == ["360° projection left out: players show the picture flat"]
 
 
 def test_a_broadcast_clock_begins_at_zero(tmp_path: Path) -> None:
@@ -322,3 +349,34 @@ def test_a_clock_that_jumps_for_the_sound_only_is_not_waited_for_long(tmp_path: 
         assert not kept.waits(first, end_s)
         assert kept.move(first)
         assert first.pts * first.time_base == pytest.approx(end_s + 1, abs=0.05)
+
+
+class Unset:
+    """An encoder as x265 is where a clip ends before its delay: it gives decoding times that it
+    never set.
+    """
+
+    is_open = True
+
+    def __init__(self, codec: Any) -> None:
+        self._codec = codec
+
+    def encode(self, frame: av.VideoFrame | None) -> list[Any]:
+        packets: list[Any] = self._codec.encode(frame)
+        for packet in packets:
+            packet.dts -= 1 << 62
+        return packets
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_clip_shorter_than_the_delay_has_decoding_times(count: int) -> None:
+    info = VideoInfo(height=96, width=128, fps=Fraction(25), time_base=Fraction(1, 50))
+    settings = decide(Path("out.mp4"), Coding(), info)
+    codec = cast("VideoCodecContext", av.CodecContext.create(settings.encoder, "w"))
+    configure(codec, settings, info)
+    encoder = Encoder(cast("VideoCodecContext", Unset(codec)), settings, info, Converter())
+    for index in range(count):
+        picture = PatternSource(96, 128).image(index)
+        frame = Frame(picture, 2 * index, info.time_base, captured_s=0, duration=2)
+        assert encoder.encode(frame) == []
+    assert [(packet.pts, packet.dts) for packet in encoder.encode(None)] == [(0, 0), (2, 2)][:count]

@@ -59,6 +59,54 @@ def test_sound_a_container_cannot_hold_is_reencoded_and_said(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
+    ("codec", "layout", "kept"),
+    [
+        ("wavpack", "5.1", "5.1"),
+        ("wavpack", "5.1(side)", "5.1"),
+        ("wavpack", "5.0", "5.0"),
+        ("wavpack", "6.1", "6.1"),
+        ("wavpack", "mono", "mono"),
+        ("wavpack", "4.0", "stereo"),
+        ("pcm_f32le", "5.1", "5.1"),  # of which Matroska tells only how many there are
+        ("pcm_f32le", "4.0", "stereo"),
+    ],
+)
+def test_sound_all_around_stays_where_it_is(
+    codec: str, layout: str, kept: str, make_clip: ClipMaker, tmp_path: Path
+) -> None:
+    """Each speaker has a pitch of its own."""
+    count = av.AudioLayout(layout).nb_channels
+    pitches = 200 + 100 * np.arange(count)
+    with (
+        av.open(str(make_clip())) as plain,
+        av.open(str(tmp_path / "a.mkv"), "w") as container,
+    ):
+        picture = container.add_stream_from_template(plain.streams.video[0])
+        sound = container.add_stream(codec, rate=48_000)
+        sound.codec_context.layout = layout
+        for packet in plain.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = picture
+                container.mux(packet)
+        tones = 0.2 * np.sin(2 * np.pi * pitches * np.arange(48_000)[:, None] / 48_000)
+        packed = tones.astype(np.float32).reshape(1, -1)
+        chunk = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
+        chunk.sample_rate, chunk.pts = 48_000, 0
+        container.mux([*sound.encode(chunk), *sound.encode(None)])
+    notes = echo(tmp_path / "a.mkv", tmp_path / "out.webm").notes
+    how = "Opus, mixed to stereo" if kept == "stereo" else "Opus"
+    assert f"sound re-encoded as {how}: webm cannot hold {codec}" in notes
+    with av.open(str(tmp_path / "out.webm")) as container:
+        stream = container.streams.audio[0]
+        assert stream.layout.name == kept
+        heard = np.concatenate([chunk.to_ndarray() for chunk in container.decode(audio=0)], 1)
+    if kept != "stereo":
+        loudest = np.abs(np.fft.rfft(heard[:, 4000:44_000])).argmax(1) * 48_000 / 40_000
+        low = [c.name == "LFE" for c in av.AudioLayout(kept).channels]  # holds no such pitch
+        assert np.where(low, pitches, loudest.round()).tolist() == pitches.tolist()
+
+
+@pytest.mark.parametrize(
     ("pts", "time_base"),
     [
         ([0, 1, 2, 3, 4, 5], Fraction(1, 30)),

@@ -15,10 +15,12 @@ import PIL.Image
 import pillow_heif
 import pytest
 from media import decode, psnr, times
+from media.clips import Film
 from rich.console import Console
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.errors import SourceError
 from stylecam.realtime.frame import Image
+from stylecam.realtime.sources.kinds import painting_suffix
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, find
 from stylecam.realtime.stylize import Look, Outcome, default_output, stylize_file
@@ -223,12 +225,66 @@ def test_rarer_photos_are_photos(suffix: str, tmp_path: Path) -> None:
     assert psnr(decode_photo(output), np.ascontiguousarray(IMAGE[:, :64])) > 40
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "painted"),
+    [
+        ("a.jfif", "JPEG", ".jpg"),
+        ("a.JPE", "JPEG", ".jpg"),
+        ("a.jif", "JPEG", ".jpg"),
+        ("a.dib", "BMP", ".bmp"),
+        ("a.hif", "HEIF", ".jpg"),
+        ("a", "JPEG", ".jpg"),
+        ("a.20261128", "PNG", ".png"),
+        ("a", "TIFF", ".tif"),
+        ("a", "WEBP", ".webp"),
+        ("a", "AVIF", ".avif"),
+        ("a", "HEIF", ".jpg"),
+        ("a", "BMP", ".bmp"),
+        ("a", "JPEG2000", ".jp2"),
+    ],
+)
+def test_photos_with_rare_names_or_none_are_photos(
+    name: str, kind: str, painted: str, tmp_path: Path
+) -> None:
+    pillow_heif.register_heif_opener()
+    PIL.Image.fromarray(IMAGE).save(tmp_path / name, format=kind)
+    output = default_output(tmp_path / name, find(DEFAULT))
+    assert output.name == f"a.{DEFAULT}{painted}"
+    if not cv2.haveImageWriter(str(output)):
+        output = tmp_path / "out.png"
+    echo(tmp_path / name, output)
+    assert psnr(decode_photo(output), IMAGE) > 28
+
+
+def test_what_is_no_photo_is_not_taken_for_one(tmp_path: Path) -> None:
+    """By its first bytes: an animated PNG, a film of JPEGs, a video, a text, nothing at all."""
+    animated_png(tmp_path / "png")
+    picture = PIL.Image.fromarray(IMAGE)
+    picture.save(tmp_path / "one.jpg")
+    picture.save(tmp_path / "mpf", "MPO", save_all=True, append_images=[picture])
+    one = (tmp_path / "one.jpg").read_bytes()
+    (tmp_path / "film").write_bytes(2 * one)
+    (tmp_path / "named.mov").write_bytes(one)
+    Film().build(tmp_path / "film.mp4").rename(tmp_path / "video")
+    (tmp_path / "text").write_bytes(b"RIFF dear diary")
+    names = ("png", "film", "named.mov", "video", "text", "none")
+    assert [painting_suffix(tmp_path / name) for name in names] == len(names) * [""]
+    assert painting_suffix(tmp_path / "mpf") == ".jpg"
+
+
+def test_jpeg_xl_is_refused_with_what_is_read(tmp_path: Path) -> None:
+    made = tmp_path / "a.jxl"
+    made.write_bytes(b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(50))
+    with pytest.raises(SourceError, match=r"a\.jxl is not a picture that can be read") as caught:
+        echo(made, tmp_path / "out.jpg")
+    assert caught.value.hint == "convert it to JPEG or PNG"
+
+
 def decode_photo(path: Path) -> Image:
     return np.ascontiguousarray(cv2.imread(str(path))[..., ::-1])
 
 
-def test_an_animated_png_is_a_video(tmp_path: Path) -> None:
-    made = tmp_path / "a.png"
+def animated_png(made: Path) -> None:
     with av.open(str(made), "w", format="apng") as container:
         stream = container.add_stream("apng", rate=10)
         stream.width, stream.height, stream.pix_fmt = 80, 64, "rgb24"
@@ -237,6 +293,11 @@ def test_an_animated_png_is_a_video(tmp_path: Path) -> None:
             frame.pts = index
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+
+
+def test_an_animated_png_is_a_video(tmp_path: Path) -> None:
+    made = tmp_path / "a.png"
+    animated_png(made)
     assert default_output(made, find(DEFAULT)).suffix == ".mp4"
     echo(made, tmp_path / "out.mp4")
     assert len(decode(tmp_path / "out.mp4")) == 5

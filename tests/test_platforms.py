@@ -77,6 +77,27 @@ def test_a_file_that_stays_held_or_fails_otherwise_is_an_error(
     assert sum(pauses) == pytest.approx(2.55 if tries > 1 else 0)
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_a_name_that_is_taken_stays(
+    links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")  # as FAT does
+
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
+    made, final = tmp_path / "made", tmp_path / "final"
+    made.write_text("new")
+    final.write_text("old")
+    with pytest.raises(FileExistsError):
+        put_in_place(made, final, replace=False)
+    assert (made.read_text(), final.read_text()) == ("new", "old")
+    final.unlink()
+    put_in_place(made, final, replace=False)
+    assert final.read_text() == "new"
+    assert not made.exists()
+
+
 def test_recipes_and_rows_are_utf_8_whatever_the_system_writes_in(tmp_path: Path) -> None:
     program = """
 import sys
@@ -107,9 +128,9 @@ def test_a_long_name_stands_once_in_the_path_under_way(
     """Windows takes 260 characters in all."""
     made: list[Path] = []
 
-    def note(path: Path, final: Path) -> None:
+    def note(path: Path, final: Path, **how: bool) -> None:
         made.append(path)
-        put_in_place(path, final)
+        put_in_place(path, final, **how)
 
     monkeypatch.setattr(resumable, "put_in_place", note)
     film, output = Film(96, 128).build(tmp_path / "film.mp4"), tmp_path / f"{'x' * 200}.mp4"

@@ -80,7 +80,8 @@ class Carried:
             anew = Transcode(self._container, cast("AudioStream", stream))
             anew.out.metadata.update(stream_metadata(stream))
             self._ways[stream.index] = anew
-            self.notes.append(f"sound re-encoded as Opus: {muxer} cannot hold {name}")
+            how = "Opus, mixed to stereo" if anew.mixed else "Opus"
+            self.notes.append(f"sound re-encoded as {how}: {muxer} cannot hold {name}")
         else:
             what = {"audio": "sound", "video": "cover", "subtitle": "subtitles"}.get(kind, kind)
             self.notes.append(f"{what} left out: {muxer} cannot hold {name}")

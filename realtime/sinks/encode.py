@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..frame import Frame, Picture, VideoInfo, Yuv420, as_rgb
 from ..planar import Converter, rgb_frame, to_frame
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from av import Packet, VideoFrame
     from av.stream import Stream
     from av.video.codeccontext import VideoCodecContext
+
+_NO_B_FRAMES: Final = 2
+"""So few pictures are coded in the order in which they are shown. x265 takes their decoding times
+from memory that it sets at the third only.
+"""
 
 
 class Encoder:
@@ -33,6 +38,7 @@ class Encoder:
         self._codec, self._settings, self._info = codec, settings, info
         self._converter = converter
         self._durations: dict[int, int] = {}
+        self._given = False
         self._palette: Palette | None = None
 
     def encode(self, frame: Frame | None) -> list[Packet[Stream]]:
@@ -41,11 +47,15 @@ class Encoder:
         """
         if frame is None:
             packets = self._codec.encode(None)
+            if not self._given and len(packets) <= _NO_B_FRAMES:
+                for packet in packets:
+                    packet.dts = packet.pts
         else:
             self._durations[frame.pts] = frame.duration
             coded = self._coded(frame)
             with nullcontext() if self._codec.is_open else normal_scheduling():
                 packets = self._codec.encode(coded)
+        self._given = self._given or bool(packets)
         for packet in packets:
             duration = self._durations.pop(packet.pts, 0) if packet.pts is not None else 0
             if duration:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from ..containers import TAG_ERRORS
 from ..frame import VideoInfo
+from . import timecode
 from .carry import Carried
 from .codecs import PICTURES_ONLY, QUICKTIME
 from .formats import Settings, configure
@@ -90,6 +91,7 @@ class Muxer:
                 picture = self._input.streams[original.picture]
                 self.stream.metadata.update(stream_metadata(picture))
                 self.stream.disposition = picture.disposition
+                self._move_timecodes(original, picture)
             if muxer in QUICKTIME:
                 self._container.container_options.update(self._timescales())
             if muxer == "mov" and any(k.startswith(_APPLE) for k in self._container.metadata):
@@ -98,6 +100,16 @@ class Muxer:
         except BaseException:
             self.abort()
             raise
+
+    def _move_timecodes(self, original: Original, picture: Stream) -> None:
+        """Let timecodes tell of the first picture of the part asked for."""
+        begin_s, base = original.cut.begin_s, picture.time_base
+        if begin_s is None or base is None:
+            return
+        # Stamps are rounded to the clock's ticks.
+        by_s = begin_s - ((picture.start_time or 0) + Fraction(1, 2)) * base
+        for metadata in (self._container.metadata, self.stream.metadata):
+            self._notes += timecode.move(metadata, by_s, self._info.fps)
 
     def _timescales(self) -> dict[str, str]:
         """Return the clocks of a QuickTime file in which every stream's ticks are whole: the

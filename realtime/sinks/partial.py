@@ -13,6 +13,7 @@ from typing import Final
 from ..atomic import put_in_place
 from ..containers import PIPE
 from ..errors import OutputExists, SinkError
+from .sequence import existing, is_sequence
 
 ELSEWHERE: Final = "choose another place with -o"
 """What helps where a file cannot be; for one that -o does not name, to be replaced."""
@@ -22,12 +23,9 @@ class PartialFile:
     """`path` is a hidden temporary beside the final file; `keep` renames it, `drop` deletes it."""
 
     def __init__(self, final: Path, *, force: bool) -> None:
-        self.final = final
+        refuse(final, force=force)
+        self.final, self._force = final, force
         self.path = final.with_name(f".{final.stem}.{os.getpid()}.part{final.suffix}")
-        if final.is_dir():
-            raise SinkError(f"{final} is a folder", hint=f"name a file: {final / 'out.mp4'}")
-        if final.exists() and not force:
-            raise OutputExists(f"{final} exists", hint="--force to overwrite it, or another -o")
         try:
             self.path.open("wb").close()
         except OSError as error:
@@ -36,7 +34,10 @@ class PartialFile:
     def keep(self) -> None:
         """Give the file its name. Where that fails, it stays, and the error tells where."""
         try:
-            put_in_place(self.path, self.final)
+            put_in_place(self.path, self.final, replace=self._force)
+        except FileExistsError as error:
+            hint = f"the finished file is {self.path}; give it another name"
+            raise came_meanwhile(self.final, hint) from error
         except OSError as error:
             made = self.error(error)
             if self.lost:
@@ -67,6 +68,26 @@ class PartialFile:
             f"{self.final} cannot be written: the file was removed while it was being recorded",
             hint=f"leave {self.path.name} alone until it has its name, or choose another folder",
         )
+
+
+def refuse(path: Path, *, force: bool) -> None:
+    """Raise SinkError when `path` may not be written, OutputExists where `force` would do."""
+    if path.is_dir():
+        raise SinkError(f"{path} is a folder", hint=f"name a file: {path / 'out.mp4'}")
+    if is_sequence(path) and "%" in str(path.parent):
+        raise SinkError(
+            f"{path}: FFmpeg would number the folder too", hint="use a folder without %"
+        )
+    there = existing(path)
+    if there and not force:
+        raise OutputExists(f"{there[0]} exists", hint="--force to overwrite it, or another -o")
+
+
+def came_meanwhile(path: Path, hint: str) -> SinkError:
+    """Say that another program made `path` during the run. That is no OutputExists: of several
+    inputs, those whose outputs were there before count as done.
+    """
+    return SinkError(f"{path} was made by another program meanwhile, and is kept", hint=hint)
 
 
 def left_behind(folder: Path) -> dict[Path, Path]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import heapq
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -21,9 +20,10 @@ from .encode import Encoder
 from .formats import Coding, configure, decide
 from .mux import Muxer, check_header
 from .original import Original
-from .partial import write_error
+from .partial import came_meanwhile, refuse, write_error
+from .segments import packet_of, run_on, stored
 from .sequence import existing, is_sequence, numbered_files
-from .workfolder import CodedPicture, WorkFolder, put_on_disk
+from .workfolder import WorkFolder, put_on_disk
 
 if TYPE_CHECKING:
     from av import Packet
@@ -35,7 +35,9 @@ class ResumableSink:
     """Encodes frames into segments of a fixed number of frames, each with an encoder of its own,
     and at `close` puts them and what is carried over from `original` into one file.
 
-    So the result does not depend on whether, or when, earlier runs of the same `job` were killed.
+    So the result does not depend on whether, or when, earlier runs of the same `job` were killed:
+    each segment's encoder gets the same pictures and settings. (x264 with AVX-512 may still code
+    them a little differently from run to run.)
     `done` says how many frames they left; the first `write` takes the next one, from an engine
     that `memory` follows (`engines/followed.py`). Stopped early, `close` makes a shorter file, or
     with `whole_only` none: its finished segments are for the next run. Raises SinkError with the
@@ -56,7 +58,8 @@ class ResumableSink:
     ) -> None:
         import av
 
-        _refuse(path, force=force or workfolder.is_its_own(path, job))
+        self._force = force or (bool(existing(path)) and workfolder.is_its_own(path, job))
+        refuse(path, force=self._force)
         self._path, self._info, self._original = path, info, original
         self._settings, self._stopped = decide(path, coding, info), stopped
         self._whole_only = whole_only
@@ -108,11 +111,7 @@ class ResumableSink:
 
     def _store(self, packets: Iterable[Packet[Stream]]) -> None:
         for packet in packets:
-            pts = packet.pts or 0
-            dts = pts if packet.dts is None else packet.dts
-            self._work.append(
-                CodedPicture(pts, dts, packet.duration or 0, packet.is_keyframe, bytes(packet))
-            )
+            self._work.append(stored(packet))
 
     def _finish_segment(self) -> None:
         if self._encoder is not None:
@@ -159,50 +158,41 @@ class ResumableSink:
         place = os.path.join(os.curdir, target)  # noqa: PTH118 - a Path drops the dot
         muxer = Muxer(place, self._settings, self._info, self._original)
         try:
-            for packet in self._packets():
-                muxer.add([packet])
+            for picture in run_on(self._work.pictures()):
+                # In decoding order the last is not the latest.
+                ends_s = (picture.pts + picture.duration) * self._info.time_base
+                self._end_s = max(self._end_s, ends_s)
+                muxer.add([packet_of(picture, self._info.time_base)])
             muxer.finish(self._end_s if self._stopped() else None)
         except BaseException:
             muxer.abort()
             raise
         self.notes += muxer.notes
-        if not is_sequence(self._path):
+        if is_sequence(self._path):
+            self._place(sorted(self._work.path.glob(f"*{self._path.suffix}")))
+        else:
             put_on_disk(target)
-        self._work.begin_to_place()
-        if not is_sequence(self._path):
-            put_in_place(target, self._path)
-            return
-        made = sorted(self._work.path.glob(f"*{self._path.suffix}"))
-        for picture in made:
-            put_in_place(picture, self._path.with_name(picture.name))
-        names = {picture.name for picture in made}
+            self._place([target])
+
+    def _place(self, made: list[Path]) -> None:
+        """Give what was put together its name; of numbered pictures, all or none."""
+        single, placed = not is_sequence(self._path), list[Path]()
+        try:
+            refuse(self._path, force=self._force)
+            self._work.begin_to_place()
+            for file in made:
+                final = self._path if single else self._path.with_name(file.name)
+                put_in_place(file, final, replace=self._force)
+                placed.append(final)
+        except (FileExistsError, OutputExists) as error:
+            for path in placed:
+                path.unlink()
+            self._work.give_up_placing()
+            hint = "what was painted is kept: the same command with --force finishes at once"
+            raise came_meanwhile(self._path, hint) from error
         for other in numbered_files(self._path):
-            if other.name not in names:  # of a longer run before, which --force overwrites
+            if self._force and other not in placed:  # of a longer run before
                 other.unlink()
-
-    def _packets(self) -> Iterator[Packet[Stream]]:
-        """Yield the pictures of all segments with decoding times that run on over their borders.
-
-        Every encoder begins its decoding times anew, `delay` frames early. Running on, the n-th
-        packet in decoding order has the time of the (n - delay)-th in order of showing, which is
-        what one encoder would have given it.
-        """
-        from av import Packet as AvPacket
-
-        shown: list[int] = []
-        first_pts: int | None = None
-        delayed = True
-        for picture in self._work.pictures():
-            first_pts = picture.pts if first_pts is None else first_pts
-            ends_s = (picture.pts + picture.duration) * self._info.time_base
-            self._end_s = max(self._end_s, ends_s)  # in decoding order the last is not the latest
-            heapq.heappush(shown, picture.pts)
-            delayed = delayed and picture.dts < first_pts
-            packet = AvPacket(picture.data)
-            packet.pts, packet.duration = picture.pts, picture.duration
-            packet.dts = picture.dts if delayed else heapq.heappop(shown)
-            packet.time_base, packet.is_keyframe = self._info.time_base, picture.key
-            yield packet
 
     def _error(self, error: Exception) -> SinkError:
         made = write_error(self._path, error)
@@ -217,19 +207,6 @@ class ResumableSink:
             self._encoder = None
             self._target.unlink(missing_ok=True)
             self._work.leave()
-
-
-def _refuse(path: Path, *, force: bool) -> None:
-    """Raise SinkError when `path` may not be written."""
-    if path.is_dir():
-        raise SinkError(f"{path} is a folder", hint=f"name a file: {path / 'out.mp4'}")
-    if is_sequence(path) and "%" in str(path.parent):
-        raise SinkError(
-            f"{path}: FFmpeg would number the folder too", hint="use a folder without %"
-        )
-    there = existing(path)
-    if there and not force:
-        raise OutputExists(f"{there[0]} exists", hint="--force to overwrite it, or another -o")
 
 
 def _give_memory_back() -> None:

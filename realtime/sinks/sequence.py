@@ -30,4 +30,5 @@ def existing(path: Path) -> list[Path]:
     """Return the files that an output of that name would replace."""
     if is_sequence(path):
         return numbered_files(path)
-    return [path] if path.exists() else []
+    # A link that leads nowhere would be replaced too.
+    return [path] if path.exists() or path.is_symlink() else []

@@ -151,6 +151,10 @@ class WorkFolder:
         """Note that files get their names from now on: see `is_its_own`. Raises OSError."""
         (self.path / _PLACING).touch()
 
+    def give_up_placing(self) -> None:
+        """Note that none has got its name: what is there is another's. Raises OSError."""
+        (self.path / _PLACING).unlink(missing_ok=True)
+
     def pictures(self) -> Iterator[CodedPicture]:
         """Yield the coded pictures of all finished segments."""
         for index in range(len(self._counts)):

@@ -15,13 +15,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..background import BackgroundCall
 from ..containers import PIPE
@@ -29,17 +28,11 @@ from ..errors import SourceError
 from ..frame import Frame, VideoInfo
 from ..section import WHOLE, Section
 from ..stats import Stats
+from .kinds import is_photo
 
 if TYPE_CHECKING:
     from .file import FileSource
     from .image import ImageSource
-
-_WRITTEN: Final = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".jp2"}
-READ_ONLY_SUFFIXES: Final = frozenset(
-    {".heic", ".heif", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico", ".qoi", ".psd"}
-)
-"""Of photos whose paintings are of another kind unless they are given a name."""
-IMAGE_SUFFIXES: Final = READ_ONLY_SUFFIXES | _WRITTEN
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,16 +41,6 @@ class CameraMode:
 
     size: tuple[int, int] | None = None
     fps: float | None = None
-
-
-def is_photo(path: Path) -> bool:
-    """Whether a file is a photo: by its suffix, but an animated PNG is a video."""
-    if path.suffix.lower() == ".png" and path.is_file():
-        with contextlib.suppress(OSError), path.open("rb") as file:
-            before, animation, after = file.read(1 << 16).partition(b"acTL")
-            if animation and b"IDAT" not in before:
-                return int.from_bytes(after[:4], "big") == 1
-    return path.suffix.lower() in IMAGE_SUFFIXES
 
 
 class Source(Protocol):

@@ -11,6 +11,7 @@ import numpy as np
 from ..colour import FULL, HLG, PQ, decide, swscale_flags, swscale_matrix
 from ..frame import BT709, Image, Picture
 from ..planar import FORMATS, MATRICES, from_frame
+from .grey import LimitedGrey
 from .hdr import ToneMap
 
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 _CHROMAS: Final = {(8, 16): "4:2:2", (16, 16): "4:4:4"}
 """By how much chroma there is for 16 x 16 of luma."""
+_LEFT_OUT: Final = {
+    "A53_CC": "closed captions left out: they were coded inside the video",
+    "SPHERICAL": "360° projection left out: players show the picture flat",
+}
+"""What PyAV 18.1 reads of a frame and cannot write."""
 TRANSPARENCY: Final = "transparency left out: the painting is opaque"
 
 
@@ -141,8 +147,8 @@ class FrameConverter:
         from av.video.reformatter import VideoReformatter
 
         self.notes: list[str] = []
-        if "A53_CC" in [data.type.name for data in _side_data(first).values()]:
-            self.notes.append("closed captions left out: they were coded inside the video")
+        told = [data.type.name for data in _side_data(first).values()]
+        self.notes += [note for kind, note in _LEFT_OUT.items() if kind in told]
         if transparent(first):
             self.notes.append(TRANSPARENCY)
         self._size = (first.width, first.height)
@@ -160,6 +166,7 @@ class FrameConverter:
         sizes = (first.format.chroma_width(16), first.format.chroma_height(16))
         grey = len(first.format.components) < 3
         self.chroma = "4:2:0" if grey else _CHROMAS.get(sizes, "4:2:0")
+        self._grey = LimitedGrey() if LimitedGrey.fits(first) else None
         self._tone_map: ToneMap | None = None
         if self._coded.transfer in (PQ, HLG):
             kind = "PQ" if self._coded.transfer == PQ else "HLG"
@@ -184,6 +191,8 @@ class FrameConverter:
 
     def rgb(self, frame: VideoFrame) -> Image:
         """Return the frame as RGB uint8 (height, width, 3), owned by the caller."""
+        if self._grey is not None:
+            frame = self._grey.planes(frame)
         if self._tone_map is not None:
             return self._orientation.apply(self._tone_map.rgb(frame, *self._size))
         rgb: Image = self._reformatter.reformat(
