@@ -14,9 +14,9 @@ import torch
 from media import SIGNING, decode, psnr
 from media.clips import Film
 from media.probe import needs_ffprobe, streams
+from media.running import ECHO
 from rich.console import Console
 from stylecam.realtime.cli import main
-from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.errors import SinkError, UsageError
 from stylecam.realtime.frame import BT709, as_rgb
 from stylecam.realtime.outputs import FileOptions
@@ -26,10 +26,8 @@ from stylecam.realtime.sinks.formats import Coding, Settings, configure, try_enc
 from stylecam.realtime.sources.convert import FrameConverter
 from stylecam.realtime.sources.hdr import nits_to_pq, pq_to_nits, roll_off, tone_map
 from stylecam.realtime.sources.pattern import PatternSource
-from stylecam.realtime.styles import DEFAULT, find
-from stylecam.realtime.stylize import Look, Outcome, stylize_file
+from stylecam.realtime.stylize import Outcome, stylize_file
 
-ECHO = Look(find(DEFAULT), engine=EngineOptions("echo"))
 LIMITED, FULL_RANGE = 1, 2
 WEIGHTS = {1: (0.2126, 0.0722), 6: (0.299, 0.114), 5: (0.299, 0.114), 9: (0.2627, 0.0593)}
 

@@ -17,8 +17,8 @@ from av.container import InputContainer
 from av.filter import Graph
 from media import decode, packets, psnr, times
 from media.clips import Film
+from media.running import ECHO
 from rich.console import Console
-from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.errors import SinkError
 from stylecam.realtime.frame import Frame, VideoInfo
 from stylecam.realtime.outputs import FileOptions
@@ -32,13 +32,10 @@ from stylecam.realtime.sinks.original import Original
 from stylecam.realtime.sinks.palette import Palette
 from stylecam.realtime.sinks.times import PacketTimes
 from stylecam.realtime.sources.pattern import PatternSource
-from stylecam.realtime.styles import DEFAULT, find
-from stylecam.realtime.stylize import Look, Outcome, stylize_file
+from stylecam.realtime.stylize import Outcome, stylize_file
 
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
-
-ECHO = Look(find(DEFAULT), engine=EngineOptions("echo"))
 
 
 class Counted(Original):

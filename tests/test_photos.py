@@ -16,22 +16,16 @@ import pillow_heif
 import pytest
 from media import decode, psnr, times
 from media.clips import Film
-from rich.console import Console
-from stylecam.realtime.engines import EngineOptions
+from media.running import echo
 from stylecam.realtime.errors import SourceError
 from stylecam.realtime.frame import Image
 from stylecam.realtime.sources.kinds import painting_suffix
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, find
-from stylecam.realtime.stylize import Look, Outcome, default_output, stylize_file
+from stylecam.realtime.stylize import default_output
 from stylecam.realtime.tags import orientation, without_orientation
 
-ECHO = Look(find(DEFAULT), engine=EngineOptions("echo"))
 IMAGE = PatternSource(64, 80).image(0)
-
-
-def echo(path: Path, output: Path) -> Outcome:
-    return stylize_file(path, output, ECHO, console=Console(quiet=True))
 
 
 def exif(number: int, order: str = ">") -> bytes:

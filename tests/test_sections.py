@@ -11,8 +11,11 @@ from typing import Any
 
 import av
 import pytest
+from media import ANIMATION, decode, psnr, times
 from media.clips import Film
-from stylecam.realtime.section import WHOLE, Section
+from media.running import echoed
+from stylecam.realtime.errors import UsageError
+from stylecam.realtime.section import WHOLE, Section, parse_time
 from stylecam.realtime.sources import open_file
 from stylecam.realtime.stats import Stats
 
@@ -64,3 +67,33 @@ def test_a_part_has_the_pictures_of_the_whole(name: str, tmp_path: Path) -> None
         assert part == pictures[first:]
         assert said == notes
         assert all(abs(a - b) < tick for a, b in zip(found, times[first:], strict=True))
+
+
+def test_a_part_by_the_command(tmp_path: Path) -> None:
+    echoed(
+        *(ANIMATION, "-o", "out.mp4", "--start", "0:01.5", "--duration", "1", "--no-audio"),
+        cwd=tmp_path,
+    )
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert not container.streams.audio
+    found = times(tmp_path / "out.mp4")
+    assert found[0] < Fraction(1, 20)
+    assert 0.9 < float(found[-1] - found[0]) < 1
+    whole = decode(ANIMATION)
+    start = min(times(ANIMATION)) + Fraction(3, 2)
+    index = next(n for n, at in enumerate(times(ANIMATION)) if at >= start)
+    assert psnr(decode(tmp_path / "out.mp4")[0], whole[index]) > 30
+    late = echoed(ANIMATION, "-o", "no.mp4", "--start", "1:00:00", cwd=tmp_path, code=1)
+    assert b"--start" in late.stderr
+    for option in ("--start", "--duration"):
+        assert b"is not a time" in echoed("a", option, "soon", cwd=tmp_path, code=2).stderr
+
+
+def test_times_as_people_write_them() -> None:
+    assert parse_time("--start", "90.25") == Fraction(361, 4)
+    assert parse_time("--start", "1:30") == 90
+    assert parse_time("--start", "1:00:00.04") == 3600 + Fraction(1, 25)
+    assert parse_time("--start", None) is None
+    for wrong in ("", "x", "1:2:3:4", "-5", "1/0"):
+        with pytest.raises(UsageError):
+            parse_time("--start", wrong)

@@ -134,6 +134,8 @@ class Film:
         container.mux(video.encode(None))
 
 
+QUARTERS = [(d, x, y) for d in (0, 90, 180, -90) for x in (False, True) for y in (False, True)]
+"""Turns and mirrorings as a film may have them: degrees, left and right, up and down."""
 CHAPTERS = [
     {"id": n, "start": 100 * n, "end": 100 * n + 100, "time_base": Fraction(1, 1000),
      "metadata": {"title": f"part {n}"}}
