@@ -98,7 +98,7 @@ def _fail(error: StylecamError, code: int) -> int:
     with contextlib.suppress(OSError):  # nobody may be reading any more
         print(f"error: {error.message}", file=sys.stderr)
         if error.hint:
-            print(f"  try: {error.hint}", file=sys.stderr)
+            print(f"  hint: {error.hint}", file=sys.stderr)
     return code
 
 

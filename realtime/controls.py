@@ -116,7 +116,7 @@ class Controls:
 
     def _complain(self, error: StylecamError) -> None:
         self._mend(error)
-        parts = [error.message, *([f"try: {error.hint}"] if error.hint else ())]
+        parts = [error.message, *([f"hint: {error.hint}"] if error.hint else ())]
         self._message = "\n".join(textwrap.fill(part, _WIDTH) for part in parts)
         self._until_s = math.inf
         self._tell("; ".join(parts))

@@ -72,7 +72,7 @@ class Report:
         lines.append(", ".join([*counts, f"{len(self.failed)} failed"]))
         for path, error in self.failed:
             lines.append(f"failed: {path}: {error.message}")
-            lines += [f"  try: {error.hint}"] if error.hint else []
+            lines += [f"  hint: {error.hint}"] if error.hint else []
         if self.interrupted:
             lines.append("interrupted: run the same command again to do the rest")
         return lines

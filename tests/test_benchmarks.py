@@ -140,7 +140,7 @@ def test_what_a_plain_install_lacks_is_said_with_the_remedy(what: str, lacking: 
     assert done.returncode == 1
     assert done.stderr.splitlines()[-2:] == [
         f"error: stylecam bench {what} needs {lacking}, which is not installed",
-        '  try: pip install "stylecam[quality]"',
+        '  hint: pip install "stylecam[quality]"',
     ]
 
 

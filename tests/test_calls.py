@@ -189,7 +189,7 @@ def test_without_pyvirtualcam_the_pip_line_is_named(tmp_path: Path) -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path
     )
     assert done.returncode == 1
-    assert f"try: {INSTALL}" in done.stderr
+    assert f"hint: {INSTALL}" in done.stderr
     assert "Traceback" not in done.stderr
 
 

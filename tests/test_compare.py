@@ -124,7 +124,7 @@ def test_compare_sets_side_by_side_and_gives_no_verdict(
     assert float(printed["beside"][0]["ratio"]) > 10
     kept.write_text(json.dumps({k: v for k, v in measured[0].items() if k != "by_round"}) + "\n")
     with pytest.raises(UsageError, match="kept no rounds"):  # before anything is measured
-        main(["engine", "--sizes", "nonsense", "--compare", str(kept)])
+        main(["engine", "--engines", "nonsense", "--compare", str(kept)])
 
 
 @pytest.mark.parametrize("name", ["floor", "graphs", "quality", "kernels"])

@@ -286,7 +286,7 @@ def test_what_a_key_makes_has_a_remedy_that_moves_it(
         controls = Controls(engine, built_in(), recording, Stats(), folder=folder)
         for command in ("record", "snapshot"):
             controls.command(command, frame)
-            assert f"try: you may not write there; {remedy}" in shown_by(controls, "cannot be")
+            assert f"hint: you may not write there; {remedy}" in shown_by(controls, "cannot be")
         controls.command("snapshot", frame)
         with pytest.raises(SinkError, match="cannot be written") as caught:
             controls.finish()
@@ -303,7 +303,7 @@ def test_a_recording_that_cannot_be_made_is_said(tmp_path: Path) -> None:
         frame = next(iter(PatternSource(64, 96)))
         for count, command in enumerate(("record", "snapshot"), 1):
             controls.command(command, frame)
-            assert "try: make the folder first: mkdir -p" in shown_by(controls, "cannot be written")
+            assert "hint: make the folder first: mkdir -p" in shown_by(controls, "cannot be written")
             assert len(told) == count
             controls.command("weaker", frame)
             assert "cannot be written" not in " ".join(controls.lines())

@@ -385,7 +385,7 @@ def test_a_bug_is_not_taken_for_a_fault_of_the_user(
         (["painting.png", "--photos", "photos", "photos/note.txt"], "not of a kind that is read"),
         (
             ["painting.png", "--photos", "photos", "--minutes", "3", "--set", "steps=3"],
-            "both say how long to train\n  try: one of them",
+            "both say how long to train\n  hint: one of them",
         ),
         (
             ["painting.png", "--photos", "photos", "--size", "large", "--base", "comic"],

@@ -269,7 +269,7 @@ def test_going_on_needs_a_run_that_can(workplace: Path, capsys: pytest.CaptureFi
         assert main([*words, *more, "--resume"]) == 1
         return capsys.readouterr().err
 
-    assert "already done, with 1 steps: runs/tiny/tiny.onnx\n  try: --set steps=2" in said()
+    assert "already done, with 1 steps: runs/tiny/tiny.onnx\n  hint: --set steps=2" in said()
     assert "a small network, which cannot become a large one" in said("steps=2", "--size", "large")
     cv2.imwrite("painting.png", PatternSource(150, 230).image(6))
     assert "started with another painting" in said("steps=2")
@@ -348,7 +348,7 @@ def test_a_style_that_cannot_be_delivered_is_where_it_was_made(
     assert main(words) == 1
     assert (
         "error: the style is runs/mine/mine.onnx; it could not be copied to out/mine.onnx "
-        "(No space left on device)\n  try: copy it" in capsys.readouterr().err
+        "(No space left on device)\n  hint: copy it" in capsys.readouterr().err
     )
     assert find("runs/mine/mine.onnx").card["steps"] == 1
 

@@ -86,7 +86,7 @@ def test_more_steps_for_a_recipe_that_is_done_are_its_last_stage_s(
     assert main(words) == 0
     assert main([*words, "--resume"]) == 1
     assert "done, with 2 steps in stage 3 of 3" in (said := capsys.readouterr().err)
-    assert said.endswith("try: --set steps=4\n")
+    assert said.endswith("hint: --set steps=4\n")
     assert main([*words, "steps=4", "--resume"]) == 0
     assert "continuing with steps 2, now 4" in (said := capsys.readouterr().err)
     assert "steps 3, now" not in said

@@ -7,7 +7,7 @@ class TrainingError(Exception):
     """What the user can mend; `hint` says how, where the message does not."""
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(f"{message}\n  try: {hint}" if hint else message)
+        super().__init__(f"{message}\n  hint: {hint}" if hint else message)
         self.hint = hint
 
 

@@ -63,4 +63,4 @@ def refused(done: subprocess.CompletedProcess[str], says: str, *, code: int = 1)
     assert re.search(says, done.stderr), done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.count("error:") == 1
-    assert "  try: " in done.stderr
+    assert "  hint: " in done.stderr
