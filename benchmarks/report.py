@@ -20,7 +20,7 @@ SPEED: Final = """\
 Speed is from the first frame to the last, without start-up. Latency: network alone, one frame at a
 time; file to file, decoder to encoder with several frames in flight; live, test frame to output,
 without a camera or a screen. When both cores work on one picture, this machine alternates every few
-seconds between two speeds, one half the other ([why](docs/performance.md)). So live latency can
+seconds between two speeds, one twice the other ([why](docs/performance.md)). So live latency can
 come out lower than that of the network alone, although live does more.\
 """
 GPU_KEYS: Final = ("part", "case", "network", "variant", "engine", "height", "width", "slots")
