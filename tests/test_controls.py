@@ -303,7 +303,8 @@ def test_a_recording_that_cannot_be_made_is_said(tmp_path: Path) -> None:
         frame = next(iter(PatternSource(64, 96)))
         for count, command in enumerate(("record", "snapshot"), 1):
             controls.command(command, frame)
-            assert "hint: make the folder first: mkdir -p" in shown_by(controls, "cannot be written")
+            shown = shown_by(controls, "cannot be written")
+            assert "hint: make the folder first: mkdir -p" in shown
             assert len(told) == count
             controls.command("weaker", frame)
             assert "cannot be written" not in " ".join(controls.lines())
