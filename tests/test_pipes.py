@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,6 +120,7 @@ def test_a_reader_that_stops_reading_does_not_hold_signals_back(
             assert select.select([process.stdout], [], [], 30)[0]  # more follows than a pipe holds
             for number in numbers:
                 process.send_signal(number)
+                time.sleep(0.2)  # two at once may be heard in any order, in a thread each
             assert process.wait(20) == code
             assert says in process.stderr.read().decode().splitlines()
         finally:
