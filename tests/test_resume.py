@@ -21,8 +21,6 @@ from rich.console import Console
 from stylecam.realtime import engines, stylize
 from stylecam.realtime.atomic import put_in_place
 from stylecam.realtime.batch import Job, run_all
-from stylecam.realtime.doctor import examine
-from stylecam.realtime.doctor import unfinished as look_for_unfinished
 from stylecam.realtime.engines import EngineOptions, environment
 from stylecam.realtime.engines.environment import Environment
 from stylecam.realtime.errors import SinkError
@@ -31,7 +29,6 @@ from stylecam.realtime.outputs import FileOptions, describe_job
 from stylecam.realtime.sinks import resumable, workfolder
 from stylecam.realtime.sinks.resumable import ResumableSink
 from stylecam.realtime.sinks.workfolder import CodedPicture, WorkFolder, unfinished, work_folder
-from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, find
 from stylecam.realtime.stylize import Look, stylize_file
 
@@ -357,33 +354,6 @@ def test_a_segment_cut_by_a_power_failure_is_none(lost: int, tmp_path: Path) -> 
     work.remove()
 
 
-def test_doctor_lists_what_is_unfinished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    found = {check.name: check for check in examine()}["unfinished"]
-    assert found.ok
-    work = WorkFolder(Path("out.mp4"), {"input": "/films/a.mp4"})
-    work.append(CodedPicture(0, 0, 1, True, b"x"))
-    work.finish_segment(1)
-    work.leave()
-    found = {check.name: check for check in examine()}["unfinished"]
-    assert not found.ok
-    assert "out.mp4" in found.found
-    assert ".out.mp4.stylecam" in found.remedy
-
-
-def test_doctor_s_remedies_can_be_pasted(tmp_path: Path) -> None:
-    other = tmp_path / "clip.mp4"
-    other.touch()
-    work = WorkFolder(tmp_path / "my clip.mp4", {})
-    work.append(CodedPicture(0, 0, 1, True, b"x"))
-    work.finish_segment(1)
-    work.leave()
-    (tmp_path / ".it's here.99999999999.part.mp4").touch()
-    for remedy in look_for_unfinished(tmp_path).remedy.partition("or: ")[2].split("; "):
-        subprocess.run(["sh", "-c", remedy], check=True)
-    assert list(tmp_path.iterdir()) == [other]
-
-
 def test_what_a_cut_file_gave_is_kept_for_the_next_run(film: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(film.read_bytes()[: film.stat().st_size * 3 // 4])
@@ -412,52 +382,3 @@ def test_a_failed_run_keeps_an_older_output(film: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert output.read_bytes() == b"precious"
-
-
-@pytest.mark.timeout(1000)
-@pytest.mark.skipif(sys.platform != "linux", reason="memory as Linux tells it")
-def test_memory_stays_flat(tmp_path: Path) -> None:
-    """Resident memory late in a long run against early: all stages, segments and codecs in it."""
-    # Small pictures leave the allocator's own ups and downs, 1 to 3 MiB, a larger share.
-    frames, early, share = (3000, 500, 1.02) if FULL else (900, 300, 1.04)
-    height, width = (720, 1280) if FULL else (180, 320)
-    shown = [PatternSource(height, width).image(index) for index in range(30)]
-    Film(
-        height,
-        width,
-        range(frames),
-        seconds=frames / 30,
-        options={"preset": "ultrafast", "bf": "2"},
-        picture=lambda index: shown[index % 30],
-    ).build(tmp_path / "long.mkv")
-    program = f"""
-from pathlib import Path
-from rich.console import Console
-from stylecam.realtime import stylize
-from stylecam.realtime.engines import EngineOptions, environment
-from stylecam.realtime.styles import DEFAULT, find
-
-seen = []
-
-class Watch(stylize.ProgressSink):
-    def write(self, frame):
-        seen.append(int(Path("/proc/self/statm").read_text().split()[1]))
-
-stylize.ProgressSink = Watch
-look = stylize.Look(find(DEFAULT), engine=EngineOptions("echo"))
-stylize.stylize_file(Path("long.mkv"), Path("out.mkv"), look, console=Console(quiet=True))
-around = lambda n: sorted(seen[n - 128 : n])[64]  # over a whole segment
-print(len(seen), around({early}), around({frames}))
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=900,
-    )
-    count, before, after = map(int, done.stdout.split())
-    print(f"RSS at frame {early}: {before * 4 // 1024} MiB, at frame {frames}: {after * 4 // 1024}")
-    assert count == frames
-    assert after <= share * before
