@@ -145,13 +145,19 @@ def test_training_lowers_the_style_loss(folder: Path, vgg: VGG19) -> None:
     assert np.mean(history[-5:]) < 0.8 * np.mean(history[:3])
 
 
-WEIGHTS = ("content", "style", "palette", "colours", "tone", "temporal", "total_variation",
-           "adversarial", "equivariance")  # fmt: skip
+WEIGHTS = ("content", "style", "texture", "palette", "colours", "tone", "temporal",
+           "total_variation", "adversarial", "equivariance")  # fmt: skip
 
 
 def test_every_weight_reaches_the_gradient(folder: Path, vgg: VGG19) -> None:
     recipe = dataclasses.replace(
-        TINY, crop=64, colours=3.0, adversarial_from=0, gradient_clip=1e6, temporal_from=1.0
+        TINY,
+        crop=64,
+        texture=9.0,
+        colours=3.0,
+        adversarial_from=0,
+        gradient_clip=1e6,
+        temporal_from=1.0,
     )
     learner, pair = trainer(folder, vgg, recipe), pairs(folder, recipe)[0]
 

@@ -112,6 +112,21 @@ def test_losses_are_zero_where_they_should_be(vgg: VGG19) -> None:
     assert losses.style_loss(vgg(torch.rand_like(x)), targets) > 0.1
 
 
+def test_texture_is_heard_where_means_are_right(vgg: VGG19) -> None:
+    """Features of the right means and no texture are near in style, and far in texture."""
+    features = vgg(picture())
+    grams = {name: losses.gram(value) for name, value in features.items()}
+    covariances = {name: losses.covariance(value) for name, value in features.items()}
+    assert losses.texture_loss(features, covariances) < 1e-6
+    flat = {
+        name: value.mean((2, 3), keepdim=True).expand_as(value) for name, value in features.items()
+    }
+    assert losses.texture_loss(flat, covariances) == pytest.approx(len(features), rel=1e-3)
+    assert losses.style_loss(flat, grams) < 0.5 * len(features)
+    brighter = {name: value + 1 for name, value in features.items()}
+    assert losses.texture_loss(brighter, covariances) < 1e-6
+
+
 def test_equivariance_is_lost_by_what_lies_on_the_grid() -> None:
     x, mesh = picture(side=128), torch.zeros(1, 3, 128, 128)
     mesh[..., ::2] = 0.2
@@ -130,6 +145,8 @@ def test_losses_are_finite_where_there_is_nothing(vgg: VGG19) -> None:
     assert losses.palette_loss(picture(), flat).isfinite()
     assert losses.colours_loss(picture(), flat).isfinite()
     nothing = {name: torch.zeros_like(value) for name, value in vgg(flat).items()}
+    even = {name: losses.covariance(value) for name, value in nothing.items()}
+    assert losses.texture_loss(vgg(picture()), even).isfinite()
     assert losses.content_loss(vgg(picture()), nothing).isfinite()
 
 

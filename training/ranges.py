@@ -22,8 +22,8 @@ _STEPS: Final = Range(0, 1_000_000)
 _RATE: Final = Range(1e-7, 0.1)
 RANGES: Final = {
     "painting_long_side": Range(64, 4096),
-    **dict.fromkeys(("content", "style", "palette", "colours", "tone", "temporal"), _WEIGHT),
-    **dict.fromkeys(("equivariance", "adversarial", "total_variation"), _WEIGHT),
+    **dict.fromkeys(("content", "style", "texture", "palette", "colours", "tone"), _WEIGHT),
+    **dict.fromkeys(("temporal", "equivariance", "adversarial", "total_variation"), _WEIGHT),
     "gradient_penalty": _WEIGHT,
     **dict.fromkeys(("coarse", "temporal_from", "mean"), _SHARE),
     "noise": Range(0, 20),

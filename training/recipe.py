@@ -31,6 +31,8 @@ class Recipe:
     """Pixels: the larger the painting is shown, the larger the strokes."""
     content: float = 0.4
     style: float = 20.0
+    texture: float = 0.0
+    """Of the strokes alone, at the scales of `style`, which colours and contrast may satisfy."""
     coarse: float = 0.5
     """Share of the style loss that is taken at half size, where larger strokes show."""
     palette: float = 3.0

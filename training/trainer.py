@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -38,6 +38,13 @@ _PARTS: Final = (
     "optimizer",
     "discriminator_optimizer",
 )
+
+
+class Targets(NamedTuple):
+    """A painting's matrices, by layer; each (1, C, C)."""
+
+    grams: dict[str, Tensor]
+    covariances: dict[str, Tensor]
 
 
 class Trainer:
@@ -140,12 +147,12 @@ class Trainer:
         painting = self.paintings[which][None].to(self.device)
         terms = {
             "content": losses.content_loss(features, photo_features),
-            "style": self._style(painted, features, which),
             "temporal": losses.temporal_loss(moved, expected, visible, border=recipe.border),
             "total_variation": losses.total_variation(painted),
             "palette": losses.palette_loss(painted, painting),
             "tone": losses.tone_loss(painted, pair.first),
         }
+        terms |= self._style(painted, features, which)
         if recipe.colours > 0:
             terms["colours"] = losses.colours_loss(painted, painting)
         if recipe.equivariance > 0:
@@ -180,23 +187,34 @@ class Trainer:
         if bad:
             raise Diverged(f"step {self.step + 1}: {', '.join(bad)} is no longer finite")
 
-    def _targets(self, painting: Tensor) -> list[dict[str, Tensor]]:
-        """Return the painting's Gram matrices at full and at half size."""
+    def _targets(self, painting: Tensor) -> list[Targets]:
+        """Return what the painting has at full and at half size."""
+        views = [self._features(view) for view in (painting, F.avg_pool2d(painting, 2))]
         return [
-            {name: losses.gram(value) for name, value in self._features(view).items()}
-            for view in (painting, F.avg_pool2d(painting, 2))
+            Targets(
+                {name: losses.gram(value) for name, value in view.items()},
+                {name: losses.covariance(value) for name, value in view.items()},
+            )
+            for view in views
         ]
 
-    def _style(self, painted: Tensor, features: dict[str, Tensor], which: int) -> Tensor:
-        """Return the style loss, and that at half size, where larger strokes show, by its share."""
-        fine, coarse = self.targets[which]
+    def _style(self, painted: Tensor, features: dict[str, Tensor], which: int) -> dict[str, Tensor]:
+        """Return the losses of style and of texture; that at half size, where larger strokes show,
+        has its share.
+        """
         share = self.recipe.coarse
-        loss = (1 - share) * losses.style_loss(features, fine)
+        views = [(1 - share, features)]
         if share:
-            loss = loss + share * losses.style_loss(
-                self._features(F.avg_pool2d(painted, 2)), coarse
-            )
-        return loss
+            views.append((share, self._features(F.avg_pool2d(painted, 2))))
+        terms = {"style": painted.new_zeros(())}
+        if self.recipe.texture > 0:
+            terms["texture"] = painted.new_zeros(())
+        for (part, view), target in zip(views, self.targets[which], strict=False):
+            terms["style"] = terms["style"] + part * losses.style_loss(view, target.grams)
+            if "texture" in terms:
+                texture = losses.texture_loss(view, target.covariances)
+                terms["texture"] = terms["texture"] + part * texture
+        return terms
 
     def _features(self, x_NCHW: Tensor, upto: str = "4_1") -> dict[str, Tensor]:
         """Return the frozen network's features, in bfloat16 inside where that is fast."""
