@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .containers import PIPE
 from .errors import OutputExists, SinkError, SourceError, Stopped, StylecamError, UsageError
-from .outputs import FileOptions
+from .job import FileOptions, Look
 from .styles import Style
-from .stylize import Look, default_output, stylize_file
+from .stylize import default_output, stylize_file
 from .summary import Report
 
 if TYPE_CHECKING:

@@ -21,9 +21,8 @@ from .flags import parser
 from .validate import check_mode, rate, size
 
 if TYPE_CHECKING:
-    from .outputs import FileOptions
+    from .job import FileOptions, Look
     from .sinks.formats import Coding
-    from .stylize import Look
 
 _NOT_TO_BE_LOOKED_AT: Final = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -122,8 +121,8 @@ def _stylize(argv: list[str]) -> int:
 def _look(options: argparse.Namespace) -> Look:
     from .engines import EngineOptions
     from .engines.foreign import RANGES
+    from .job import Look
     from .styles import DEFAULT, find
-    from .stylize import Look
 
     style_range = options.style_range
     if style_range is not None and style_range not in RANGES:
@@ -168,7 +167,7 @@ def _files(options: argparse.Namespace, look: Look) -> int:
 
 
 def _file_options(options: argparse.Namespace) -> FileOptions:
-    from .outputs import FileOptions
+    from .job import FileOptions
     from .section import Section, parse_time
 
     return FileOptions(

@@ -18,18 +18,18 @@ from .engines.report import Report
 from .errors import SourceError, WindowClosed
 from .fit import SMALLEST, Fit, fit
 from .frame import Expected
+from .job import Look, Outcome
 from .pacing import fine_waits
 from .pipeline import run
 from .planar import crossing
 from .recordings import Recordings
 from .signals import stop_on_signals
-from .sinks import Sink
+from .sinks import Sink, abort_on_error
 from .sources import CameraMode, Source, open_live
 from .sources.camera import prepare_opencv
 from .sources.devices import devices, find
 from .stats import Stats
 from .styles import Style, built_in
-from .stylize import Look, Outcome, opened
 from .switch import SwitchingEngine
 from .threads import Threads
 
@@ -91,7 +91,7 @@ def stylize_live(
     if window and (outputs.file or outputs.virtual_camera) and display_problem():
         notes.append(f"no window: {display_problem()}; {_without_window(outputs)}")
         window = False
-    with opened([]) as sinks, ExitStack() as stack:
+    with abort_on_error([]) as sinks, ExitStack() as stack:
         # First of all: once PyAV is loaded, its libxcb beside Qt's, opening a window hangs.
         shown = WindowSink() if window else None
         if shown is not None:

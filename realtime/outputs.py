@@ -1,8 +1,7 @@
-"""The one place that knows which sink an output file needs, and how the user wants it."""
+"""The one place that knows which sink an output file needs."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .containers import PIPE
 from .errors import SinkError
 from .frame import VideoInfo
-from .section import WHOLE, Section
+from .job import FileOptions
 from .sinks.codecs import CONTAINERS
 from .sinks.formats import Coding
 from .sinks.sequence import is_sequence
@@ -21,59 +20,8 @@ if TYPE_CHECKING:
     from .sinks.file import FileSink
     from .sources.file import FileSource
     from .sources.image import ImageSource
-    from .stylize import Look
 
 _TAGS: Final = ("EXIF", "colour profile")
-
-
-@dataclasses.dataclass(frozen=True)
-class FileOptions:
-    """What the user may say about reading and writing a file."""
-
-    allow_truncated: bool = False
-    audio: bool = True
-    section: Section = WHOLE
-    keep_hdr: bool = False
-    decoder: str = "software"
-    """"software", or "auto": on an NVIDIA GPU if that works."""
-    coding: Coding = dataclasses.field(default_factory=Coding)
-
-
-def describe_job(path: Path, look: Look, options: FileOptions) -> dict[str, Any]:
-    """Return all that decides what an output's pictures are, as plain values.
-
-    Two runs of equal jobs make equal pictures, so that the second may resume the first.
-    """
-    from importlib.metadata import version
-
-    import cv2
-
-    from .engines import candidates
-    from .engines.environment import look as look_at_gpu
-
-    engines = candidates(look.engine, look.style).engines
-    made: dict[str, Any] = {
-        "input": str(path.absolute()),
-        "style": look.style.sha256,
-        "strength": look.strength,
-        "size": look.size,
-        "engine": dataclasses.asdict(look.engine),
-        "engines": engines,
-        "section": [str(part) for part in options.section],
-        "keep_hdr": options.keep_hdr,
-        "decoder": options.decoder,
-        "coding": dataclasses.asdict(options.coding),
-        "versions": [version(name) for name in ("stylecam", "av", "openvino")],
-        "opencv": cv2.__version__,  # it scales; the package has several names
-    }
-    if not {"torch", "tensorrt"}.isdisjoint(engines):
-        environment = look_at_gpu()
-        made["driver"], made["packages"] = environment.driver, dict(environment.packages)
-        made["tensorrt"] = sorted(environment.modules)
-    if path.is_file():
-        status = path.stat()
-        made["bytes"], made["changed_ns"] = status.st_size, status.st_mtime_ns
-    return made
 
 
 def open_output(

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from .errors import StylecamError
+from .job import Outcome
 from .stats import Stats
-from .stylize import Outcome
 
 
 @dataclasses.dataclass

@@ -21,7 +21,7 @@ from media.running import ECHO
 from rich.console import Console
 from stylecam.realtime.errors import SinkError
 from stylecam.realtime.frame import Frame, VideoInfo
-from stylecam.realtime.outputs import FileOptions
+from stylecam.realtime.job import FileOptions, Outcome
 from stylecam.realtime.planar import Converter
 from stylecam.realtime.sinks import carry
 from stylecam.realtime.sinks.codecs import CONTAINERS
@@ -32,7 +32,7 @@ from stylecam.realtime.sinks.original import Original
 from stylecam.realtime.sinks.palette import Palette
 from stylecam.realtime.sinks.times import PacketTimes
 from stylecam.realtime.sources.pattern import PatternSource
-from stylecam.realtime.stylize import Outcome, stylize_file
+from stylecam.realtime.stylize import stylize_file
 
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext

@@ -25,6 +25,7 @@ from stylecam.realtime.engines.tensorrt_library import Library
 from stylecam.realtime.engines.tensorrt_library import load as load_tensorrt
 from stylecam.realtime.errors import Stopped
 from stylecam.realtime.frame import Frame
+from stylecam.realtime.job import Look
 from stylecam.realtime.sinks import resumable, workfolder
 from stylecam.realtime.sinks.file import FileSink
 from stylecam.realtime.sinks.formats import Coding
@@ -36,7 +37,6 @@ from stylecam.realtime.sources import open_file
 from stylecam.realtime.sources.devices import devices
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import DEFAULT, find
-from stylecam.realtime.stylize import Look
 
 SEGMENT = 12
 ECHO = Look(find(DEFAULT), engine=EngineOptions("echo"))

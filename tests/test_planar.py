@@ -18,7 +18,8 @@ from stylecam.realtime.engines.followed import FollowedEngine
 from stylecam.realtime.errors import EngineError
 from stylecam.realtime.fit import fit
 from stylecam.realtime.frame import BT601, BT709, Colour, Frame, Picture, Yuv420
-from stylecam.realtime.outputs import FileOptions, open_output
+from stylecam.realtime.job import FileOptions
+from stylecam.realtime.outputs import open_output
 from stylecam.realtime.pipeline import run
 from stylecam.realtime.sinks import NullSink, workfolder
 from stylecam.realtime.sinks.formats import Coding

@@ -24,6 +24,7 @@ from stylecam.realtime.engines import EngineOptions, open_engine, openvino
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.engines.openvino_library import load
 from stylecam.realtime.fit import fit
+from stylecam.realtime.job import Look
 from stylecam.realtime.pipeline import run
 from stylecam.realtime.signals import stop_on_signals
 from stylecam.realtime.sinks import resumable
@@ -34,7 +35,7 @@ from stylecam.realtime.sinks.window import is_open
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import DEFAULT, Style, find
-from stylecam.realtime.stylize import Look, stylize_file
+from stylecam.realtime.stylize import stylize_file
 from stylecam.realtime.threads import Threads
 
 

@@ -11,7 +11,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from ..frame import Frame
@@ -71,6 +72,17 @@ def end_all(sinks: Sequence[Sink], end: Callable[[Sink], None]) -> None:
             errors.append(error)
     if errors:
         raise errors[0]
+
+
+@contextmanager
+def abort_on_error(sinks: list[Sink]) -> Iterator[list[Sink]]:
+    """Abort what the block has opened and not closed, should it fail."""
+    try:
+        yield sinks
+    except BaseException:
+        with suppress(Exception):  # the error that ended the block is the one to tell
+            end_all(sinks, lambda sink: sink.abort())
+        raise
 
 
 class NullSink:
