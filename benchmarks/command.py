@@ -185,7 +185,7 @@ def _tables(argv: list[str]) -> int:
     parser = _plain_parser("tables", ACTIONS["tables"])
     parser.add_argument("--results", type=Path, default=rows.RESULTS, help="folder of the rows")
     options = parser.parse_args(argv)
-    from .report import renew_all
+    from .tables import renew_all
 
     for path in renew_all(folder=options.results):
         print(path)
