@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Callable
 from typing import Any, Final
 
-from .commands import print_json
 from .errors import EngineError, UsageError
 from .fit import fit
 from .styles import DEFAULT, Style, find
+from .terminal import print_json
 from .validate import size
 
 EXAMPLES: Final = """\

@@ -15,9 +15,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .commands import COMMANDS, print_json, refuse_misspelt
+from .commands import COMMANDS, refuse_misspelt
 from .errors import Stopped, StylecamError, UsageError, raise_interrupt
 from .flags import parser
+from .terminal import print_json, status_console
 from .validate import check_mode, rate, size
 
 if TYPE_CHECKING:
@@ -145,7 +146,6 @@ def _look(options: argparse.Namespace) -> Look:
 
 def _files(options: argparse.Namespace, look: Look) -> int:
     from .batch import plan, run_all
-    from .terminal import status_console
 
     if options.demo:
         jobs = plan([DEMO], options.output or "stylecam-demo.mp4", look.style)
@@ -193,7 +193,6 @@ def _live(options: argparse.Namespace, look: Look) -> int:
 
     from .live import Outputs, VirtualCamera, stylize_live
     from .sources import CameraMode
-    from .terminal import status_console
 
     fill = None
     if options.virtual_camera is not None:

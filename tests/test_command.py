@@ -123,7 +123,7 @@ def test_json_of_the_other_commands(tmp_path: Path) -> None:
 
 
 def test_json_goes_through_a_pipe_that_takes_ascii_only(capsys: pytest.CaptureFixture[str]) -> None:
-    from stylecam.realtime.commands import print_json
+    from stylecam.realtime.terminal import print_json
 
     print_json({"output": "Pariser Café 東京.mp4"})
     text = capsys.readouterr().out
