@@ -26,7 +26,7 @@ from .recordings import Recordings
 from .signals import stop_on_signals
 from .sinks import Sink, abort_on_error
 from .sources import CameraMode, Source, open_live
-from .sources.camera import prepare_opencv
+from .sources.capture import prepare_opencv
 from .sources.devices import devices, find
 from .stats import Stats
 from .styles import Style, built_in

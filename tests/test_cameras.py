@@ -166,10 +166,10 @@ def test_a_camera_opens_once_macos_has_its_answer(capsys: pytest.CaptureFixture[
 def test_what_opencv_reads_at_its_import_is_set_before_it() -> None:
     program = (
         "import os, sys\n"
-        "from stylecam.realtime.sources import network, camera\n"
+        "from stylecam.realtime.sources import capture, network\n"
         "def prepare():\n"
         "    assert 'cv2' not in sys.modules\n"
-        "    camera.prepare_opencv()\n"
+        "    capture.prepare_opencv()\n"
         "    raise SystemExit(os.environ['OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS'] != '0')\n"
         "network.prepare_opencv = prepare\n"
         "network.NetworkSource('http://127.0.0.1:9/')\n"

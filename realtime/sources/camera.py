@@ -12,18 +12,15 @@ from typing import TYPE_CHECKING, Final
 
 from .. import v4l2
 from ..errors import SourceError
-from ..frame import MICROSECONDS, Frame, Image, VideoInfo
-from ..letterbox import letterbox
+from ..frame import MICROSECONDS, Frame, VideoInfo
 from ..stats import Stats
 from . import CameraMode
+from .capture import clock_pts, misfit, prepare_opencv, rate_of, to_rgb
 from .devices import Device, again, alike, devices, find, plugged_in, there_are, unknown
 
 if TYPE_CHECKING:
     import cv2
-    from cv2.typing import MatLike
 
-READ_TIMEOUT_S: Final = 1
-_ABSURD_FPS: Final = 240
 _PATIENCE_S: Final = 3.0
 """A device that is there but silent for so long is reopened."""
 _RETRY_S: Final = 0.5
@@ -35,16 +32,6 @@ _ALLOW: Final = {
     "win32": "Settings > Privacy & security > Camera: let desktop apps access your camera; ",
 }
 _RAW: Final = ("YUYV", "UYVY", "NV12", "YU12")
-
-
-def prepare_opencv() -> None:
-    """Set what OpenCV reads once, when it is first imported: how long a read may take, and no
-    conversions by the GPU on Windows, for which some cameras take half a minute to open.
-    """
-    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(READ_TIMEOUT_S))
-    os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "8")  # what it says of streams is no failure
 
 
 class CameraSource:
@@ -177,45 +164,6 @@ def _ask(capture: cv2.VideoCapture, wanted: CameraMode, fourcc: str) -> None:
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, wanted.size[1])
     if wanted.fps is not None:
         capture.set(cv2.CAP_PROP_FPS, wanted.fps)
-
-
-def to_rgb(bgr: object, info: VideoInfo) -> Image:
-    """Return a picture of OpenCV's as RGB, at the size that was promised: one of another shape with
-    black around it.
-    """
-    import cv2
-    import numpy as np
-
-    image: Image = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[call-overload]
-    if image.shape[:2] != (info.height, info.width):
-        rgb, image = image, np.empty((info.height, info.width, 3), np.uint8)
-        letterbox(rgb, image)
-    return image
-
-
-def misfit(bgr: MatLike, info: VideoInfo, title: str) -> str:
-    """Return what is to be said of a picture that came back as another model's, or in another mode;
-    "" of one that has the size that was promised.
-    """
-    height, width = bgr.shape[:2]
-    if (height, width) == (info.height, info.width):
-        return ""
-    return f"{title} now sends {width}x{height}: fitted into {info.width}x{info.height}"
-
-
-def clock_pts(captured_s: float, origin_s: float, last: int) -> int:
-    """Return when a picture was captured, in MICROSECONDS after `origin_s`, and after `last`, the
-    one before: no two are in one tick of a clock.
-    """
-    return max(last + 1, round((captured_s - origin_s) * 1_000_000))
-
-
-def rate_of(capture: cv2.VideoCapture) -> float:
-    """Return the rate that it promises, 30 when that cannot be."""
-    import cv2
-
-    fps = capture.get(cv2.CAP_PROP_FPS)
-    return fps if 1 <= fps <= _ABSURD_FPS else 30.0
 
 
 def choose_format(modes: list[v4l2.Mode], wanted: CameraMode) -> str:
