@@ -28,7 +28,8 @@ from stylecam.realtime.frame import Frame
 from stylecam.realtime.job import FileOptions, Look, describe_job
 from stylecam.realtime.sinks import resumable, workfolder
 from stylecam.realtime.sinks.resumable import ResumableSink
-from stylecam.realtime.sinks.workfolder import CodedPicture, WorkFolder, unfinished, work_folder
+from stylecam.realtime.sinks.segments import CodedPicture
+from stylecam.realtime.sinks.workfolder import WorkFolder, unfinished, work_folder
 from stylecam.realtime.styles import DEFAULT, find
 from stylecam.realtime.stylize import stylize_file
 

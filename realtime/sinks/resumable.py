@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ..atomic import put_in_place
+from ..atomic import put_in_place, sync
 from ..errors import OutputExists, SinkError
 from ..frame import Frame, VideoInfo
 from ..memory import EngineMemory, Snapshot, encode
@@ -23,7 +23,7 @@ from .original import Original
 from .partial import came_meanwhile, refuse, write_error
 from .segments import packet_of, run_on, stored
 from .sequence import existing, is_sequence, numbered_files
-from .workfolder import WorkFolder, put_on_disk
+from .workfolder import WorkFolder
 
 if TYPE_CHECKING:
     from av import Packet
@@ -171,7 +171,7 @@ class ResumableSink:
         if is_sequence(self._path):
             self._place(sorted(self._work.path.glob(f"*{self._path.suffix}")))
         else:
-            put_on_disk(target)
+            sync(target)
             self._place([target])
 
     def _place(self, made: list[Path]) -> None:
