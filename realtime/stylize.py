@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 from .containers import PIPE
 from .dashboard import ProgressSink
 from .engines import open_engine
-from .engines.followed import FollowedEngine
 from .engines.report import Report
+from .engines.snapshotting import SnapshottingEngine
 from .errors import SinkError, SourceError
 from .fit import fit
 from .frame import Expected
 from .job import FileOptions, Look, Outcome, describe_job
-from .memory import EngineMemory
 from .outputs import open_output
 from .pipeline import run
 from .planar import crossing
 from .signals import stop_on_signals
 from .sinks import Sink, abort_on_error
 from .sinks.sequence import existing
+from .snapshots import Snapshots
 from .sources import Source, open_file
 from .sources.kinds import painting_suffix
 from .stats import Stats
@@ -99,7 +99,7 @@ def stylize_file(
                 stats=stats,
                 console=console,
                 threads=threads,
-                memory=sink.memory,
+                snapshots=sink.snapshots,
             )
         except SourceError as error:
             if sink.resumes_after:
@@ -127,7 +127,7 @@ def _go(
     stats: Stats,
     console: Console,
     threads: Threads,
-    memory: EngineMemory | None = None,
+    snapshots: Snapshots | None = None,
 ) -> Outcome:
     """Open the engine for the source's size and run the pipeline."""
     info = source.info
@@ -155,7 +155,7 @@ def _go(
         console.print(line, highlight=False, soft_wrap=True)
         run(
             source,
-            engine if memory is None else FollowedEngine(engine, memory),
+            engine if snapshots is None else SnapshottingEngine(engine, snapshots),
             sinks,
             fit=into,
             threads=threads,

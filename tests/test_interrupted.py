@@ -20,7 +20,7 @@ from stylecam.realtime import cli, doctor
 from stylecam.realtime.batch import Job, run_all
 from stylecam.realtime.engines import EngineOptions, open_engine
 from stylecam.realtime.engines.echo import EchoEngine
-from stylecam.realtime.engines.followed import FollowedEngine
+from stylecam.realtime.engines.snapshotting import SnapshottingEngine
 from stylecam.realtime.engines.tensorrt_library import Library
 from stylecam.realtime.engines.tensorrt_library import load as load_tensorrt
 from stylecam.realtime.errors import Stopped
@@ -52,7 +52,7 @@ def test_a_run_stopped_early_ends_its_sound_with_its_picture(film: Path, tmp_pat
         job={},
         stopped=lambda: True,
     )
-    engine = FollowedEngine(EchoEngine(), sink.memory)
+    engine = SnapshottingEngine(EchoEngine(), sink.snapshots)
     for frame in itertools.islice(source, 30):
         engine.submit(frame.image)
         sink.write(frame)

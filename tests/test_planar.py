@@ -14,7 +14,7 @@ from media.clips import Film
 from stylecam.realtime import planar
 from stylecam.realtime.engines import Engine
 from stylecam.realtime.engines.echo import EchoEngine
-from stylecam.realtime.engines.followed import FollowedEngine
+from stylecam.realtime.engines.snapshotting import SnapshottingEngine
 from stylecam.realtime.errors import EngineError
 from stylecam.realtime.fit import fit
 from stylecam.realtime.frame import BT601, BT709, Colour, Frame, Picture, Yuv420
@@ -125,7 +125,7 @@ def run_planar(
             stopped=lambda: False,
         )
         into = fit(source.info.height, source.info.width, size=size)
-        engine = engine if sink.memory is None else FollowedEngine(engine, sink.memory)
+        engine = engine if sink.snapshots is None else SnapshottingEngine(engine, sink.snapshots)
         run(source, engine, [sink], fit=into, threads=threads, stats=stats, strength=strength)
     return sink.notes
 

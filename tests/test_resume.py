@@ -346,12 +346,12 @@ def test_a_segment_cut_by_a_power_failure_is_none(lost: int, tmp_path: Path) -> 
     work = WorkFolder(final, {"job": 1})
     for index in range(3):
         work.append(CodedPicture(index, index, 1, True, b"picture %d" % index))
-        work.finish_segment(1, b"memory %d" % index)
+        work.finish_segment(1, b"state %d" % index)
     work.leave()
     last = work_folder(final) / "00001.segment"
     last.write_bytes(last.read_bytes()[:-lost])
     work = WorkFolder(final, {"job": 1})
-    assert work.memory() == b"memory 0"
+    assert work.snapshot() == b"state 0"
     assert work.frames == 1  # what comes after the gap does not count either
     assert [picture.data for picture in work.pictures()] == [b"picture 0"]
     work.remove()

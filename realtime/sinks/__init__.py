@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..frame import Frame
 
 if TYPE_CHECKING:
-    from ..memory import EngineMemory
+    from ..snapshots import Snapshots
 
 
 class Sink(Protocol):
@@ -43,8 +43,8 @@ class Output(Sink, Protocol):
     """The file that is made of another file. A later run of the same job may resume it."""
 
     @property
-    def memory(self) -> EngineMemory | None:
-        """What the engine is to follow (`engines/followed.py`); None where no run resumes."""
+    def snapshots(self) -> Snapshots | None:
+        """Where the engine's state is to go, frame by frame; None where no run resumes."""
         ...
 
     @property

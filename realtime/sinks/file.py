@@ -36,7 +36,7 @@ class FileSink:
     first frame is at time 0, and on an error, as on `abort`, what there is gets its name.
     """
 
-    memory = None
+    snapshots = None
     resumes_after = 0
     """As in `Output`: no later run goes on here."""
 

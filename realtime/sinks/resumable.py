@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 from ..atomic import put_in_place, sync
 from ..errors import OutputExists, SinkError
 from ..frame import Frame, VideoInfo
-from ..memory import EngineMemory, Snapshot, encode
 from ..planar import Converter
+from ..snapshots import Snapshot, Snapshots, encode
 from . import workfolder
 from .encode import Encoder
 from .formats import Coding, configure, decide
@@ -39,7 +39,7 @@ class ResumableSink:
     each segment's encoder gets the same pictures and settings. (x264 with AVX-512 may still code
     them a little differently from run to run.)
     `done` says how many frames they left; the first `write` takes the next one, from an engine
-    that `memory` follows (`engines/followed.py`). Stopped early, `close` makes a shorter file, or
+    that fills `snapshots`. Stopped early, `close` makes a shorter file, or
     with `whole_only` none: its finished segments are for the next run. Raises SinkError with the
     remedy; finished segments are kept.
     """
@@ -72,8 +72,8 @@ class ResumableSink:
         self._in_segment, self._ended, self._end_s = 0, False, Fraction(0)
         self._work = WorkFolder(path, job)
         self.done = self._work.frames
-        self.memory = EngineMemory(self._work.memory())
-        self._remembered: Snapshot = {}
+        self.snapshots = Snapshots(self._work.snapshot())
+        self._snapshot: Snapshot = {}
         self.notes: list[str] = []
         if self.done:
             self.notes.append(f"resumed after {self.done} frames of an earlier run")
@@ -93,7 +93,7 @@ class ResumableSink:
             if self._encoder is None:
                 self._encoder = self._open_encoder()
             self._store(self._encoder.encode(frame))
-            self._remembered = self.memory.next()
+            self._snapshot = self.snapshots.next()
             self._in_segment += 1
             if self._in_segment >= workfolder.SEGMENT_FRAMES:
                 self._finish_segment()
@@ -117,7 +117,7 @@ class ResumableSink:
         if self._encoder is not None:
             self._store(self._encoder.encode(None))
             self._encoder = None
-            self._work.finish_segment(self._in_segment, encode(self._remembered))
+            self._work.finish_segment(self._in_segment, encode(self._snapshot))
             _give_memory_back()
         self._in_segment = 0
 

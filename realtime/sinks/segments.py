@@ -1,9 +1,9 @@
 """Segments: files of coded pictures, which put together make one stream again.
 
 A segment is a row of records: a header (pts, dts, duration, size, flags), then so many bytes. Those
-of packets hold a coded picture. One has the flag MEMORY: what the engine remembers after the
-segment. The last has the flag END, and the number of frames for its duration; a file without it is
-not a segment.
+with the flag PACKET hold a coded picture. One has the flag SNAPSHOT: the engine's state after the
+segment (`realtime/snapshots.py`). The last has the flag END, and for its duration the number of
+frames; a file without it is not a segment.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
 _RECORD: Final = struct.Struct("<qqqIB")
-_PACKET, _KEY, _END, _MEMORY = 1, 2, 4, 8
+_PACKET, _KEY, _END, _SNAPSHOT = 1, 2, 4, 8
 
 
 class CodedPicture(NamedTuple):
@@ -46,12 +46,12 @@ class SegmentWriter:
         head = _RECORD.pack(picture.pts, picture.dts, picture.duration, len(picture.data), flags)
         self._file.write(head + picture.data)
 
-    def finish(self, frames: int, memory: bytes) -> None:
-        """Say how many frames it holds and what the engine remembers after them; see it onto the
-        disk, and close it.
+    def finish(self, frames: int, snapshot: bytes) -> None:
+        """Say how many frames it holds and the engine's state after them; see it onto the disk,
+        and close it.
         """
         with self._file as file:
-            file.write(_RECORD.pack(0, 0, 0, len(memory), _MEMORY) + memory)
+            file.write(_RECORD.pack(0, 0, 0, len(snapshot), _SNAPSHOT) + snapshot)
             file.write(_RECORD.pack(0, 0, frames, 0, _END))
             file.flush()
             os.fsync(file.fileno())
@@ -66,9 +66,9 @@ def pictures_in(segment: Path) -> Iterator[CodedPicture]:
     return (picture for flags, picture in _records(segment) if flags & _PACKET)
 
 
-def memory_in(segment: Path) -> bytes:
-    """Return what the engine remembered after a finished segment. Raises OSError."""
-    return next((picture.data for flags, picture in _records(segment) if flags & _MEMORY), b"")
+def snapshot_in(segment: Path) -> bytes:
+    """Return the engine's state after a finished segment. Raises OSError."""
+    return next((picture.data for flags, picture in _records(segment) if flags & _SNAPSHOT), b"")
 
 
 def frames_in(segment: Path) -> int | None:

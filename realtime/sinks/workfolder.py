@@ -23,7 +23,7 @@ from typing import IO, Any, Final
 from ..atomic import put_in_place, write_whole
 from ..errors import SinkError
 from .partial import write_error
-from .segments import CodedPicture, SegmentWriter, frames_in, memory_in, pictures_in
+from .segments import CodedPicture, SegmentWriter, frames_in, pictures_in, snapshot_in
 
 SEGMENT_FRAMES: Final = 128
 SUFFIX: Final = ".stylecam"
@@ -114,15 +114,15 @@ class WorkFolder:
             self._writer = SegmentWriter(self.path / _UNFINISHED)
         self._writer.append(picture)
 
-    def finish_segment(self, frames: int, memory: bytes = b"") -> None:
+    def finish_segment(self, frames: int, snapshot: bytes = b"") -> None:
         """Make the segment under way, of so many frames, last: on the disk, under its name.
 
-        `memory` is what the engine remembers after it. Raises OSError.
+        `snapshot` is the engine's state after it. Raises OSError.
         """
         if self._writer is None:
             return
         writer, self._writer = self._writer, None
-        writer.finish(frames, memory)
+        writer.finish(frames, snapshot)
         put_in_place(self.path / _UNFINISHED, self._segment(len(self._counts)))
         self._counts.append(frames)
 
@@ -139,9 +139,9 @@ class WorkFolder:
         for index in range(len(self._counts)):
             yield from pictures_in(self._segment(index))
 
-    def memory(self) -> bytes:
-        """Return what the engine remembered after the last finished segment."""
-        return memory_in(self._segment(len(self._counts) - 1)) if self._counts else b""
+    def snapshot(self) -> bytes:
+        """Return the engine's state after the last finished segment."""
+        return snapshot_in(self._segment(len(self._counts) - 1)) if self._counts else b""
 
     def leave(self) -> None:
         """Let go of the folder; keep it if there is anything in it to resume from."""
