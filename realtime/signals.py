@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from .console import held_open
 from .errors import Stopped
 from .threads import Threads
+from .windows_console import held_open
 
 
 def break_off_on_signals() -> None:

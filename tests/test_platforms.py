@@ -19,7 +19,6 @@ from media.clips import Film
 from rich.console import Console
 from stylecam.realtime.atomic import put_in_place
 from stylecam.realtime.background import BackgroundCall
-from stylecam.realtime.console import held_open
 from stylecam.realtime.engines import EngineOptions, open_engine, openvino
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.engines.openvino_library import load
@@ -37,6 +36,7 @@ from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import DEFAULT, Style, find
 from stylecam.realtime.stylize import stylize_file
 from stylecam.realtime.threads import Threads
+from stylecam.realtime.windows_console import held_open
 
 
 class Held(type(Path())):  # type: ignore[misc]
