@@ -29,8 +29,8 @@ from stylecam.realtime.sinks.encode import Encoder
 from stylecam.realtime.sinks.formats import Coding, configure, decide
 from stylecam.realtime.sinks.mux import Muxer
 from stylecam.realtime.sinks.original import Original
+from stylecam.realtime.sinks.packet_times import PacketTimes
 from stylecam.realtime.sinks.palette import Palette
-from stylecam.realtime.sinks.times import PacketTimes
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stylize import stylize_file
 

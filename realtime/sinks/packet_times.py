@@ -1,4 +1,4 @@
-"""When the packets of a carried stream are in the output: moved as the picture is."""
+"""The time stamps of carried packets, moved as the picture's are."""
 
 from __future__ import annotations
 
