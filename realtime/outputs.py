@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .containers import PIPE
 from .errors import SinkError
+from .ffmpeg import PIPE
 from .frame import VideoInfo
 from .job import FileOptions
 from .sinks.codecs import CONTAINERS

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .containers import PIPE
 from .dashboard import ProgressSink
 from .engines import open_engine
 from .engines.report import Report
 from .engines.snapshotting import SnapshottingEngine
 from .errors import SinkError, SourceError
+from .ffmpeg import PIPE
 from .fit import fit
 from .frame import Expected
 from .job import FileOptions, Look, Outcome, describe_job

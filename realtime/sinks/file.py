@@ -8,8 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
-from ..containers import PIPE
 from ..errors import SinkError
+from ..ffmpeg import PIPE
 from ..frame import Frame, VideoInfo
 from ..planar import Converter
 from .codecs import LIVE

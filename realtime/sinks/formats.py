@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from ..colour import HLG, PQ
-from ..containers import NO_DRIVER, PIPE
 from ..errors import SinkError, UsageError
+from ..ffmpeg import NO_DRIVER, PIPE
 from ..frame import VideoInfo
 from .codecs import CHOICES, CODECS, CONTAINERS, PIPES, Codec, Container
 from .pixels import bits, halves_chroma, subsampled

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, cast
 
-from ..containers import TAG_ERRORS
+from ..ffmpeg import TAG_ERRORS
 from ..frame import VideoInfo
 from . import timecode
 from .carry import Carried

@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from ..containers import TAG_ERRORS, is_adts
+from ..ffmpeg import TAG_ERRORS, is_adts
 from ..section import EVERYTHING, Cut
 from .codecs import PICTURES_ONLY
 

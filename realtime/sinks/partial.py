@@ -11,8 +11,8 @@ from shlex import quote
 from typing import Final
 
 from ..atomic import put_in_place
-from ..containers import PIPE
 from ..errors import OutputExists, SinkError
+from ..ffmpeg import PIPE
 from .sequence import existing, is_sequence
 
 ELSEWHERE: Final = "choose another place with -o"

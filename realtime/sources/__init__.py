@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ..background import BackgroundCall
-from ..containers import PIPE
 from ..errors import SourceError
+from ..ffmpeg import PIPE
 from ..frame import Frame, VideoInfo
 from ..section import WHOLE, Section
 from ..stats import Stats

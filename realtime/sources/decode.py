@@ -10,8 +10,8 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Final
 
-from ..containers import PIPE, TAG_ERRORS, is_adts
 from ..errors import SourceError
+from ..ffmpeg import PIPE, TAG_ERRORS, is_adts
 from ..stats import Stats
 from .awaited import Awaited
 from .hardware import nvdec, nvdec_problem, told

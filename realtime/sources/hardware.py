@@ -9,7 +9,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
 
-from ..containers import NO_DRIVER
+from ..ffmpeg import NO_DRIVER
 
 if TYPE_CHECKING:
     from av.codec.hwaccel import HWAccel
