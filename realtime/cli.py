@@ -152,18 +152,18 @@ def _files(options: argparse.Namespace, look: Look) -> int:
         force = options.force or options.output is None
     else:
         jobs, force = plan(options.inputs, options.output, look.style), options.force
-    report = run_all(
+    summary = run_all(
         jobs,
         look,
         console=status_console(quiet=options.json),
         force=force,
         options=_file_options(options),
     )
-    _print_result(options, report.as_json(), report.lines())
-    report.raise_single()
-    if report.interrupted:
-        return EXIT_SIGNAL + report.stopped_by
-    return EXIT_FAILED if report.failed else 0
+    _print_result(options, summary.as_json(), summary.lines())
+    summary.raise_single()
+    if summary.interrupted:
+        return EXIT_SIGNAL + summary.stopped_by
+    return EXIT_FAILED if summary.failed else 0
 
 
 def _file_options(options: argparse.Namespace) -> FileOptions:

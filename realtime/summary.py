@@ -13,7 +13,7 @@ from .stats import Stats
 
 
 @dataclasses.dataclass
-class Report:
+class Summary:
     """What became of each job, in order; those not begun before Ctrl-C are left out.
 
     `ended` are those that ran to their ends or were interrupted; `there` are the outputs of many

@@ -22,7 +22,7 @@ from stylecam.realtime.job import Look, Outcome
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import find
-from stylecam.realtime.summary import Report
+from stylecam.realtime.summary import Summary
 
 
 def test_many_inputs_and_one_that_fails(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_ctrl_c_between_two_inputs_tells_what_was_done(
 
 def test_ctrl_c_before_the_first_frame_says_that_there_is_no_file() -> None:
     outcome = Outcome(Path("z.mp4"), Stats(), "echo", interrupted=True, notes=["n"])
-    assert Report([outcome], [], 1).lines() == [
+    assert Summary([outcome], [], 1).lines() == [
         "note: n",
         "z.mp4: interrupted before the first frame: nothing was written",
     ]
