@@ -78,11 +78,11 @@ def _tensorrt(*, quiet: bool) -> Callable[[], Prepare]:
         from rich.console import Console
 
         from .engines import need_torch
-        from .engines.environment import look
+        from .engines.environment import detect_environment
         from .engines.report import Report
         from .engines.tensorrt_library import find as find_library
 
-        library = find_library(look())
+        library = find_library(detect_environment())
         report = Report(Console(stderr=True, quiet=quiet, markup=False))
         with need_torch("tensorrt"):
             from .engines.tensorrt import prepare

@@ -80,10 +80,10 @@ def _torch() -> Check:
 
 def _gpu() -> list[Check]:
     """The way to an NVIDIA GPU: driver, a PyTorch that reaches it, TensorRT, Triton."""
-    from .engines.environment import look
+    from .engines.environment import detect_environment
     from .engines.tensorrt_library import cuda_hint, find
 
-    environment = look()
+    environment = detect_environment()
     if not environment.driver:
         found = "none: the NVIDIA driver is not loaded (stylecam runs on the CPU)"
         return [Check("nvidia gpu", True, found)]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .engines import EngineOptions, candidates
-from .engines.environment import look as look_at_gpu
+from .engines.environment import detect_environment
 from .section import WHOLE, Section
 from .sinks.formats import Coding
 from .stats import Stats
@@ -92,7 +92,7 @@ def describe_job(path: Path, look: Look, options: FileOptions) -> dict[str, Any]
         "opencv": cv2.__version__,  # it scales; the package has several names
     }
     if not {"torch", "tensorrt"}.isdisjoint(engines):
-        environment = look_at_gpu()
+        environment = detect_environment()
         made["driver"], made["packages"] = environment.driver, dict(environment.packages)
         made["tensorrt"] = sorted(environment.modules)
     if path.is_file():

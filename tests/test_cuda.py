@@ -199,8 +199,8 @@ def test_doctor_says_how_to_get_a_pytorch_with_cuda(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(torch.version, "cuda", None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for built_for in ("", "unknown"):
-        look = PLAIN._replace(torch_cuda=built_for)
-        monkeypatch.setattr(environment, "look", lambda look=look: look)
+        found = PLAIN._replace(torch_cuda=built_for)
+        monkeypatch.setattr(environment, "detect_environment", lambda found=found: found)
         (check,) = doctor._gpu()
         assert not check.ok
         assert "None" not in check.remedy

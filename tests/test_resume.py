@@ -289,7 +289,7 @@ def test_another_engine_by_itself_is_another_job(
     monkeypatch.setattr(engines, "driver", lambda: "580.65.06")
     packages = {"torch": "2.13.0+cu130", "onnx": "1.19.0"}
     there = Environment("580.65.06", packages, frozenset())
-    monkeypatch.setattr(engines, "look", lambda: there)
+    monkeypatch.setattr(engines, "detect_environment", lambda: there)
     assert describe_job(film, look, FileOptions()) != before
 
 
@@ -300,7 +300,7 @@ def test_other_versions_of_what_paints_are_another_job(
         engine: str, torch: str = "2.13.0", opencv: str = cv2.__version__
     ) -> dict[str, Any]:
         there = Environment("", {"torch": torch}, frozenset())
-        monkeypatch.setattr(job, "look_at_gpu", lambda: there)
+        monkeypatch.setattr(job, "detect_environment", lambda: there)
         monkeypatch.setattr(cv2, "__version__", opencv)
         look = Look(find(DEFAULT), engine=EngineOptions(engine))
         return describe_job(film, look, FileOptions())
