@@ -69,7 +69,7 @@ def _run(argv: list[str]) -> int:
 
 def _explained(error: OSError | ImportError) -> StylecamError:
     """Return what a user can do something about; raise the error if that is nothing."""
-    from .doctor import missing_library
+    from .system_libraries import missing_library
 
     if isinstance(error, ImportError):
         if remedy := missing_library(error):

@@ -177,7 +177,7 @@ def test_the_flags_are_frozen() -> None:
 
 
 def test_a_missing_system_library_names_its_package() -> None:
-    from stylecam.realtime.doctor import missing_library
+    from stylecam.realtime.system_libraries import missing_library
 
     error = ImportError("libGL.so.1: cannot open shared object file: No such file or directory")
     assert missing_library(error).startswith("sudo apt install libgl1")

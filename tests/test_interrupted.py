@@ -19,6 +19,7 @@ from rich.console import Console
 from stylecam.realtime import cli, doctor
 from stylecam.realtime.batch import Job, run_all
 from stylecam.realtime.engines import EngineOptions, open_engine
+from stylecam.realtime.engines.checks import check_openvino, check_torch
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.engines.snapshotting import SnapshottingEngine
 from stylecam.realtime.engines.tensorrt_library import Library
@@ -178,8 +179,8 @@ def _open_torch() -> None:
 @pytest.mark.parametrize(
     ("module", "imports"),
     [
-        ("openvino", doctor._openvino),
-        ("torch", doctor._torch),
+        ("openvino", check_openvino),
+        ("torch", check_torch),
         ("cv2", doctor._opencv),
         ("pyvirtualcam", doctor._virtual_camera),
         ("pyvirtualcam", open_camera),
