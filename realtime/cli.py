@@ -191,7 +191,7 @@ def _coding(options: argparse.Namespace) -> Coding:
 def _live(options: argparse.Namespace, look: Look) -> int:
     from fractions import Fraction
 
-    from .live import Outputs, VirtualCamera, stylize_live
+    from .live import Input, Outputs, VirtualCamera, stylize_live
     from .sources import CameraMode
 
     fill = None
@@ -203,8 +203,12 @@ def _live(options: argparse.Namespace, look: Look) -> int:
             fps.limit_denominator(1001),  # drivers take 32 bits, of which 29.97 itself has more
         )
     asked, asked_fps = options.camera_size, options.camera_fps
+    mode = CameraMode(
+        size("--camera-size", asked) if asked else None,
+        None if asked_fps is None else rate("--camera-fps", asked_fps),
+    )
     outcome = stylize_live(
-        options.webcam,
+        Input(options.webcam, mode, options.mirror, options.denoise),
         look,
         Outputs(
             not options.no_window,
@@ -214,12 +218,6 @@ def _live(options: argparse.Namespace, look: Look) -> int:
             _coding(options),
         ),
         console=status_console(quiet=options.json),
-        wanted=CameraMode(
-            size("--camera-size", asked) if asked else None,
-            None if asked_fps is None else rate("--camera-fps", asked_fps),
-        ),
-        mirror=options.mirror,
-        denoise=options.denoise,
         seconds=options.seconds,
     )
     lines = [f"note: {note}" for note in outcome.notes]

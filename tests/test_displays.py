@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from stylecam.realtime.live import Outputs, VirtualCamera, _without_window
+from stylecam.realtime.live import Outputs, VirtualCamera, reason_for_no_window
 from stylecam.realtime.sinks import display
 from stylecam.realtime.sinks.display import display_problem
 from stylecam.realtime.sinks.presses import Presses
@@ -52,12 +52,27 @@ def test_a_run_without_a_window_goes_on_where_it_has_other_outputs(tmp_path: Pat
     assert (tmp_path / "o.mkv").exists()
 
 
-def test_what_goes_on_without_a_window_is_all_named() -> None:
-    file, camera = Path("o.mkv"), VirtualCamera()
-    assert _without_window(Outputs(file=file)) == "recording only"
-    assert _without_window(Outputs(virtual_camera=camera)) == "virtual camera only"
-    both = Outputs(file=file, virtual_camera=camera)
-    assert _without_window(both) == "recording and virtual camera only"
+@pytest.mark.parametrize(
+    ("outputs", "says"),
+    [
+        (Outputs(file=Path("o.mkv")), "recording only"),
+        (Outputs(virtual_camera=VirtualCamera()), "virtual camera only"),
+        (
+            Outputs(file=Path("o.mkv"), virtual_camera=VirtualCamera()),
+            "recording and virtual camera only",
+        ),
+        (Outputs(), ""),
+        (Outputs(window=False, file=Path("o.mkv")), ""),
+    ],
+)
+def test_what_goes_on_without_a_window_is_all_named(
+    outputs: Outputs, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(display, "display_problem", lambda: "it is dark")
+    expected = says and f"no window: it is dark; {says}"
+    assert reason_for_no_window(outputs) == expected
+    monkeypatch.setattr(display, "display_problem", str)
+    assert not reason_for_no_window(outputs)
 
 
 class Windowless(WindowSink):

@@ -118,7 +118,7 @@ def test_a_pattern_has_the_size_that_is_asked_for() -> None:
 def test_a_camera_s_rate_fits_what_drivers_take(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[Fraction] = []
 
-    def run(source: str, look: object, outputs: Outputs, **_: Any) -> NoReturn:
+    def run(wanted: object, look: object, outputs: Outputs, **_: Any) -> NoReturn:
         assert outputs.virtual_camera is not None
         told.append(outputs.virtual_camera.fps)
         raise SystemExit
