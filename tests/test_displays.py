@@ -11,8 +11,6 @@ import pytest
 from stylecam.realtime.live import Outputs, VirtualCamera, reason_for_no_window
 from stylecam.realtime.sinks import display
 from stylecam.realtime.sinks.display import display_problem
-from stylecam.realtime.sinks.presses import Presses
-from stylecam.realtime.sinks.window import WindowSink
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="X and Wayland")
 
@@ -73,41 +71,3 @@ def test_what_goes_on_without_a_window_is_all_named(
     assert reason_for_no_window(outputs) == expected
     monkeypatch.setattr(display, "display_problem", str)
     assert not reason_for_no_window(outputs)
-
-
-class Windowless(WindowSink):
-    """The window's keys, without a window."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-        self._clock = lambda: self.now_s
-        self._presses = Presses(self._clock)
-        self._frame = object()  # type: ignore[assignment]
-        self._bare = self._help = False
-        self.commands: list[str] = []
-        self._command = lambda name, _: self.commands.append(name)
-
-    def hold(self, command: str, seconds: float) -> None:
-        self._press(command)
-        for _ in range(15):
-            self._poll()
-        for _ in range(round((seconds - 0.5) * 30)):
-            self._press(command)
-            self._poll()
-
-    def _poll(self) -> None:
-        self._do(self._presses.settled())
-        self.now_s += 1 / 30
-
-
-def test_a_key_that_is_held_asks_once() -> None:
-    keys = Windowless()
-    for command in ("snapshot", "record", "overlay"):
-        keys.hold(command, 3)
-    assert keys.commands == ["snapshot", "record"]
-    assert keys._bare
-    keys.hold("stronger", 1)
-    assert keys.commands.count("stronger") > 10
-    keys.now_s += 1
-    keys._press("record")
-    assert keys.commands.count("record") == 2
