@@ -13,9 +13,9 @@ from typing import Final
 import av
 from rich.console import Console
 from stylecam.realtime.cli import DEMO
+from stylecam.realtime.colour import BT709
 from stylecam.realtime.engines import EngineOptions, open_engine
 from stylecam.realtime.fit import fit
-from stylecam.realtime.frame import BT709
 from stylecam.realtime.job import Look
 from stylecam.realtime.pipeline import run
 from stylecam.realtime.planar import Converter

@@ -15,10 +15,11 @@ from fractions import Fraction
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from . import planar
+from .colour import Colour
 from .engines import Engine, Pending
 from .errors import WindowClosed
 from .fit import Fit
-from .frame import Colour, Frame, Picture, Yuv420, as_rgb
+from .frame import Frame, Picture, Yuv420, as_rgb
 from .sinks import Sink, end_all
 from .sources import Source
 from .stats import Stats

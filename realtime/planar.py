@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import numpy as np
 
 from .background import per_thread
-from .colour import FULL, swscale_flags, swscale_matrix
-from .frame import MICROSECONDS, Colour, Image, Picture, Samples, Yuv420, as_rgb, empty_samples
+from .colour import FULL, Colour, swscale_flags, swscale_matrix
+from .frame import MICROSECONDS, Image, Picture, Samples, Yuv420, as_rgb, empty_samples
 
 if TYPE_CHECKING:
     from av import VideoFrame

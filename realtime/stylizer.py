@@ -19,10 +19,11 @@ from typing import Any, Final, Literal, NamedTuple
 import cv2  # noqa: F401 - before PyAV: opening a window hangs otherwise
 import numpy as np
 
+from .colour import BT709
 from .engines import NAMES, Engine, EngineOptions, Pending, open_engine
 from .errors import UsageError
 from .fit import Fit, fit, sides
-from .frame import BT709, Expected, Image, as_rgb
+from .frame import Expected, Image, as_rgb
 from .pipeline import mix
 from .planar import Converter
 from .styles import DEFAULT, Style, find

@@ -17,8 +17,9 @@ from media.probe import needs_ffprobe, streams
 from media.running import ECHO
 from rich.console import Console
 from stylecam.realtime.cli import main
+from stylecam.realtime.colour import BT709
 from stylecam.realtime.errors import SinkError, UsageError
-from stylecam.realtime.frame import BT709, as_rgb
+from stylecam.realtime.frame import as_rgb
 from stylecam.realtime.job import FileOptions, Outcome
 from stylecam.realtime.planar import Converter, from_frame, rgb_frame
 from stylecam.realtime.sinks.codecs import CODECS, CONTAINERS, Codec

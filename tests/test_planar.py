@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from media.clips import Film
 from stylecam.realtime import planar
+from stylecam.realtime.colour import BT601, BT709, Colour
 from stylecam.realtime.engines import Engine
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.engines.snapshotting import SnapshottingEngine
 from stylecam.realtime.errors import EngineError
 from stylecam.realtime.fit import fit
-from stylecam.realtime.frame import BT601, BT709, Colour, Frame, Picture, Yuv420
+from stylecam.realtime.frame import Frame, Picture, Yuv420
 from stylecam.realtime.job import FileOptions
 from stylecam.realtime.outputs import open_output
 from stylecam.realtime.pipeline import run

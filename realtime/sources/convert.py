@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import numpy as np
 
-from ..colour import FULL, HLG, PQ, decide, swscale_flags, swscale_matrix
-from ..frame import BT709, Image, Picture
+from ..colour import BT709, FULL, HLG, PQ, decide, swscale_flags, swscale_matrix
+from ..frame import Image, Picture
 from ..planar import FORMATS, MATRICES, from_frame
 from .grey import LimitedGrey
 from .hdr import ToneMap
