@@ -32,8 +32,8 @@ _RGB: Final = 0
 _HD_LINES: Final = 720
 
 
-def decide(frame: VideoFrame) -> Colour:
-    """Take what a decoded frame says of its colours.
+def colour_of(frame: VideoFrame) -> Colour:
+    """Return how a decoded frame codes colour, as far as it says so.
 
     What it leaves open is BT.709 from 720 lines as coded, else BT.601, and limited range unless
     the pixel format is full-range ("yuvj...") or RGB.

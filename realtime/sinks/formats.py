@@ -57,7 +57,7 @@ class Settings:
     notes: tuple[str, ...] = ()
 
 
-def decide(path: Path, coding: Coding, info: VideoInfo) -> Settings:
+def settings_for(path: Path, coding: Coding, info: VideoInfo) -> Settings:
     """Choose container by the suffix (or the pipe's kind), encoder and pixel format.
 
     Encoders are tried on one frame of the output's size. Raises SinkError with the remedy when

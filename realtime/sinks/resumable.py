@@ -17,7 +17,7 @@ from ..planar import Converter
 from ..snapshots import Snapshot, Snapshots, encode
 from . import workfolder
 from .encode import Encoder
-from .formats import Coding, configure, decide
+from .formats import Coding, configure, settings_for
 from .mux import Muxer, check_header
 from .original import Original
 from .partial import came_meanwhile, refuse, write_error
@@ -61,7 +61,7 @@ class ResumableSink:
         self._force = force or (bool(existing(path)) and workfolder.is_its_own(path, job))
         refuse(path, force=self._force)
         self._path, self._info, self._original = path, info, original
-        self._settings, self._stopped = decide(path, coding, info), stopped
+        self._settings, self._stopped = settings_for(path, coding, info), stopped
         self._whole_only = whole_only
         try:
             check_header(self._settings, info, original)
