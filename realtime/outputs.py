@@ -40,28 +40,8 @@ def open_output(
     from .sources.image import ImageSource
 
     if isinstance(source, ImageSource):
-        if is_sequence(path):
-            raise SinkError(
-                f"{path} stands for numbered pictures, the input is one photo",
-                hint=f"name one picture: -o {path.with_name('out.png')}",
-            )
-        suffix = path.suffix.lower()
-        photo = path != PIPE and (suffix in IMAGE_SUFFIXES or suffix not in CONTAINERS)
-        if idle := _idle(options, photo=photo):
-            source.notes.append(f"{', '.join(idle)} changed nothing: the input is a photo")
-        if photo:
-            from .sinks.image import ImageSink
-
-            quality = options.coding.quality
-            return ImageSink(path, force=force, quality=quality, tags=source.tags)
-        left = [name for name, tag in zip(_TAGS, source.tags, strict=True) if tag]
-        source.notes += [f"{name} left out: a video holds none" for name in left]
-        return open_recording(path, source.info, force=force, coding=options.coding)
-    if path.suffix.lower() in IMAGE_SUFFIXES and not is_sequence(path):
-        raise SinkError(
-            f"{path} is a picture, the input a video",
-            hint="name a video (-o out.mp4) or number the pictures (-o out_%05d.png)",
-        )
+        return _open_for_photo(path, source, options, force=force)
+    _refuse_picture(path, "name a video (-o out.mp4) or number the pictures (-o out_%05d.png)")
     from .sinks.original import Original
 
     piped = source.path == PIPE
@@ -102,6 +82,29 @@ def open_output(
     return sink
 
 
+def _open_for_photo(
+    path: Path, source: ImageSource, options: FileOptions, *, force: bool
+) -> Output:
+    """Open a photo, or where the suffix says so a video of one frame."""
+    if is_sequence(path):
+        raise SinkError(
+            f"{path} stands for numbered pictures, the input is one photo",
+            hint=f"name one picture: -o {path.with_name('out.png')}",
+        )
+    suffix = path.suffix.lower()
+    photo = path != PIPE and (suffix in IMAGE_SUFFIXES or suffix not in CONTAINERS)
+    if idle := _idle(options, photo=photo):
+        source.notes.append(f"{', '.join(idle)} changed nothing: the input is a photo")
+    if photo:
+        from .sinks.image import ImageSink
+
+        quality = options.coding.quality
+        return ImageSink(path, force=force, quality=quality, tags=source.tags)
+    left = [name for name, tag in zip(_TAGS, source.tags, strict=True) if tag]
+    source.notes += [f"{name} left out: a video holds none" for name in left]
+    return open_recording(path, source.info, force=force, coding=options.coding)
+
+
 def _idle(options: FileOptions, *, photo: bool) -> list[str]:
     """Return the flags that change nothing of a photo, made into a `photo` or a video."""
     plain, coding, usual = FileOptions(), options.coding, Coding()
@@ -125,6 +128,11 @@ def open_recording(
     """Open a video for frames that have no file behind them."""
     from .sinks.file import FileSink
 
-    if path.suffix.lower() in IMAGE_SUFFIXES and not is_sequence(path):
-        raise SinkError(f"{path} is a picture, the input a video", hint="name a video: -o out.mp4")
+    _refuse_picture(path, "name a video: -o out.mp4")
     return FileSink(path, info, coding=coding, force=force)
+
+
+def _refuse_picture(path: Path, hint: str) -> None:
+    """Raise SinkError when one picture is named for a video."""
+    if path.suffix.lower() in IMAGE_SUFFIXES and not is_sequence(path):
+        raise SinkError(f"{path} is a picture, the input a video", hint=hint)
