@@ -16,7 +16,16 @@ from ..frame import MICROSECONDS, Frame, VideoInfo
 from ..stats import Stats
 from . import CameraMode
 from .capture import clock_pts, misfit, prepare_opencv, rate_of, to_rgb
-from .devices import Device, again, alike, devices, find, plugged_in, there_are, unknown
+from .devices import (
+    Device,
+    cameras_hint,
+    devices,
+    find,
+    find_again,
+    no_such_camera,
+    plugged_in,
+    same_named,
+)
 
 if TYPE_CHECKING:
     import cv2
@@ -56,19 +65,19 @@ class CameraSource:
         prepare_opencv()
         self._wanted, self._stats = wanted, stats or Stats()
         self._sleep, self._stopped = sleep, stopped
-        there = devices()
-        device = find(name, there)
+        present = devices()
+        device = find(name, present)
         if device is None:
-            raise unknown(name, there)
+            raise no_such_camera(name, present)
         if sys.platform == "linux":
-            _check_device(device.use, there)
+            _check_device(device.use, present)
         self._device = device
-        self._others = {found.use for found in alike(device, there)} - {device.use}
+        self._others = {found.use for found in same_named(device, present)} - {device.use}
         capture = _open(device, wanted)
         if capture is None and sys.platform == "darwin" and device.name:
             capture = once_allowed(lambda: _open(device, wanted), sleep=sleep, stopped=stopped)
         if capture is None:
-            raise SourceError(f"camera {device.use} cannot be opened", hint=remedy(device, there))
+            raise SourceError(f"camera {device.use} cannot be opened", hint=remedy(device, present))
         self._capture: cv2.VideoCapture = capture
         self.info = self._describe(capture)
 
@@ -119,10 +128,10 @@ class CameraSource:
         self._capture.release()
         self._sleep(_RETRY_S)
         if sys.platform != "linux" or not plugged_in(self._device):
-            there = devices()
-            device = again(self._device, there, self._others)
+            present = devices()
+            device = find_again(self._device, present, self._others)
             if device is None:
-                self._others = {found.use for found in alike(self._device, there)}
+                self._others = {found.use for found in same_named(self._device, present)}
                 return False
             self._device = device
         capture = _open(self._device, self._wanted)
@@ -181,10 +190,10 @@ def choose_format(modes: list[v4l2.Mode], wanted: CameraMode) -> str:
     return "MJPG" if any(mode.fourcc == "MJPG" for mode in (fits or modes)) else ""
 
 
-def _check_device(path: str, there: list[Device]) -> None:
+def _check_device(path: str, present: list[Device]) -> None:
     """Say what is wrong before OpenCV fails without a reason; on Linux."""
     if not Path(path).exists():
-        raise unknown(path, there)
+        raise no_such_camera(path, present)
     if not os.access(path, os.R_OK | os.W_OK):
         raise SourceError(f"no permission to use {path}", hint=v4l2.JOIN_GROUP)
     device = v4l2.describe(path)
@@ -214,7 +223,7 @@ def once_allowed(
     return None
 
 
-def remedy(device: Device, there: list[Device], platform: str = sys.platform) -> str:
+def remedy(device: Device, present: list[Device], platform: str = sys.platform) -> str:
     """What to do about a camera that is there and does not open."""
     allow = _ALLOW.get(platform, "")
-    return f"is another program using {device.use}? {allow}{there_are(there)}"
+    return f"is another program using {device.use}? {allow}{cameras_hint(present)}"
