@@ -116,7 +116,7 @@ def run_all(
             )
         except OutputExists as error:
             if len(jobs) > 1:
-                summary.there.append(job.output)
+                summary.already_done.append(job.output)
             else:
                 summary.failed.append((job.input, error))
             continue
@@ -124,7 +124,7 @@ def run_all(
             summary.failed.append((job.input, error))
             continue
         except KeyboardInterrupt as stop:  # while it opens its file or engine, or a second one
-            if not summary.ended and not summary.failed and not summary.there:
+            if not summary.ended and not summary.failed and not summary.already_done:
                 raise
             summary.stopped_by = stop.number if isinstance(stop, Stopped) else signal.SIGINT
             break

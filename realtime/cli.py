@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from .job import FileOptions, Look
     from .sinks.formats import Coding
 
-_NOT_TO_BE_LOOKED_AT: Final = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_ACCESS: Final = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
+_DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 EXIT_FAILED, EXIT_USAGE, EXIT_SIGNAL = 1, 2, 128
 DEMO: Final = Path(__file__).parent / "assets" / "signing_640x360.mp4"
 
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
     except (OSError, ImportError) as error:
         code = _fail(_explained(error), EXIT_FAILED)
-        if getattr(error, "errno", None) in _FULL and sys.stdout is not None:
+        if getattr(error, "errno", None) in _DISK_FULL and sys.stdout is not None:
             with contextlib.suppress(OSError):  # what it still holds would fail once more at exit
                 sys.stdout.close()
         return code
@@ -74,11 +74,11 @@ def _explained(error: OSError | ImportError) -> StylecamError:
     if isinstance(error, ImportError):
         if remedy := missing_library(error):
             return StylecamError(f"a system library is missing: {error}", hint=remedy)
-    elif error.filename is not None and error.errno in _NOT_TO_BE_LOOKED_AT:
+    elif error.filename is not None and error.errno in _NO_ACCESS:
         # Wherever a path is looked at: a folder that may not be entered, a name that is too long.
         remedy = "check the name, and the permissions of its folder"
         return StylecamError(f"{error.filename}: {error.strerror}", hint=remedy)
-    elif error.filename is None and error.errno in _FULL:
+    elif error.filename is None and error.errno in _DISK_FULL:
         remedy = "free some space there, or send the words elsewhere"
         return StylecamError(f"standard output cannot be written: {error.strerror}", hint=remedy)
     raise error

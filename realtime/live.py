@@ -22,7 +22,7 @@ from .frame import Expected, VideoInfo
 from .job import Look, Outcome
 from .pacing import fine_waits
 from .pipeline import run
-from .planar import crossing
+from .planar import engine_colour
 from .recordings import Recordings
 from .signals import stop_on_signals
 from .sinks import Sink, abort_on_error
@@ -222,7 +222,7 @@ def _engine_loader(
         width=width,
         live=True,
         report=Report(console, spinner=False),  # the table is drawn there when styles change
-        expected=Expected(*into.work, crossing(info.colour)),
+        expected=Expected(*into.work, engine_colour(info.colour)),
     )
 
 

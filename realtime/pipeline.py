@@ -169,7 +169,7 @@ def run(
     """
     live = source.info.live
     source.planar = engine.planar
-    planes = planar.crossing(source.info.colour) if engine.planar else None
+    planes = planar.engine_colour(source.info.colour) if engine.planar else None
     # Scaled, the engine has not the photo at the size at which they are mixed.
     on_device = engine.planar and fit.work == fit.frame
     wanted = strength if callable(strength) else lambda: strength

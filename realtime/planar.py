@@ -26,7 +26,7 @@ MATRICES: Final = frozenset({1, 5, 6, 9})
 """FFmpeg's numbers of the matrices that planar engines know: BT.709, BT.601 twice, BT.2020."""
 
 
-def crossing(colour: Colour) -> Colour:
+def engine_colour(colour: Colour) -> Colour:
     """Return the colour in which pictures of `colour` are given to a planar engine."""
     return colour if colour.matrix in MATRICES else colour._replace(matrix=1)
 

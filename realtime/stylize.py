@@ -19,7 +19,7 @@ from .frame import Expected
 from .job import FileOptions, Look, Outcome, describe_job
 from .outputs import open_output
 from .pipeline import run
-from .planar import crossing
+from .planar import engine_colour
 from .signals import stop_on_signals
 from .sinks import Sink, abort_on_error
 from .sinks.sequence import existing
@@ -145,7 +145,7 @@ def _go(
                 width=width,
                 live=info.live or info.still,  # a picture that nothing follows takes all cores
                 report=Report(console),
-                expected=Expected(*into.work, crossing(info.colour)),
+                expected=Expected(*into.work, engine_colour(info.colour)),
             )
         ) as engine,
         stop_on_signals(threads) as signals,

@@ -106,7 +106,7 @@ def test_ctrl_c_in_a_batch_leaves_one_to_be_resumed(
         patch.setattr(resumable, "ResumableSink", Stopping)
         report = run_all(jobs, ECHO, console=Console(quiet=True))
     assert report.interrupted
-    assert (report.there, report.done) == (outputs[:1], [])
+    assert (report.already_done, report.done) == (outputs[:1], [])
     kept = report.cut[0].kept
     assert kept is not None
     assert kept >= 24

@@ -23,7 +23,7 @@ class PartialFile:
     """`path` is a hidden temporary beside the final file; `keep` renames it, `drop` deletes it."""
 
     def __init__(self, final: Path, *, force: bool) -> None:
-        refuse(final, force=force)
+        check_writable(final, force=force)
         self.final, self._force = final, force
         self.path = final.with_name(f".{final.stem}.{os.getpid()}.part{final.suffix}")
         try:
@@ -70,7 +70,7 @@ class PartialFile:
         )
 
 
-def refuse(path: Path, *, force: bool) -> None:
+def check_writable(path: Path, *, force: bool) -> None:
     """Raise SinkError when `path` may not be written, OutputExists where `force` would do."""
     if path.is_dir():
         raise SinkError(f"{path} is a folder", hint=f"name a file: {path / 'out.mp4'}")

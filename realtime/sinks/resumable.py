@@ -20,8 +20,8 @@ from .encode import Encoder
 from .formats import Coding, configure, settings_for
 from .mux import Muxer, check_header
 from .original import Original
-from .partial import came_meanwhile, refuse, write_error
-from .segments import packet_of, run_on, stored
+from .partial import came_meanwhile, check_writable, write_error
+from .segments import coded_picture, packet_of, with_continuous_dts
 from .sequence import existing, is_sequence, numbered_files
 from .workfolder import WorkFolder
 
@@ -58,8 +58,8 @@ class ResumableSink:
     ) -> None:
         import av
 
-        self._force = force or (bool(existing(path)) and workfolder.is_its_own(path, job))
-        refuse(path, force=self._force)
+        self._force = force or (bool(existing(path)) and workfolder.made_by_same_job(path, job))
+        check_writable(path, force=self._force)
         self._path, self._info, self._original = path, info, original
         self._settings, self._stopped = settings_for(path, coding, info), stopped
         self._whole_only = whole_only
@@ -111,7 +111,7 @@ class ResumableSink:
 
     def _store(self, packets: Iterable[Packet[Stream]]) -> None:
         for packet in packets:
-            self._work.append(stored(packet))
+            self._work.append(coded_picture(packet))
 
     def _finish_segment(self) -> None:
         if self._encoder is not None:
@@ -158,7 +158,7 @@ class ResumableSink:
         place = os.path.join(os.curdir, target)  # noqa: PTH118 - a Path drops the dot
         muxer = Muxer(place, self._settings, self._info, self._original)
         try:
-            for picture in run_on(self._work.pictures()):
+            for picture in with_continuous_dts(self._work.pictures()):
                 # In decoding order the last is not the latest.
                 ends_s = (picture.pts + picture.duration) * self._info.time_base
                 self._end_s = max(self._end_s, ends_s)
@@ -178,7 +178,7 @@ class ResumableSink:
         """Give what was put together its name; of numbered pictures, all or none."""
         single, placed = not is_sequence(self._path), list[Path]()
         try:
-            refuse(self._path, force=self._force)
+            check_writable(self._path, force=self._force)
             self._work.begin_to_place()
             for file in made:
                 final = self._path if single else self._path.with_name(file.name)

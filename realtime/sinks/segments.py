@@ -89,7 +89,7 @@ def _records(segment: Path) -> Iterator[tuple[int, CodedPicture]]:
             yield flags, CodedPicture(pts, dts, duration, bool(flags & _KEY), file.read(size))
 
 
-def stored(packet: Packet[Stream]) -> CodedPicture:
+def coded_picture(packet: Packet[Stream]) -> CodedPicture:
     """Return what an encoder gave, as it is kept."""
     pts = packet.pts or 0
     dts = pts if packet.dts is None else packet.dts
@@ -97,7 +97,7 @@ def stored(packet: Packet[Stream]) -> CodedPicture:
 
 
 def packet_of(picture: CodedPicture, time_base: Fraction) -> Packet[Stream]:
-    """Undo `stored`."""
+    """Undo `coded_picture`."""
     from av import Packet as AvPacket
 
     packet = AvPacket(picture.data)
@@ -106,7 +106,7 @@ def packet_of(picture: CodedPicture, time_base: Fraction) -> Packet[Stream]:
     return packet
 
 
-def run_on(pictures: Iterable[CodedPicture]) -> Iterator[CodedPicture]:
+def with_continuous_dts(pictures: Iterable[CodedPicture]) -> Iterator[CodedPicture]:
     """Yield the pictures of all segments with decoding times that run on over their borders.
 
     Every encoder begins its decoding times anew, `delay` frames early. Running on, the n-th

@@ -44,7 +44,7 @@ def unfinished(folder: Path) -> list[Path]:
     return sorted(path.with_name(path.name[1 : -len(SUFFIX)]) for path in found)
 
 
-def is_its_own(final: Path, job: dict[str, Any]) -> bool:
+def made_by_same_job(final: Path, job: dict[str, Any]) -> bool:
     """Whether what has the name of `final` was made by an earlier run of the same `job`, which was
     killed while it gave the name, or right after.
     """
@@ -127,7 +127,7 @@ class WorkFolder:
         self._counts.append(frames)
 
     def begin_to_place(self) -> None:
-        """Note that files get their names from now on: see `is_its_own`. Raises OSError."""
+        """Note that files get their names from now on: see `made_by_same_job`. Raises OSError."""
         (self.path / _PLACING).touch()
 
     def give_up_placing(self) -> None:
