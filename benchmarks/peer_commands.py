@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import av
-from stylecam.realtime.cli import DEMO
+from stylecam.realtime import DEMO
 from stylecam.realtime.errors import StylecamError
 
 from .benchmark import Row

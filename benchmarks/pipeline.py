@@ -12,7 +12,7 @@ from typing import Final
 
 import av
 from rich.console import Console
-from stylecam.realtime.cli import DEMO
+from stylecam.realtime import DEMO
 from stylecam.realtime.colour import BT709
 from stylecam.realtime.engines import EngineOptions, open_engine
 from stylecam.realtime.fit import fit

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from . import DEMO
 from .commands import COMMANDS, refuse_misspelt
 from .errors import Stopped, StylecamError, UsageError, raise_interrupt
 from .flags import parser
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 _NO_ACCESS: Final = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 _DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 EXIT_FAILED, EXIT_USAGE, EXIT_SIGNAL = 1, 2, 128
-DEMO: Final = Path(__file__).parent / "assets" / "signing_640x360.mp4"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
