@@ -25,7 +25,7 @@ from .benchmark import Row
 from .engine import burst
 from .floor import count as work_of
 from .graphs import count
-from .rows import versions_beside
+from .machine import versions_beside
 from .runtimes import Best, Network, Setting, best_setting
 from .turns import burst_length, in_ms, in_turns, ratios, rounds_within, seconds, spread
 

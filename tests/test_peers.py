@@ -14,6 +14,7 @@ from stylecam.benchmarks import peer_networks, peers
 from stylecam.benchmarks.architectures import fast_neural_style
 from stylecam.benchmarks.command import main
 from stylecam.benchmarks.graphs import count
+from stylecam.benchmarks.machine import versions_beside
 from stylecam.benchmarks.peer_commands import Job, compare
 from stylecam.benchmarks.peer_networks import (
     RUNTIMES,
@@ -23,7 +24,6 @@ from stylecam.benchmarks.peer_networks import (
     multistyle,
     write,
 )
-from stylecam.benchmarks.rows import versions_beside
 from stylecam.benchmarks.runtimes import Best, Network, Setting, picture, settings
 from stylecam.realtime.errors import StylecamError
 from stylecam.realtime.styles import find
