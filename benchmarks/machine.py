@@ -22,8 +22,8 @@ _FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_b
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return what the figures depend on besides the code under test; to be asked before measuring,
-    or what is measured is the load.
+    """Return what the figures depend on besides the code under test. Call it before measuring:
+    later the load is that of the measurement itself.
     """
     return {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M"),

@@ -34,7 +34,7 @@ def empty_samples(count: int) -> Samples:
 
 
 class Expected(NamedTuple):
-    """What pictures in planes will be, as far as is known before the first one."""
+    """Size and colour that pictures in planes will have, as far as is known before the first."""
 
     height: int
     width: int

@@ -106,7 +106,7 @@ def _open_for_photo(
 
 
 def _idle(options: FileOptions, *, photo: bool) -> list[str]:
-    """Return the flags that change nothing of a photo, made into a `photo` or a video."""
+    """Return the flags given that have no effect on a photo, painted as a `photo` or a video."""
     plain, coding, usual = FileOptions(), options.coding, Coding()
     given = {
         "--start": options.section.start_s is not None,

@@ -38,8 +38,9 @@ def empty(height: int, width: int, colour: Colour) -> Yuv420:
 
 
 class Converter:
-    """swscale by this project's rules, for frames made from arrays. Belongs to one thread; kept,
-    it saves half a millisecond a picture and the memory that a new one for each makes grow.
+    """Converts pixels with swscale, by this project's rules for range, matrix and siting. Belongs
+    to one thread, which should keep it: a new one for each picture takes half a millisecond more,
+    and memory grows.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The input as the muxer sees it: what it has beside its picture, and who can hold that."""
+"""The input as the muxer sees it: what is in it beside the picture, and who can hold that."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Original:
 
 
 def gif_loops(path: Path) -> int:
-    """Return how often a GIF is repeated, -1 for never and 0 for ever, which all else is."""
+    """Return a GIF's loop count: -1 plays it once, 0 for ever; 0 for other files too."""
     if path.suffix.lower() != ".gif" or not path.is_file():
         return 0
     with path.open("rb") as file:

@@ -16,7 +16,7 @@ from ..ffmpeg import PIPE
 from .sequence import existing, is_sequence
 
 ELSEWHERE: Final = "choose another place with -o"
-"""What helps where a file cannot be; for one that -o does not name, to be replaced."""
+"""The hint where a file cannot be written; replaced for files that -o does not name."""
 
 
 class PartialFile:
@@ -59,9 +59,7 @@ class PartialFile:
         return False
 
     def error(self, error: Exception) -> SinkError:
-        """Turn the system's or FFmpeg's word, once it is being written, into a message with the
-        remedy.
-        """
+        """Turn the system's or FFmpeg's error during the writing into a message with the remedy."""
         if not self.lost:
             return write_error(self.final, error)
         return SinkError(
@@ -115,7 +113,7 @@ def _lives(process: int) -> bool:
 
 
 def write_error(final: Path, error: Exception) -> SinkError:
-    """Turn the system's or FFmpeg's word about writing `final` into a message with the remedy."""
+    """Turn the system's or FFmpeg's error in writing `final` into a message with the remedy."""
     remedies = {
         errno.ENOSPC: f"free some space on this disk, or {ELSEWHERE}",
         errno.EDQUOT: "your quota on this disk is used up; free some space",

@@ -129,7 +129,7 @@ class NetworkSource:
                 return
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the stream."""
         self._capture.release()
 
 
