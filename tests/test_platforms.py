@@ -29,7 +29,7 @@ from stylecam.realtime.signals import stop_on_signals
 from stylecam.realtime.sinks import resumable
 from stylecam.realtime.sinks.codecs import CODECS
 from stylecam.realtime.sinks.file import FileSink
-from stylecam.realtime.sinks.formats import _options
+from stylecam.realtime.sinks.formats import encoder_options
 from stylecam.realtime.sinks.window import is_open
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
@@ -143,11 +143,11 @@ def test_a_long_name_stands_once_in_the_path_under_way(
 
 def test_hardware_is_asked_for_its_own_constant_quality() -> None:
     h264, av1 = CODECS["h264"], CODECS["av1"]
-    assert _options(h264, "h264_nvenc", 100) == {"cq": "11"}
-    assert _options(h264, "h264_qsv", 0) == {"global_quality": "46"}
-    assert _options(h264, "h264_amf", 100) == {"rc": "cqp", "qp_i": "11", "qp_p": "11"}
-    assert _options(av1, "av1_amf", 0) == {"rc": "cqp", "qp_i": "230", "qp_p": "230"}
-    apple = _options(h264, "h264_videotoolbox", 50)
+    assert encoder_options(h264, "h264_nvenc", 100) == {"cq": "11"}
+    assert encoder_options(h264, "h264_qsv", 0) == {"global_quality": "46"}
+    assert encoder_options(h264, "h264_amf", 100) == {"rc": "cqp", "qp_i": "11", "qp_p": "11"}
+    assert encoder_options(av1, "av1_amf", 0) == {"rc": "cqp", "qp_i": "230", "qp_p": "230"}
+    apple = encoder_options(h264, "h264_videotoolbox", 50)
     assert apple == {"flags": "+qscale", "global_quality": "5959"}
     codec = av.CodecContext.create("mpeg4", "w")  # these are FFmpeg's, whichever encoder it is
     assert isinstance(codec, av.VideoCodecContext)

@@ -83,7 +83,7 @@ def settings_for(path: Path, coding: Coding, info: VideoInfo) -> Settings:
             hint="add --codec hevc or --codec av1, or leave out --keep-hdr",
         )
     for encoder in _encoders(kind, coding.encoder):
-        options = _options(kind, encoder, coding.quality)
+        options = encoder_options(kind, encoder, coding.quality)
         for pix_fmt in dict.fromkeys(formats):
             if problem := try_encoder(encoder, options, pix_fmt, info):
                 continue
@@ -169,7 +169,8 @@ def _encoders(kind: Codec, requested: str) -> tuple[str, ...]:
     return (requested,)
 
 
-def _options(kind: Codec, encoder: str, quality: int | None) -> dict[str, str]:
+def encoder_options(kind: Codec, encoder: str, quality: int | None) -> dict[str, str]:
+    """Return an encoder's options for a quality of 0 to 100, or for the usual one."""
     share = (QUALITY if quality is None else quality) / 100
     if encoder != kind.software:
         return _constant_quality(encoder, share)
