@@ -130,9 +130,9 @@ def test_torch_compile_is_tried_where_it_works(
     assert "needs a C++ compiler: No working C++ compiler found\n" in capsys.readouterr().err
 
 
+@torch._dynamo.config.patch(recompile_limit=8)  # which monkeypatch would delete afterwards
 def test_every_network_and_size_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """PyTorch runs from the ninth on as it comes, and says so in a log alone."""
-    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 8)
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
     network = Network("x", Path(), torch.nn.Sequential(torch.nn.ReLU()), compiled=True)
     setting = settings("torch", compiled=True)[-1]
