@@ -13,6 +13,7 @@ from stylecam.realtime.errors import needing_packages
 
 from . import rows
 from .benchmark import Benchmark, Row, parse_count
+from .machine import describe_machine
 from .show import Reporting, show
 from .suite import SUITE, load
 
@@ -72,7 +73,7 @@ def _benchmark(name: str, argv: list[str]) -> int:
         from .compare import earlier_rows
 
         earlier = earlier_rows(name, options.compare, across_machines=options.across_machines)
-    here = rows.machine()
+    here = describe_machine()
     _warn_of_load(here)
     with Reporting() as report:
         measured = [here | row for row in benchmark.measure(options, report)]
@@ -185,7 +186,7 @@ def _tables(argv: list[str]) -> int:
     parser = _plain_parser("tables", ACTIONS["tables"])
     parser.add_argument("--results", type=Path, default=rows.RESULTS, help="folder of the rows")
     options = parser.parse_args(argv)
-    from .report import renew_all
+    from .tables import renew_all
 
     for path in renew_all(folder=options.results):
         print(path)

@@ -14,6 +14,7 @@ from stylecam.realtime.errors import UsageError
 
 from . import rows
 from .benchmark import Benchmark, Row
+from .machine import describe_machine
 
 ALPHA: Final = 0.05
 """Chance that a comparison in which nothing changed raises an alarm, all its cases together."""
@@ -139,7 +140,7 @@ def earlier_rows(name: str, given: str, *, across_machines: bool) -> list[Row]:
         found = rows.parse(_text(name, given))
     except ValueError as error:
         raise UsageError(f"{given} holds no rows", hint=f"it should be JSONL: {error}") from error
-    here = rows.machine_of(rows.machine())
+    here = rows.machine_of(describe_machine())
     kept = [row for row in found if across_machines or rows.machine_of(row) == here]
     if not kept:
         others = "; ".join(dict.fromkeys(rows.machine_of(row) for row in found)) or "none"

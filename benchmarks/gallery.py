@@ -12,7 +12,7 @@ from stylecam.realtime.frame import Image
 from stylecam.realtime.styles import Style, built_in, find
 
 from .quality import PHOTOS, painter, painting_of, read_photo
-from .report import renew
+from .tables import renew
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
 SHOWN: Final = ("coffee", "otters", "lake", "cat")

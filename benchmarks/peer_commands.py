@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import av
-from stylecam.realtime.cli import DEMO
+from stylecam.realtime import DEMO
 from stylecam.realtime.errors import StylecamError
 
 from .benchmark import Row
+from .machine import versions_beside
 from .pipeline import enlarged
-from .rows import versions_beside
 from .turns import in_ms, in_turns, ratios, seconds, spread
 
 PHOTO: Final = Path(__file__).parent / "photos" / "astronaut.jpg"

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from stylecam.realtime.colour import BT709
 from stylecam.realtime.engines import EngineOptions, open_engine
 from stylecam.realtime.engines.openvino_library import load
 from stylecam.realtime.errors import StylecamError
-from stylecam.realtime.frame import BT709, Picture
+from stylecam.realtime.frame import Picture
 from stylecam.realtime.planar import Converter
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import Style
@@ -24,7 +25,7 @@ from .benchmark import Row
 from .engine import burst
 from .floor import count as work_of
 from .graphs import count
-from .rows import versions_beside
+from .machine import versions_beside
 from .runtimes import Best, Network, Setting, best_setting
 from .turns import burst_length, in_ms, in_turns, ratios, rounds_within, seconds, spread
 

@@ -12,17 +12,18 @@ from typing import Final
 
 import av
 from rich.console import Console
-from stylecam.realtime.cli import DEMO
+from stylecam.realtime import DEMO
+from stylecam.realtime.colour import BT709
 from stylecam.realtime.engines import EngineOptions, open_engine
 from stylecam.realtime.fit import fit
-from stylecam.realtime.frame import BT709
+from stylecam.realtime.job import Look
 from stylecam.realtime.pipeline import run
 from stylecam.realtime.planar import Converter
 from stylecam.realtime.sinks import NullSink, Sink
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import DEFAULT, Style, find
-from stylecam.realtime.stylize import Look, stylize_file
+from stylecam.realtime.stylize import stylize_file
 from stylecam.realtime.threads import Threads
 
 from .benchmark import Benchmark, Report, Row, parse_count, parse_seconds, parse_sizes

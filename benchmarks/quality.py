@@ -17,8 +17,8 @@ from typing import Any, Final, NamedTuple
 
 import cv2
 import numpy as np
+from stylecam.realtime import DEMO
 from stylecam.realtime.cache import cache_folder
-from stylecam.realtime.cli import DEMO
 from stylecam.realtime.engines import EngineOptions, open_engine
 from stylecam.realtime.errors import StylecamError, UsageError
 from stylecam.realtime.frame import Image

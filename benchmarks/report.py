@@ -6,16 +6,10 @@ import textwrap
 from pathlib import Path
 from typing import Any, Final
 
-from stylecam.realtime.errors import StylecamError
-
 from . import peer_table, quality_table, rows
 from .benchmark import Row
 from .suite import load
 
-README: Final = Path(__file__).parent.parent / "README.md"
-BEGIN: Final = "<!-- figures: made by `stylecam bench tables` -->"
-END: Final = "<!-- end of figures -->"
-IN_SHORT: Final = ("<!-- speed: made by `stylecam bench tables` -->", "<!-- end of speed -->")
 SPEED: Final = """\
 Speed is from the first frame to the last, without start-up. Latency: network alone, one frame at a
 time; file to file, decoder to encoder with several frames in flight; live, test frame to output,
@@ -31,48 +25,6 @@ elsewhere, must not empty its tables.
 """
 SHOWN: Final = ((360, 640), (720, 1280))
 """Sizes in the README; benchmarks/README.md has all."""
-
-
-def renew_all(*, folder: Path = rows.RESULTS, root: Path = README.parent) -> list[Path]:
-    """Renew the README's figures and benchmarks/README.md with its plots; return what was written.
-
-    Raises StylecamError, before anything is written, when the README has no place for them or
-    `folder` holds no rows; ModuleNotFoundError without matplotlib.
-    """
-    from .pages import write_page
-
-    readme = root / "README.md"
-    split(readme, BEGIN, END)
-    split(readme, *IN_SHORT)
-    if not any(folder.glob("*.jsonl")):
-        raise StylecamError(
-            f"{folder} holds no rows to make tables from",
-            hint="stylecam bench all measures; --results names the folder of the rows",
-        )
-    page = write_page(root / "benchmarks", of=folder)
-    renew(readme, *IN_SHORT, in_short(folder))
-    renew(readme, BEGIN, END, figures(folder))
-    return [readme, *page]
-
-
-def renew(path: Path, begin: str, end: str, text: str) -> None:
-    """Replace what stands between two marks in a file.
-
-    Raises StylecamError when the file or the marks are not there.
-    """
-    head, tail = split(path, begin, end)
-    path.write_text(f"{head}{begin}\n{text}\n{end}{tail}", encoding="utf-8")
-
-
-def split(path: Path, begin: str, end: str) -> tuple[str, str]:
-    """Return what stands in a file before one mark and behind the other; raises as `renew` does."""
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
-    if begin not in before or end not in before:
-        raise StylecamError(
-            f"{path} has no place for the figures", hint="run it in a clone of the project"
-        )
-    head, rest = before.split(begin, 1)
-    return head, rest.split(end, 1)[1]
 
 
 def newest(name: str, folder: Path) -> list[Row]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from stylecam.realtime.engines.openvino_library import load
 from stylecam.realtime.machine import usable_cores
 
-from .rows import cpu_features
+from .machine import cpu_features
 from .turns import seconds
 
 FloatPicture = npt.NDArray[np.float32]

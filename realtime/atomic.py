@@ -54,11 +54,23 @@ def _move_to_free(made: Path, final: Path) -> None:
         made.unlink()
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that appears under its name whole or not at all. Raises OSError."""
+def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """Write a file that appears under its name whole or not at all; `durable`, also when the power
+    fails. Raises OSError.
+    """
     temporary = path.with_suffix(f".{os.getpid()}.part")
     try:
         temporary.write_bytes(data)
+        if durable:
+            sync(temporary)
         put_in_place(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's content is on the disk, and would survive a power failure. Raises
+    OSError.
+    """
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())

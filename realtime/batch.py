@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from .containers import PIPE
 from .errors import OutputExists, SinkError, SourceError, Stopped, StylecamError, UsageError
-from .outputs import FileOptions
+from .ffmpeg import PIPE
+from .job import FileOptions, Look
 from .styles import Style
-from .stylize import Look, default_output, stylize_file
-from .summary import Report
+from .stylize import default_output, stylize_file
+from .summary import Summary
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -94,13 +94,13 @@ def run_all(
     console: Console,
     force: bool = False,
     options: FileOptions | None = None,
-) -> Report:
+) -> Summary:
     """Do the jobs in order. Of many, one that fails does not keep the others from being done, and
     one whose output is there counts as done, so that the same command does what is left. Ctrl-C
     ends the one under way, and all; of many that one is then left to be resumed. Raises
-    KeyboardInterrupt when it comes before there is anything to report.
+    KeyboardInterrupt when it comes before there is anything to sum up.
     """
-    report = Report([], [], len(jobs))
+    summary = Summary([], [], len(jobs))
     for job in jobs:
         try:
             if job.folder and job.input.exists():
@@ -116,23 +116,23 @@ def run_all(
             )
         except OutputExists as error:
             if len(jobs) > 1:
-                report.there.append(job.output)
+                summary.already_done.append(job.output)
             else:
-                report.failed.append((job.input, error))
+                summary.failed.append((job.input, error))
             continue
         except StylecamError as error:
-            report.failed.append((job.input, error))
+            summary.failed.append((job.input, error))
             continue
         except KeyboardInterrupt as stop:  # while it opens its file or engine, or a second one
-            if not report.ended and not report.failed and not report.there:
+            if not summary.ended and not summary.failed and not summary.already_done:
                 raise
-            report.stopped_by = stop.number if isinstance(stop, Stopped) else signal.SIGINT
+            summary.stopped_by = stop.number if isinstance(stop, Stopped) else signal.SIGINT
             break
-        report.ended.append(outcome)
+        summary.ended.append(outcome)
         if outcome.stopped_by:
-            report.stopped_by = outcome.stopped_by
+            summary.stopped_by = outcome.stopped_by
             break
-    return report
+    return summary
 
 
 def _make(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What an examination of this machine found."""
+"""A finding of `stylecam doctor`, whichever module made it."""
 
 from __future__ import annotations
 

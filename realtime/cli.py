@@ -15,20 +15,20 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .commands import COMMANDS, print_json, refuse_misspelt
+from . import DEMO
+from .commands import COMMANDS, refuse_misspelt
 from .errors import Stopped, StylecamError, UsageError, raise_interrupt
 from .flags import parser
+from .terminal import print_json, status_console
 from .validate import check_mode, rate, size
 
 if TYPE_CHECKING:
-    from .outputs import FileOptions
+    from .job import FileOptions, Look
     from .sinks.formats import Coding
-    from .stylize import Look
 
-_NOT_TO_BE_LOOKED_AT: Final = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_ACCESS: Final = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
+_DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 EXIT_FAILED, EXIT_USAGE, EXIT_SIGNAL = 1, 2, 128
-DEMO: Final = Path(__file__).parent / "assets" / "signing_640x360.mp4"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
     except (OSError, ImportError) as error:
         code = _fail(_explained(error), EXIT_FAILED)
-        if getattr(error, "errno", None) in _FULL and sys.stdout is not None:
+        if getattr(error, "errno", None) in _DISK_FULL and sys.stdout is not None:
             with contextlib.suppress(OSError):  # what it still holds would fail once more at exit
                 sys.stdout.close()
         return code
@@ -69,16 +69,16 @@ def _run(argv: list[str]) -> int:
 
 def _explained(error: OSError | ImportError) -> StylecamError:
     """Return what a user can do something about; raise the error if that is nothing."""
-    from .doctor import missing_library
+    from .system_libraries import missing_library
 
     if isinstance(error, ImportError):
         if remedy := missing_library(error):
             return StylecamError(f"a system library is missing: {error}", hint=remedy)
-    elif error.filename is not None and error.errno in _NOT_TO_BE_LOOKED_AT:
+    elif error.filename is not None and error.errno in _NO_ACCESS:
         # Wherever a path is looked at: a folder that may not be entered, a name that is too long.
         remedy = "check the name, and the permissions of its folder"
         return StylecamError(f"{error.filename}: {error.strerror}", hint=remedy)
-    elif error.filename is None and error.errno in _FULL:
+    elif error.filename is None and error.errno in _DISK_FULL:
         remedy = "free some space there, or send the words elsewhere"
         return StylecamError(f"standard output cannot be written: {error.strerror}", hint=remedy)
     raise error
@@ -122,8 +122,8 @@ def _stylize(argv: list[str]) -> int:
 def _look(options: argparse.Namespace) -> Look:
     from .engines import EngineOptions
     from .engines.foreign import RANGES
+    from .job import Look
     from .styles import DEFAULT, find
-    from .stylize import Look
 
     style_range = options.style_range
     if style_range is not None and style_range not in RANGES:
@@ -146,29 +146,28 @@ def _look(options: argparse.Namespace) -> Look:
 
 def _files(options: argparse.Namespace, look: Look) -> int:
     from .batch import plan, run_all
-    from .terminal import status_console
 
     if options.demo:
         jobs = plan([DEMO], options.output or "stylecam-demo.mp4", look.style)
         force = options.force or options.output is None
     else:
         jobs, force = plan(options.inputs, options.output, look.style), options.force
-    report = run_all(
+    summary = run_all(
         jobs,
         look,
         console=status_console(quiet=options.json),
         force=force,
         options=_file_options(options),
     )
-    _print_result(options, report.as_json(), report.lines())
-    report.raise_single()
-    if report.interrupted:
-        return EXIT_SIGNAL + report.stopped_by
-    return EXIT_FAILED if report.failed else 0
+    _print_result(options, summary.as_json(), summary.lines())
+    summary.raise_single()
+    if summary.interrupted:
+        return EXIT_SIGNAL + summary.stopped_by
+    return EXIT_FAILED if summary.failed else 0
 
 
 def _file_options(options: argparse.Namespace) -> FileOptions:
-    from .outputs import FileOptions
+    from .job import FileOptions
     from .section import Section, parse_time
 
     return FileOptions(
@@ -192,9 +191,8 @@ def _coding(options: argparse.Namespace) -> Coding:
 def _live(options: argparse.Namespace, look: Look) -> int:
     from fractions import Fraction
 
-    from .live import Outputs, VirtualCamera, stylize_live
+    from .live import Input, Outputs, VirtualCamera, stylize_live
     from .sources import CameraMode
-    from .terminal import status_console
 
     fill = None
     if options.virtual_camera is not None:
@@ -205,8 +203,12 @@ def _live(options: argparse.Namespace, look: Look) -> int:
             fps.limit_denominator(1001),  # drivers take 32 bits, of which 29.97 itself has more
         )
     asked, asked_fps = options.camera_size, options.camera_fps
+    mode = CameraMode(
+        size("--camera-size", asked) if asked else None,
+        None if asked_fps is None else rate("--camera-fps", asked_fps),
+    )
     outcome = stylize_live(
-        options.webcam,
+        Input(options.webcam, mode, options.mirror, options.denoise),
         look,
         Outputs(
             not options.no_window,
@@ -216,12 +218,6 @@ def _live(options: argparse.Namespace, look: Look) -> int:
             _coding(options),
         ),
         console=status_console(quiet=options.json),
-        wanted=CameraMode(
-            size("--camera-size", asked) if asked else None,
-            None if asked_fps is None else rate("--camera-fps", asked_fps),
-        ),
-        mirror=options.mirror,
-        denoise=options.denoise,
         seconds=options.seconds,
     )
     lines = [f"note: {note}" for note in outcome.notes]

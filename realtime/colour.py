@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-from .frame import BT601, BT709, Colour
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from av import VideoFrame
+
+
+class Colour(NamedTuple):
+    """How a video codes colour: FFmpeg's numbers for matrix, range, primaries and transfer.
+
+    `matrix` and `range` are never unspecified: whoever makes a Colour has decided.
+    """
+
+    matrix: int
+    range: int
+    primaries: int
+    transfer: int
+
+
+BT709: Final = Colour(matrix=1, range=1, primaries=1, transfer=1)
+BT601: Final = Colour(matrix=6, range=1, primaries=6, transfer=6)
 
 UNSPECIFIED: Final = 2
 LIMITED, FULL = 1, 2
@@ -18,8 +32,8 @@ _RGB: Final = 0
 _HD_LINES: Final = 720
 
 
-def decide(frame: VideoFrame) -> Colour:
-    """Take what a decoded frame says of its colours.
+def colour_of(frame: VideoFrame) -> Colour:
+    """Return how a decoded frame codes colour, as far as it says so.
 
     What it leaves open is BT.709 from 720 lines as coded, else BT.601, and limited range unless
     the pixel format is full-range ("yuvj...") or RGB.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from .errors import UsageError, needing_packages
+from .terminal import print_json
 
 
 def _cameras(argv: list[str]) -> int:
@@ -110,13 +111,6 @@ def _parsed(argv: list[str], name: str, description: str) -> argparse.Namespace:
     )
     made.add_argument("--json", action="store_true", help="machine-readable")
     return made.parse_args(argv)
-
-
-def print_json(value: Any, to: TextIO | None = None) -> None:
-    """Print plain values, for programs; in ASCII, as a pipe of Windows takes no more."""
-    import json
-
-    print(json.dumps(value, indent=2), file=to)
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:

@@ -30,8 +30,8 @@ class Controls:
     """Style, strength, snapshot and recording, by the name of a command. Only in the main thread.
 
     Files are named by the time and written into `folder`, that of -o's file; without one, into the
-    folder that stylecam was started in. What fails stays in the picture until
-    the next command, and goes to `tell`, which may keep it for longer.
+    folder that stylecam was started in. An error is shown over the picture until the next command,
+    and given to `tell`, which may keep it for longer.
     """
 
     def __init__(

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import platform
 import sys
 from pathlib import Path
 from shlex import quote
-from typing import Final
 
 from . import v4l2
 from .check import Check
-from .errors import EngineError, raise_interrupt
+from .engines.checks import check_gpu, check_openvino, check_torch
+from .errors import raise_interrupt
 from .machine import usable_cores
+from .system_libraries import missing_library
 
 
 def examine() -> list[Check]:
     """Look at everything stylecam can use."""
     return [
         _python(),
-        _openvino(),
-        _torch(),
-        *_gpu(),
+        check_openvino(),
+        check_torch(),
+        *check_gpu(),
         _opencv(),
         _cameras(),
         _display(),
@@ -37,85 +37,6 @@ def examine() -> list[Check]:
 def _python() -> Check:
     found = f"Python {platform.python_version()}, {usable_cores()} CPU cores"
     return Check("machine", True, found)
-
-
-def _openvino() -> Check:
-    try:
-        from .engines.openvino import paints_in_8_bits
-        from .engines.openvino_library import load
-
-        core = load().Core()
-        devices = [
-            f"{d} ({core.get_property(d, 'FULL_DEVICE_NAME').strip()})"
-            for d in core.available_devices
-        ]
-        native = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        clips = "int8" if paints_in_8_bits(core, "CPU") else "what OpenVINO takes by itself"
-    except (ImportError, RuntimeError) as error:
-        raise_interrupt(error)
-        remedy = missing_library(error) or "pip install --force-reinstall openvino"
-        return Check("engine openvino", False, str(error), remedy)
-    fast = [name for name in ("BF16", "FP16", "INT8") if name in native]
-    able = f"CPU can {', '.join(fast)}, clips are painted in {clips}"
-    return Check("engine openvino", True, f"{', '.join(devices)}; {able}")
-
-
-def _torch() -> Check:
-    if importlib.util.find_spec("torch") is None:
-        return Check(
-            "engine torch",
-            False,
-            "not installed (only needed for NVIDIA GPUs and training)",
-            'pip install "stylecam[torch]"',
-        )
-    try:
-        import torch
-    except (ImportError, OSError) as error:
-        raise_interrupt(error)
-        remedy = "pip install --force-reinstall torch"
-        return Check("engine torch", False, f"does not load: {error}", remedy)
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no NVIDIA GPU"
-    return Check("engine torch", True, f"torch {torch.__version__}, {gpu}")
-
-
-def _gpu() -> list[Check]:
-    """The way to an NVIDIA GPU: driver, a PyTorch that reaches it, TensorRT, Triton."""
-    from .engines.environment import look
-    from .engines.tensorrt_library import cuda_hint, find
-
-    environment = look()
-    if not environment.driver:
-        found = "none: the NVIDIA driver is not loaded (stylecam runs on the CPU)"
-        return [Check("nvidia gpu", True, found)]
-    version = "" if environment.driver == "found" else f" {environment.driver}"
-    if environment.torch is None:
-        remedy = 'pip install "stylecam[tensorrt]"'
-        return [Check("nvidia gpu", False, f"driver{version}, but no PyTorch to use it", remedy)]
-    if not environment.cuda:
-        found = f"driver{version}, but PyTorch {environment.packages['torch']} has no CUDA"
-        return [Check("nvidia gpu", False, found, cuda_hint(environment))]
-    import torch
-
-    if not torch.cuda.is_available():
-        found = f"driver{version}, but PyTorch {torch.__version__} cannot use it"
-        remedy = f"a driver for CUDA {torch.version.cuda} or newer; then nvidia-smi lists the GPU"
-        if torch.version.cuda is None:
-            remedy = cuda_hint(environment)
-        return [Check("nvidia gpu", False, found, remedy)]
-    name, (major, second) = torch.cuda.get_device_name(), torch.cuda.get_device_capability()
-    checks = [Check("nvidia gpu", True, f"{name} ({major}.{second}), driver{version}")]
-    try:
-        library = find(environment)
-    except EngineError as error:
-        checks.append(Check("engine tensorrt", False, error.message, error.hint))
-    else:
-        found = f"{library.module}, engines built by {library.built_by}"
-        checks.append(Check("engine tensorrt", True, found))
-    from stylecam.kernels import launch
-
-    problem = launch.problem(torch.device("cuda"))
-    found = f"{problem}: colours are converted slower" if problem else "Triton compiles them"
-    return [*checks, Check("gpu kernels", not problem, found, launch.remedy() if problem else "")]
 
 
 def _opencv() -> Check:
@@ -243,36 +164,3 @@ def _plays(path: Path) -> bool:
             return next(container.decode(video=0), None) is not None
     except (av.FFmpegError, OSError, ValueError, IndexError):
         return False
-
-
-PACKAGES = {
-    "libGL.so": "libgl1",
-    "libEGL.so": "libegl1",
-    "libglib-2.0.so": "libglib2.0-0",
-    "libgthread-2.0.so": "libglib2.0-0",
-    "libxcb.so": "libxcb1",
-    "libX11.so": "libx11-6",
-    "libSM.so": "libsm6",
-    "libICE.so": "libice6",
-    "libXext.so": "libxext6",
-    "libXrender.so": "libxrender1",
-    "libfontconfig.so": "libfontconfig1",
-    "libdbus-1.so": "libdbus-1-3",
-}
-
-
-_WINDOWS_LIBRARIES: Final = (
-    "install Microsoft's C++ runtime (https://aka.ms/vs/17/release/vc_redist.x64.exe); on "
-    "Windows N the Media Feature Pack too (Settings > System > Optional features)"
-)
-
-
-def missing_library(error: Exception) -> str:
-    """Return the command that installs the system library an import failed on, or ""."""
-    if "DLL load failed" in str(error):
-        return _WINDOWS_LIBRARIES
-    for library, package in PACKAGES.items():
-        if library in str(error):
-            rest = sorted({"libgl1", "libglib2.0-0"} - {package})
-            return f"sudo apt install {package} {' '.join(rest)}".rstrip()
-    return ""

@@ -47,8 +47,8 @@ class Stopped(KeyboardInterrupt):
 
 
 def raise_interrupt(error: BaseException) -> None:
-    """Raise the Ctrl-C or signal that `error`, of an import, came of, if one did: an extension in C
-    that hears it while it is loaded makes an ImportError of it.
+    """Raise the KeyboardInterrupt behind an error of an import, if there is one: an extension in C
+    that is interrupted while it is loaded raises an ImportError instead.
     """
     cause: BaseException | None = error
     while cause is not None:
@@ -63,7 +63,9 @@ class WindowClosed(Exception):  # noqa: N818 - an ending, not an error
 
 @contextmanager
 def needing_packages(what: str, remedy: str) -> Iterator[None]:
-    """Say that `what`, the block, lacks another's package; a module of our own is a bug."""
+    """Say that `what`, the block, needs a package that is not installed. A missing module of our
+    own is a bug, and is raised as it is.
+    """
     try:
         yield
     except ModuleNotFoundError as error:

@@ -10,6 +10,8 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from .colour import BT709, Colour
+
 Image = npt.NDArray[np.uint8]
 """RGB, uint8, shape (height, width, 3)."""
 
@@ -23,22 +25,6 @@ MICROSECONDS: Final = Fraction(1, 1_000_000)
 """The time base of sources that have a clock but no container."""
 
 
-class Colour(NamedTuple):
-    """How a video codes colour: FFmpeg's numbers for matrix, range, primaries and transfer.
-
-    `matrix` and `range` are never unspecified: whoever makes a Colour has decided.
-    """
-
-    matrix: int
-    range: int
-    primaries: int
-    transfer: int
-
-
-BT709: Final = Colour(matrix=1, range=1, primaries=1, transfer=1)
-BT601: Final = Colour(matrix=6, range=1, primaries=6, transfer=6)
-
-
 def empty_samples(count: int) -> Samples:
     """Return memory for `count` samples, and some behind: swscale and encoders may read past the
     end of a row.
@@ -48,7 +34,7 @@ def empty_samples(count: int) -> Samples:
 
 
 class Expected(NamedTuple):
-    """What pictures in planes will be, as far as is known before the first one."""
+    """Size and colour that pictures in planes will have, as far as is known before the first."""
 
     height: int
     width: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from fractions import Fraction
 from functools import partial
@@ -17,19 +18,19 @@ from .engines import Engine, open_engine
 from .engines.report import Report
 from .errors import SourceError, WindowClosed
 from .fit import SMALLEST, Fit, fit
-from .frame import Expected
+from .frame import Expected, VideoInfo
+from .job import Look, Outcome
 from .pacing import fine_waits
 from .pipeline import run
-from .planar import crossing
+from .planar import engine_colour
 from .recordings import Recordings
 from .signals import stop_on_signals
-from .sinks import Sink
+from .sinks import Sink, abort_on_error
 from .sources import CameraMode, Source, open_live
-from .sources.camera import prepare_opencv
+from .sources.capture import prepare_opencv
 from .sources.devices import devices, find
 from .stats import Stats
 from .styles import Style, built_in
-from .stylize import Look, Outcome, opened
 from .switch import SwitchingEngine
 from .threads import Threads
 
@@ -41,6 +42,17 @@ if TYPE_CHECKING:
 
 _ENOUGH_FRAMES: Final = 45
 """Frames after which the speed is known."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Input:
+    """Where a live picture comes from, and what is done to it before it is painted."""
+
+    name: str
+    """As `open_live` takes it."""
+    mode: CameraMode = dataclasses.field(default_factory=CameraMode)
+    mirror: bool = False
+    denoise: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,65 +78,33 @@ class Outputs:
 
 
 def stylize_live(
-    name: str,
-    look: Look,
-    outputs: Outputs,
-    *,
-    console: Console,
-    wanted: CameraMode = CameraMode(),  # noqa: B008 - frozen
-    mirror: bool = False,
-    denoise: bool = False,
-    seconds: float | None = None,
+    wanted: Input, look: Look, outputs: Outputs, *, console: Console, seconds: float | None = None
 ) -> Outcome:
     """Stylize a camera, or a file as if live, for as long as it goes on.
 
     Ends with the source, after `seconds`, when the window is closed, or on Ctrl-C. Raises
     StylecamError with the remedy.
     """
-    from .sinks.display import display_problem
     from .sinks.window import WindowSink
 
     prepare_opencv()
-    stats, threads, notes = Stats(), Threads(), list[str]()
+    stats, threads = Stats(), Threads()
     say = partial(console.print, highlight=False, soft_wrap=True)
-    window = outputs.window
-    if window and (outputs.file or outputs.virtual_camera) and display_problem():
-        notes.append(f"no window: {display_problem()}; {_without_window(outputs)}")
-        window = False
-    with opened([]) as sinks, ExitStack() as stack:
+    no_window = reason_for_no_window(outputs)
+    with abort_on_error([]) as sinks, ExitStack() as stack:
         # First of all: once PyAV is loaded, its libxcb beside Qt's, opening a window hangs.
-        shown = WindowSink() if window else None
+        shown = WindowSink() if outputs.window and not no_window else None
         if shown is not None:
             sinks.append(shown)
-        where = _open_virtual_camera(outputs.virtual_camera, sinks, stats, source=name)
-        source = open_live(
-            name, stats=stats, sleep=threads.sleep, stopped=lambda: threads.stopping, wanted=wanted
-        )
-        stack.enter_context(closing(source))
-        source = _changed(source, mirror=mirror, denoise=denoise)
-
+        where = _open_virtual_camera(outputs.virtual_camera, sinks, stats, source=wanted.name)
+        source = stack.enter_context(closing(_open_source(wanted, stats, threads)))
         recordings = Recordings(
             outputs.file, source.info, coding=outputs.coding, force=outputs.force
         )
         if recordings.whole is not None:
             sinks.append(recordings.whole)
         into = fit(source.info.height, source.info.width, size=look.size)
-        height, width = into.padded
-        expected = Expected(*into.work, crossing(source.info.colour))
-
-        report = Report(console, spinner=False)  # the table is drawn there when styles change
-
-        def load(style: Style) -> Engine:
-            return open_engine(
-                look.engine,
-                style,
-                height=height,
-                width=width,
-                live=True,
-                report=report,
-                expected=expected,
-            )
-
+        load = _engine_loader(look, into, source.info, console)
         engine = stack.enter_context(closing(SwitchingEngine(look.style, load)))
         controls = Controls(
             engine,
@@ -172,7 +152,8 @@ def stylize_live(
             seconds=seconds,
             waiting=waiting,
         )
-        notes += [*recordings.notes(), *filter(None, [size_advice(stats, into)])]
+        told = [no_window, *recordings.notes(), size_advice(stats, into)]
+        notes = [note for note in told if note]
         for path in recordings.parts.saved:
             say(f"saved {path}")
         outcome = Outcome(outputs.file, stats, engine.description, threads.stopping, notes)
@@ -197,16 +178,52 @@ def size_advice(stats: Stats, into: Fit) -> str:
     return f"{reached:.0f} of {wanted:.0f} fps: --size {max(side, SMALLEST)} would keep up"
 
 
-def _changed(source: Source, *, mirror: bool, denoise: bool) -> Source:
-    if mirror:
+def reason_for_no_window(outputs: Outputs) -> str:
+    """Return why the window that is wanted cannot be shown, and what goes on without it; "" where
+    it can, or where it would be the only output: opening it then tells what is wrong.
+    """
+    from .sinks.display import display_problem
+
+    wanted = {"recording": outputs.file, "virtual camera": outputs.virtual_camera}
+    others = [name for name, output in wanted.items() if output]
+    if not (outputs.window and others and (problem := display_problem())):
+        return ""
+    return f"no window: {problem}; {' and '.join(others)} only"
+
+
+def _open_source(wanted: Input, stats: Stats, threads: Threads) -> Source:
+    source = open_live(
+        wanted.name,
+        stats=stats,
+        sleep=threads.sleep,
+        stopped=lambda: threads.stopping,
+        wanted=wanted.mode,
+    )
+    if wanted.mirror:
         from .sources.mirror import MirrorSource
 
         source = MirrorSource(source)
-    if denoise:
+    if wanted.denoise:
         from .sources.denoise import DenoisedSource
 
         source = DenoisedSource(source)
     return source
+
+
+def _engine_loader(
+    look: Look, into: Fit, info: VideoInfo, console: Console
+) -> Callable[[Style], Engine]:
+    """Return what opens the engine of any style for the source's pictures."""
+    height, width = into.padded
+    return partial(
+        open_engine,
+        look.engine,
+        height=height,
+        width=width,
+        live=True,
+        report=Report(console, spinner=False),  # the table is drawn there when styles change
+        expected=Expected(*into.work, engine_colour(info.colour)),
+    )
 
 
 def _open_virtual_camera(
@@ -227,8 +244,3 @@ def _open_virtual_camera(
             hint="name another with --webcam; stylecam cameras lists them",
         )
     return [description]
-
-
-def _without_window(outputs: Outputs) -> str:
-    others = {"recording": outputs.file, "virtual camera": outputs.virtual_camera}
-    return f"{' and '.join(name for name, wanted in others.items() if wanted)} only"

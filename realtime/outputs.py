@@ -1,16 +1,15 @@
-"""The one place that knows which sink an output file needs, and how the user wants it."""
+"""The one place that knows which sink an output file needs."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .containers import PIPE
 from .errors import SinkError
+from .ffmpeg import PIPE
 from .frame import VideoInfo
-from .section import WHOLE, Section
+from .job import FileOptions
 from .sinks.codecs import CONTAINERS
 from .sinks.formats import Coding
 from .sinks.sequence import is_sequence
@@ -21,59 +20,8 @@ if TYPE_CHECKING:
     from .sinks.file import FileSink
     from .sources.file import FileSource
     from .sources.image import ImageSource
-    from .stylize import Look
 
 _TAGS: Final = ("EXIF", "colour profile")
-
-
-@dataclasses.dataclass(frozen=True)
-class FileOptions:
-    """What the user may say about reading and writing a file."""
-
-    allow_truncated: bool = False
-    audio: bool = True
-    section: Section = WHOLE
-    keep_hdr: bool = False
-    decoder: str = "software"
-    """"software", or "auto": on an NVIDIA GPU if that works."""
-    coding: Coding = dataclasses.field(default_factory=Coding)
-
-
-def describe_job(path: Path, look: Look, options: FileOptions) -> dict[str, Any]:
-    """Return all that decides what an output's pictures are, as plain values.
-
-    Two runs of equal jobs make equal pictures, so that the second may resume the first.
-    """
-    from importlib.metadata import version
-
-    import cv2
-
-    from .engines import candidates
-    from .engines.environment import look as look_at_gpu
-
-    engines = candidates(look.engine, look.style).engines
-    made: dict[str, Any] = {
-        "input": str(path.absolute()),
-        "style": look.style.sha256,
-        "strength": look.strength,
-        "size": look.size,
-        "engine": dataclasses.asdict(look.engine),
-        "engines": engines,
-        "section": [str(part) for part in options.section],
-        "keep_hdr": options.keep_hdr,
-        "decoder": options.decoder,
-        "coding": dataclasses.asdict(options.coding),
-        "versions": [version(name) for name in ("stylecam", "av", "openvino")],
-        "opencv": cv2.__version__,  # it scales; the package has several names
-    }
-    if not {"torch", "tensorrt"}.isdisjoint(engines):
-        environment = look_at_gpu()
-        made["driver"], made["packages"] = environment.driver, dict(environment.packages)
-        made["tensorrt"] = sorted(environment.modules)
-    if path.is_file():
-        status = path.stat()
-        made["bytes"], made["changed_ns"] = status.st_size, status.st_mtime_ns
-    return made
 
 
 def open_output(
@@ -92,28 +40,8 @@ def open_output(
     from .sources.image import ImageSource
 
     if isinstance(source, ImageSource):
-        if is_sequence(path):
-            raise SinkError(
-                f"{path} stands for numbered pictures, the input is one photo",
-                hint=f"name one picture: -o {path.with_name('out.png')}",
-            )
-        suffix = path.suffix.lower()
-        photo = path != PIPE and (suffix in IMAGE_SUFFIXES or suffix not in CONTAINERS)
-        if idle := _idle(options, photo=photo):
-            source.notes.append(f"{', '.join(idle)} changed nothing: the input is a photo")
-        if photo:
-            from .sinks.image import ImageSink
-
-            quality = options.coding.quality
-            return ImageSink(path, force=force, quality=quality, tags=source.tags)
-        left = [name for name, tag in zip(_TAGS, source.tags, strict=True) if tag]
-        source.notes += [f"{name} left out: a video holds none" for name in left]
-        return open_recording(path, source.info, force=force, coding=options.coding)
-    if path.suffix.lower() in IMAGE_SUFFIXES and not is_sequence(path):
-        raise SinkError(
-            f"{path} is a picture, the input a video",
-            hint="name a video (-o out.mp4) or number the pictures (-o out_%05d.png)",
-        )
+        return _open_for_photo(path, source, options, force=force)
+    _refuse_picture(path, "name a video (-o out.mp4) or number the pictures (-o out_%05d.png)")
     from .sinks.original import Original
 
     piped = source.path == PIPE
@@ -154,8 +82,31 @@ def open_output(
     return sink
 
 
+def _open_for_photo(
+    path: Path, source: ImageSource, options: FileOptions, *, force: bool
+) -> Output:
+    """Open a photo, or where the suffix says so a video of one frame."""
+    if is_sequence(path):
+        raise SinkError(
+            f"{path} stands for numbered pictures, the input is one photo",
+            hint=f"name one picture: -o {path.with_name('out.png')}",
+        )
+    suffix = path.suffix.lower()
+    photo = path != PIPE and (suffix in IMAGE_SUFFIXES or suffix not in CONTAINERS)
+    if idle := _idle(options, photo=photo):
+        source.notes.append(f"{', '.join(idle)} changed nothing: the input is a photo")
+    if photo:
+        from .sinks.image import ImageSink
+
+        quality = options.coding.quality
+        return ImageSink(path, force=force, quality=quality, tags=source.tags)
+    left = [name for name, tag in zip(_TAGS, source.tags, strict=True) if tag]
+    source.notes += [f"{name} left out: a video holds none" for name in left]
+    return open_recording(path, source.info, force=force, coding=options.coding)
+
+
 def _idle(options: FileOptions, *, photo: bool) -> list[str]:
-    """Return the flags that change nothing of a photo, made into a `photo` or a video."""
+    """Return the flags given that have no effect on a photo, painted as a `photo` or a video."""
     plain, coding, usual = FileOptions(), options.coding, Coding()
     given = {
         "--start": options.section.start_s is not None,
@@ -177,6 +128,11 @@ def open_recording(
     """Open a video for frames that have no file behind them."""
     from .sinks.file import FileSink
 
-    if path.suffix.lower() in IMAGE_SUFFIXES and not is_sequence(path):
-        raise SinkError(f"{path} is a picture, the input a video", hint="name a video: -o out.mp4")
+    _refuse_picture(path, "name a video: -o out.mp4")
     return FileSink(path, info, coding=coding, force=force)
+
+
+def _refuse_picture(path: Path, hint: str) -> None:
+    """Raise SinkError when one picture is named for a video."""
+    if path.suffix.lower() in IMAGE_SUFFIXES and not is_sequence(path):
+        raise SinkError(f"{path} is a picture, the input a video", hint=hint)

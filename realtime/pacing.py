@@ -22,8 +22,8 @@ def next_due_s(due_s: float, period_s: float, waited_s: float | None) -> float:
 
     `waited_s` is how long the picture sent then had waited, None when it was an old one once
     more. While new pictures come in step, the due times move towards their arrival by at most
-    `LOCKING` of a period at a time: they then wait for `TARGET_WAIT` of a
-    period, not for up to a whole one.
+    `LOCKING` of a period at a time: pictures then wait for `TARGET_WAIT` of a period, not for up
+    to a whole one.
     """
     early_s = 0.0 if waited_s is None else waited_s - TARGET_WAIT * period_s
     limit_s = LOCKING * period_s

@@ -15,10 +15,11 @@ from fractions import Fraction
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from . import planar
+from .colour import Colour
 from .engines import Engine, Pending
 from .errors import WindowClosed
 from .fit import Fit
-from .frame import Colour, Frame, Picture, Yuv420, as_rgb
+from .frame import Frame, Picture, Yuv420, as_rgb
 from .sinks import Sink, end_all
 from .sources import Source
 from .stats import Stats
@@ -168,7 +169,7 @@ def run(
     """
     live = source.info.live
     source.planar = engine.planar
-    planes = planar.crossing(source.info.colour) if engine.planar else None
+    planes = planar.engine_colour(source.info.colour) if engine.planar else None
     # Scaled, the engine has not the photo at the size at which they are mixed.
     on_device = engine.planar and fit.work == fit.frame
     wanted = strength if callable(strength) else lambda: strength

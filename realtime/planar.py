@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import numpy as np
 
 from .background import per_thread
-from .colour import FULL, swscale_flags, swscale_matrix
-from .frame import MICROSECONDS, Colour, Image, Picture, Samples, Yuv420, as_rgb, empty_samples
+from .colour import FULL, Colour, swscale_flags, swscale_matrix
+from .frame import MICROSECONDS, Image, Picture, Samples, Yuv420, as_rgb, empty_samples
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -26,7 +26,7 @@ MATRICES: Final = frozenset({1, 5, 6, 9})
 """FFmpeg's numbers of the matrices that planar engines know: BT.709, BT.601 twice, BT.2020."""
 
 
-def crossing(colour: Colour) -> Colour:
+def engine_colour(colour: Colour) -> Colour:
     """Return the colour in which pictures of `colour` are given to a planar engine."""
     return colour if colour.matrix in MATRICES else colour._replace(matrix=1)
 
@@ -38,8 +38,9 @@ def empty(height: int, width: int, colour: Colour) -> Yuv420:
 
 
 class Converter:
-    """swscale by this project's rules, for frames made from arrays. Belongs to one thread; kept,
-    it saves half a millisecond a picture and the memory that a new one for each makes grow.
+    """Converts pixels with swscale, by this project's rules for range, matrix and siting. Belongs
+    to one thread, which should keep it: a new one for each picture takes half a millisecond more,
+    and memory grows.
     """
 
     def __init__(self) -> None:

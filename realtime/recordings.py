@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from .containers import PIPE
 from .errors import SinkError, StylecamError
+from .ffmpeg import PIPE
 from .frame import VideoInfo
 from .outputs import open_recording
 from .sinks.file import FileSink

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from .console import held_open
 from .errors import Stopped
 from .threads import Threads
+from .windows_console import held_open
 
 
 def break_off_on_signals() -> None:
-    """Let SIGTERM and a closed terminal end what is no run as Ctrl-C does: by cleaning up."""
+    """Outside a run, let SIGTERM and a closed terminal end the process as Ctrl-C does: cleanly."""
     hangup = _hangup()
 
     def break_off(number: int, _: object) -> NoReturn:

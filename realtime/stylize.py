@@ -1,29 +1,29 @@
-"""A video or photo into a file, and what the live job (`live.py`) shares with it."""
+"""A video or photo into a file."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .containers import PIPE
 from .dashboard import ProgressSink
-from .engines import EngineOptions, open_engine
-from .engines.followed import FollowedEngine
+from .engines import open_engine
 from .engines.report import Report
+from .engines.snapshotting import SnapshottingEngine
 from .errors import SinkError, SourceError
+from .ffmpeg import PIPE
 from .fit import fit
 from .frame import Expected
-from .memory import EngineMemory
-from .outputs import FileOptions, describe_job, open_output
+from .job import FileOptions, Look, Outcome, describe_job
+from .outputs import open_output
 from .pipeline import run
-from .planar import crossing
+from .planar import engine_colour
 from .signals import stop_on_signals
-from .sinks import Sink, end_all
+from .sinks import Sink, abort_on_error
 from .sinks.sequence import existing
+from .snapshots import Snapshots
 from .sources import Source, open_file
 from .sources.kinds import painting_suffix
 from .stats import Stats
@@ -32,46 +32,6 @@ from .threads import Threads
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-
-@dataclasses.dataclass(frozen=True)
-class Look:
-    """How the result should look."""
-
-    style: Style
-    strength: float = 1.0
-    size: str | None = None
-    engine: EngineOptions = dataclasses.field(default_factory=EngineOptions)
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """What a job did; `interrupted` when it was stopped before the input's end."""
-
-    output: Path | None
-    stats: Stats
-    engine: str
-    interrupted: bool
-    notes: list[str]
-    earlier_frames: int = 0
-    """How many frames earlier runs had painted: `stats` counts the rest."""
-    stopped_by: int = 0
-    """The signal that asked it to stop, be it too late to cut it short; 0 when none did."""
-    kept: int | None = None
-    """How many frames are kept for the next run where this one, interrupted, made no file; None
-    where it made one."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as plain values."""
-        return {
-            "output": None if self.output is None else str(self.output),
-            "engine": self.engine,
-            "interrupted": self.interrupted,
-            "notes": self.notes,
-            "earlier_frames": self.earlier_frames,
-            **({} if self.kept is None else {"kept_frames": self.kept}),
-            **self.stats.summary(),
-        }
 
 
 def default_output(path: Path, style: Style) -> Path:
@@ -117,7 +77,7 @@ def stylize_file(
                 hardware=options.decoder == "auto",
             )
         ) as source,
-        opened([]) as sinks,
+        abort_on_error([]) as sinks,
     ):
         sink = open_output(
             output,
@@ -139,7 +99,7 @@ def stylize_file(
                 stats=stats,
                 console=console,
                 threads=threads,
-                memory=sink.memory,
+                snapshots=sink.snapshots,
             )
         except SourceError as error:
             if sink.resumes_after:
@@ -167,7 +127,7 @@ def _go(
     stats: Stats,
     console: Console,
     threads: Threads,
-    memory: EngineMemory | None = None,
+    snapshots: Snapshots | None = None,
 ) -> Outcome:
     """Open the engine for the source's size and run the pipeline."""
     info = source.info
@@ -185,7 +145,7 @@ def _go(
                 width=width,
                 live=info.live or info.still,  # a picture that nothing follows takes all cores
                 report=Report(console),
-                expected=Expected(*into.work, crossing(info.colour)),
+                expected=Expected(*into.work, engine_colour(info.colour)),
             )
         ) as engine,
         stop_on_signals(threads) as signals,
@@ -195,7 +155,7 @@ def _go(
         console.print(line, highlight=False, soft_wrap=True)
         run(
             source,
-            engine if memory is None else FollowedEngine(engine, memory),
+            engine if snapshots is None else SnapshottingEngine(engine, snapshots),
             sinks,
             fit=into,
             threads=threads,
@@ -205,14 +165,3 @@ def _go(
         interrupted = threads.cut_short
     asked = signals[0] if signals else 0
     return Outcome(None, stats, engine.description, interrupted, [], stopped_by=asked)
-
-
-@contextmanager
-def opened(sinks: list[Sink]) -> Iterator[list[Sink]]:
-    """Abort what the block has opened and not closed, should it fail."""
-    try:
-        yield sinks
-    except BaseException:
-        with suppress(Exception):  # the error that ended the block is the one to tell
-            end_all(sinks, lambda sink: sink.abort())
-        raise

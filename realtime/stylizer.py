@@ -13,16 +13,19 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from numbers import Real
 from typing import Any, Final, Literal, NamedTuple
 
 import cv2  # noqa: F401 - before PyAV: opening a window hangs otherwise
 import numpy as np
 
+from .colour import BT709
 from .engines import NAMES, Engine, EngineOptions, Pending, open_engine
+from .engines.on_demand import OnDemandEngine
 from .errors import UsageError
 from .fit import Fit, fit, sides
-from .frame import BT709, Expected, Image, as_rgb
+from .frame import Expected, Image, as_rgb
 from .pipeline import mix
 from .planar import Converter
 from .styles import DEFAULT, Style, find
@@ -37,13 +40,6 @@ class _Begun(NamedTuple):
     fit: Fit
     pending: Pending
     engine: Engine
-
-
-class _Built(NamedTuple):
-    """An engine, and the (height, width) that it was built for."""
-
-    engine: Engine
-    size: tuple[int, int]
 
 
 class Stylizer:
@@ -90,7 +86,8 @@ class Stylizer:
         statistics: Literal["smoothed", "frame"] = "smoothed" if clip else "frame"
         self._options = dataclasses.replace(options, statistics=statistics)
         self._lock = threading.Lock()
-        self._engines: dict[bool, _Built] = {}  # for calls, and for streams
+        self._for_calls = OnDemandEngine(partial(self._build, live=True))
+        self._for_streams = OnDemandEngine(partial(self._build, live=False))
         self._latest: object = None
         self._converter = Converter()
 
@@ -115,7 +112,7 @@ class Stylizer:
     def __call__(self, picture: Image) -> Image:
         """Return the painting of one picture, with the lowest latency."""
         with self._alone():
-            return self._end(self._begin(picture, live=True))
+            return self._end(self._begin(picture, self._for_calls))
 
     def stream(self, pictures: Iterable[Image]) -> Iterator[Image]:
         """Yield the painting of each picture, in order, while the next ones are being painted:
@@ -135,26 +132,26 @@ class Stylizer:
                 with self._alone():
                     if self._latest is not own:
                         self._take_over(own)
-                    begun.append(self._begin(picture, live=False))
+                    begun.append(self._begin(picture, self._for_streams))
                 if len(begun) == begun[0].engine.depth:
                     yield self._next(begun)
             while begun:
                 yield self._next(begun)
         finally:
-            if begun and self._runs(begun[0].engine):  # their slots are still taken
-                self._engines.pop(False).engine.close()
+            if begun and self._for_streams.is_now(begun[0].engine):  # their slots are still taken
+                self._for_streams.close()
             if self._latest is own:
                 self._latest = None
 
     def restart(self) -> None:
         """Forget the clip so far: the next picture is the first of another."""
-        for built in self._engines.values():
-            _forget(built.engine)
+        for engine in (self._for_calls, self._for_streams):
+            engine.restart()
 
     def close(self) -> None:
         """Give back the engine. A further picture builds another."""
-        for live in list(self._engines):
-            self._engines.pop(live).engine.close()
+        for engine in (self._for_calls, self._for_streams):
+            engine.close()
 
     def __enter__(self) -> Stylizer:
         return self
@@ -162,11 +159,11 @@ class Stylizer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _begin(self, picture: Image, *, live: bool) -> _Begun:
+    def _begin(self, picture: Image, painter: OnDemandEngine) -> _Begun:
         image = self._rgb(picture)
         height, width = image.shape[:2]
         into = fit(height, width, size=self._size)
-        engine = self._open(into, live=live)
+        engine = painter.fitting(into)
         taken: Any = self._converter.to_planes(image, BT709) if engine.planar else image
         return _Begun(image, into, engine.submit(into.to_network(taken)), engine)
 
@@ -193,41 +190,29 @@ class Stylizer:
 
     def _take_over(self, stream: object) -> None:
         """Begin a stream's clip. One that is still being taken has lost its pictures."""
-        if (built := self._engines.get(False)) is not None:
-            if self._latest is not None:
-                self._engines.pop(False).engine.close()
-            _forget(built.engine)
+        if self._latest is not None:
+            self._for_streams.close()
+        self._for_streams.restart()
         self._latest = stream
 
     def _demand_open(self, begun: _Begun) -> None:
-        if not self._runs(begun.engine):
+        if not self._for_streams.is_now(begun.engine):
             raise UsageError(
                 "the Stylizer was closed, or had another stream, before this one was taken, and "
                 "pictures are lost",
                 hint="take all of a stream, or close the iterator, before another and before close",
             )
 
-    def _runs(self, engine: Engine) -> bool:
-        """Whether it is the one that streams have."""
-        built = self._engines.get(False)
-        return built is not None and built.engine is engine
-
-    def _open(self, into: Fit, *, live: bool) -> Engine:
-        built = self._engines.get(live)
-        if built is None or built.size != into.padded:
-            if built is not None:
-                self._engines.pop(live).engine.close()
-            height, width = into.padded
-            engine = open_engine(
-                self._options,
-                self.style,
-                height=height,
-                width=width,
-                live=live,
-                expected=Expected(*into.work, BT709),
-            )
-            built = self._engines[live] = _Built(engine, into.padded)
-        return built.engine
+    def _build(self, into: Fit, *, live: bool) -> Engine:
+        height, width = into.padded
+        return open_engine(
+            self._options,
+            self.style,
+            height=height,
+            width=width,
+            live=live,
+            expected=Expected(*into.work, BT709),
+        )
 
     def _rgb(self, picture: Any) -> Image:
         shape, kind = getattr(picture, "shape", None), getattr(picture, "dtype", None)
@@ -239,8 +224,3 @@ class Stylizer:
             )
         rgb = picture[..., ::-1] if self._order == "bgr" else picture
         return np.require(rgb, requirements=["C", "W"])  # Pillow's arrays are read-only
-
-
-def _forget(engine: Engine) -> None:
-    if engine.statistics is not None:
-        engine.statistics.forget()

@@ -8,22 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from .errors import StylecamError
+from .job import Outcome
 from .stats import Stats
-from .stylize import Outcome
 
 
 @dataclasses.dataclass
-class Report:
+class Summary:
     """What became of each job, in order; those not begun before Ctrl-C are left out.
 
-    `ended` are those that ran to their ends or were interrupted; `there` are the outputs of many
-    that were there already, and were left as they are.
+    `ended` are those that ran to their ends or were interrupted; `already_done` are the outputs of
+    many that existed before, and were left as they are.
     """
 
     ended: list[Outcome]
     failed: list[tuple[Path, StylecamError]]
     planned: int
-    there: list[Path] = dataclasses.field(default_factory=list)
+    already_done: list[Path] = dataclasses.field(default_factory=list)
     stopped_by: int = signal.SIGINT
     """The number of the signal that ended it, if one did."""
 
@@ -40,7 +40,7 @@ class Report:
     @property
     def interrupted(self) -> bool:
         """Whether Ctrl-C ended it, in a job or between two."""
-        begun = len(self.ended) + len(self.failed) + len(self.there)
+        begun = len(self.ended) + len(self.failed) + len(self.already_done)
         return begun < self.planned or bool(self.cut)
 
     def raise_single(self) -> None:
@@ -57,17 +57,17 @@ class Report:
         ]
         if self.planned == 1:
             return next(iter([*done, *cut, *failed]), {})
-        there = [str(path) for path in self.there]
-        return {"done": done, "already_done": there, "interrupted": cut, "failed": failed}
+        before = [str(path) for path in self.already_done]
+        return {"done": done, "already_done": before, "interrupted": cut, "failed": failed}
 
     def lines(self) -> list[str]:
         """Return it as text."""
         lines = [line for outcome in self.ended for line in _told(outcome)]
         if self.planned == 1:
             return lines
-        lines += [f"{path}: already there; --force paints it again" for path in self.there]
-        before = f" ({len(self.there)} before)" if self.there else ""
-        counts = [f"{len(self.done) + len(self.there)} of {self.planned} done{before}"]
+        lines += [f"{path}: already there; --force paints it again" for path in self.already_done]
+        before = f" ({len(self.already_done)} before)" if self.already_done else ""
+        counts = [f"{len(self.done) + len(self.already_done)} of {self.planned} done{before}"]
         counts += [f"{len(self.cut)} interrupted"] if self.cut else []
         lines.append(", ".join([*counts, f"{len(self.failed)} failed"]))
         for path, error in self.failed:

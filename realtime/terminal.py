@@ -1,10 +1,10 @@
-"""The terminal as a place for words about the work, which goes on when nobody reads them."""
+"""What is printed: results for programs, and news of the work, which goes on when nobody reads."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,3 +39,10 @@ def status_console(*, quiet: bool = False) -> Console:
     # Without a standard error there is none to wrap, and rich writes nowhere.
     file: Any = None if sys.stderr is None else _Lenient(sys.stderr)
     return Console(file=file, stderr=True, quiet=quiet or file is None, markup=False)
+
+
+def print_json(value: Any, to: TextIO | None = None) -> None:
+    """Print plain values, for programs; in ASCII, as a pipe of Windows takes no more."""
+    import json
+
+    print(json.dumps(value, indent=2), file=to)

@@ -18,10 +18,11 @@ from stylecam.realtime import engines, stylize
 from stylecam.realtime.batch import plan, run_all
 from stylecam.realtime.engines import Engine, EngineOptions
 from stylecam.realtime.errors import UsageError
+from stylecam.realtime.job import Look, Outcome
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import find
-from stylecam.realtime.summary import Report
+from stylecam.realtime.summary import Summary
 
 
 def test_many_inputs_and_one_that_fails(tmp_path: Path) -> None:
@@ -172,7 +173,7 @@ def test_ctrl_c_between_two_inputs_tells_what_was_done(
 
     monkeypatch.setattr(stylize, "open_engine", open_engine)
     style = find("great-wave")
-    look = stylize.Look(style, engine=EngineOptions("echo"))
+    look = Look(style, engine=EngineOptions("echo"))
     jobs = plan(sorted(tmp_path.iterdir()), f"{tmp_path}/out/", style)
     interrupt_at = 2
     report = run_all(jobs, look, console=Console(quiet=True))
@@ -186,8 +187,8 @@ def test_ctrl_c_between_two_inputs_tells_what_was_done(
 
 
 def test_ctrl_c_before_the_first_frame_says_that_there_is_no_file() -> None:
-    outcome = stylize.Outcome(Path("z.mp4"), Stats(), "echo", interrupted=True, notes=["n"])
-    assert Report([outcome], [], 1).lines() == [
+    outcome = Outcome(Path("z.mp4"), Stats(), "echo", interrupted=True, notes=["n"])
+    assert Summary([outcome], [], 1).lines() == [
         "note: n",
         "z.mp4: interrupted before the first frame: nothing was written",
     ]

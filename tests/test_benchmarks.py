@@ -13,6 +13,7 @@ from media import ClipMaker
 from stylecam.benchmarks import latency, rows
 from stylecam.benchmarks.benchmark import parse_size
 from stylecam.benchmarks.command import main, run_all
+from stylecam.benchmarks.machine import commit_of
 from stylecam.benchmarks.memory import in_new_process, peak_memory_mb
 from stylecam.benchmarks.suite import SUITE, load
 from stylecam.benchmarks.turns import (
@@ -55,13 +56,13 @@ def test_rows_say_what_was_changed_but_rows(tmp_path: Path) -> None:
     git("init", "-q")
     git("add", ".")
     git("-c", "user.name=n", "-c", "user.email=e@example.org", "commit", "-q", "-m", "x")
-    commit = rows.commit_of(code.parent)
+    commit = commit_of(code.parent)
     assert len(commit) >= 7
     kept.write_text("1\n2\n")
-    assert rows.commit_of(code.parent) == commit
+    assert commit_of(code.parent) == commit
     code.write_text("2\n")
-    assert rows.commit_of(code.parent) == f"{commit}+"
-    assert rows.commit_of(tmp_path.parent).startswith("release ")
+    assert commit_of(code.parent) == f"{commit}+"
+    assert commit_of(tmp_path.parent).startswith("release ")
 
 
 def test_a_busy_machine_is_noted_before_measuring(

@@ -18,12 +18,12 @@ from stylecam.realtime.sources import CameraMode, camera
 from stylecam.realtime.sources.camera import choose_format, once_allowed, remedy
 from stylecam.realtime.sources.devices import (
     Device,
-    again,
-    alike,
     devices,
     find,
+    find_again,
+    no_such_camera,
     numbered,
-    unknown,
+    same_named,
 )
 from stylecam.realtime.sources.listing import Camera, cameras
 from stylecam.realtime.stats import Stats
@@ -132,10 +132,10 @@ def test_off_linux_a_camera_is_what_the_list_says(
 def test_off_linux_a_camera_is_found_again_by_its_name_and_a_wrong_one_is_no_file() -> None:
     there = numbered(WINDOWS)
     webcam = there[1]
-    assert again(webcam, there[1:]) == webcam
-    assert again(webcam, numbered(WINDOWS[1:2])) == Device("0", "HD Webcam", 1, cv2.CAP_MSMF)
-    assert again(webcam, []) is None
-    assert again(Device("0", "", 0), []) == Device("0", "", 0)
+    assert find_again(webcam, there[1:]) == webcam
+    assert find_again(webcam, numbered(WINDOWS[1:2])) == Device("0", "HD Webcam", 1, cv2.CAP_MSMF)
+    assert find_again(webcam, []) is None
+    assert find_again(Device("0", "", 0), []) == Device("0", "", 0)
     assert find("FaceTime", there, "darwin") is None
     assert find("auto", [], "darwin") == Device("0", "", 0)  # without the package
     assert devices("darwin") == []
@@ -166,10 +166,10 @@ def test_a_camera_opens_once_macos_has_its_answer(capsys: pytest.CaptureFixture[
 def test_what_opencv_reads_at_its_import_is_set_before_it() -> None:
     program = (
         "import os, sys\n"
-        "from stylecam.realtime.sources import network, camera\n"
+        "from stylecam.realtime.sources import capture, network\n"
         "def prepare():\n"
         "    assert 'cv2' not in sys.modules\n"
-        "    camera.prepare_opencv()\n"
+        "    capture.prepare_opencv()\n"
         "    raise SystemExit(os.environ['OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS'] != '0')\n"
         "network.prepare_opencv = prepare\n"
         "network.NetworkSource('http://127.0.0.1:9/')\n"
@@ -187,7 +187,7 @@ def test_what_opencv_reads_at_its_import_is_set_before_it() -> None:
     ],
 )
 def test_an_unknown_camera(name: str, says: str, hint: str) -> None:
-    error = unknown(name, CAMERAS[:2])
+    error = no_such_camera(name, CAMERAS[:2])
     assert says in error.message
     assert hint in error.hint
 
@@ -245,7 +245,7 @@ def test_a_camera_that_is_back_with_another_shape_is_fitted_and_said(
     monkeypatch.setattr(camera, "find", lambda *_: webcam)
     monkeypatch.setattr(camera, "_check_device", lambda *_: None)
     monkeypatch.setattr(camera, "plugged_in", lambda _: False)
-    monkeypatch.setattr(camera, "again", lambda *_: webcam)
+    monkeypatch.setattr(camera, "find_again", lambda *_: webcam)
     monkeypatch.setattr(camera, "_open", lambda *_: next(captures))
     stats, troubles, images = Stats(), list[str](), list[Image]()
     with closing(camera.CameraSource("0", stats=stats, sleep=lambda _: None)) as source:
@@ -263,15 +263,15 @@ def test_a_camera_that_is_back_with_another_shape_is_fitted_and_said(
 
 def test_another_camera_of_the_same_name_is_not_taken_for_it() -> None:
     ours, other = device(0, "Webcam"), device(2, "Webcam")
-    others = {found.use for found in alike(ours, [ours, other])} - {ours.use}
+    others = {found.use for found in same_named(ours, [ours, other])} - {ours.use}
     assert others == {other.use}
-    assert again(ours, [other], others, "linux") is None
-    assert again(ours, [other, device(4, "Webcam")], others, "linux") == device(4, "Webcam")
-    assert again(ours, [other, ours], others, "linux") == ours
-    assert again(ours, [other], set(), "linux") == other  # which came when it was gone
+    assert find_again(ours, [other], others, "linux") is None
+    assert find_again(ours, [other, device(4, "Webcam")], others, "linux") == device(4, "Webcam")
+    assert find_again(ours, [other, ours], others, "linux") == ours
+    assert find_again(ours, [other], set(), "linux") == other  # which came when it was gone
     first, second = (Device(str(n), "Webcam", n, cv2.CAP_MSMF) for n in range(2))
-    assert again(first, [first], {second.use}, "win32") is None  # the other has moved up
-    assert again(first, [first, second], {second.use}, "win32") == first
+    assert find_again(first, [first], {second.use}, "win32") is None  # the other has moved up
+    assert find_again(first, [first, second], {second.use}, "win32") == first
 
 
 def test_a_camera_gone_beside_another_of_its_name_is_waited_for(

@@ -17,16 +17,17 @@ from media.probe import needs_ffprobe, streams
 from media.running import ECHO
 from rich.console import Console
 from stylecam.realtime.cli import main
+from stylecam.realtime.colour import BT709
 from stylecam.realtime.errors import SinkError, UsageError
-from stylecam.realtime.frame import BT709, as_rgb
-from stylecam.realtime.outputs import FileOptions
+from stylecam.realtime.frame import as_rgb
+from stylecam.realtime.job import FileOptions, Outcome
 from stylecam.realtime.planar import Converter, from_frame, rgb_frame
 from stylecam.realtime.sinks.codecs import CODECS, CONTAINERS, Codec
 from stylecam.realtime.sinks.formats import Coding, Settings, configure, try_encoder
 from stylecam.realtime.sources.convert import FrameConverter
 from stylecam.realtime.sources.hdr import nits_to_pq, pq_to_nits, roll_off, tone_map
 from stylecam.realtime.sources.pattern import PatternSource
-from stylecam.realtime.stylize import Outcome, stylize_file
+from stylecam.realtime.stylize import stylize_file
 
 LIMITED, FULL_RANGE = 1, 2
 WEIGHTS = {1: (0.2126, 0.0722), 6: (0.299, 0.114), 5: (0.299, 0.114), 9: (0.2627, 0.0593)}

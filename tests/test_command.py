@@ -123,7 +123,7 @@ def test_json_of_the_other_commands(tmp_path: Path) -> None:
 
 
 def test_json_goes_through_a_pipe_that_takes_ascii_only(capsys: pytest.CaptureFixture[str]) -> None:
-    from stylecam.realtime.commands import print_json
+    from stylecam.realtime.terminal import print_json
 
     print_json({"output": "Pariser Café 東京.mp4"})
     text = capsys.readouterr().out
@@ -177,7 +177,7 @@ def test_the_flags_are_frozen() -> None:
 
 
 def test_a_missing_system_library_names_its_package() -> None:
-    from stylecam.realtime.doctor import missing_library
+    from stylecam.realtime.system_libraries import missing_library
 
     error = ImportError("libGL.so.1: cannot open shared object file: No such file or directory")
     assert missing_library(error).startswith("sudo apt install libgl1")

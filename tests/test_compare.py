@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stylecam.benchmarks import rows
 from stylecam.benchmarks.against import measure_in_turns
 from stylecam.benchmarks.benchmark import Row
 from stylecam.benchmarks.command import main
@@ -20,6 +19,7 @@ from stylecam.benchmarks.compare import (
     pairs_of,
     turns_needed,
 )
+from stylecam.benchmarks.machine import describe_machine
 from stylecam.benchmarks.suite import load
 from stylecam.realtime.errors import StylecamError, UsageError
 
@@ -140,7 +140,7 @@ def test_what_keeps_no_rounds_cannot_be_compared(
 
 def test_another_machines_rows_are_refused(tmp_path: Path) -> None:
     kept = tmp_path / "kept.jsonl"
-    other = rows.machine() | {"cpu": "Another", "cpu_features": ["avx512f"]}
+    other = describe_machine() | {"cpu": "Another", "cpu_features": ["avx512f"]}
     kept.write_text(json.dumps(row([8.0]) | other) + "\n")
     with pytest.raises(UsageError, match="no engine rows of this machine") as caught:
         earlier_rows("engine", str(kept), across_machines=False)

@@ -21,18 +21,18 @@ from media.running import ECHO
 from rich.console import Console
 from stylecam.realtime.errors import SinkError
 from stylecam.realtime.frame import Frame, VideoInfo
-from stylecam.realtime.outputs import FileOptions
+from stylecam.realtime.job import FileOptions, Outcome
 from stylecam.realtime.planar import Converter
 from stylecam.realtime.sinks import carry
 from stylecam.realtime.sinks.codecs import CONTAINERS
 from stylecam.realtime.sinks.encode import Encoder
-from stylecam.realtime.sinks.formats import Coding, configure, decide
+from stylecam.realtime.sinks.formats import Coding, configure, settings_for
 from stylecam.realtime.sinks.mux import Muxer
 from stylecam.realtime.sinks.original import Original
+from stylecam.realtime.sinks.packet_times import PacketTimes
 from stylecam.realtime.sinks.palette import Palette
-from stylecam.realtime.sinks.times import PacketTimes
 from stylecam.realtime.sources.pattern import PatternSource
-from stylecam.realtime.stylize import Outcome, stylize_file
+from stylecam.realtime.stylize import stylize_file
 
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
@@ -60,7 +60,7 @@ def muxer_of(clip: Path, output: Path, opened: list[InputContainer]) -> Muxer:
     info = PatternSource(96, 128).info
     original = Counted(clip, 0)
     object.__setattr__(original, "opened", opened)
-    return Muxer(str(output), decide(output, Coding(), info), info, original)
+    return Muxer(str(output), settings_for(output, Coding(), info), info, original)
 
 
 def echo(path: Path, output: Path, coding: Coding | None = None) -> Outcome:
@@ -368,7 +368,7 @@ class Unset:
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_clip_shorter_than_the_delay_has_decoding_times(count: int) -> None:
     info = VideoInfo(height=96, width=128, fps=Fraction(25), time_base=Fraction(1, 50))
-    settings = decide(Path("out.mp4"), Coding(), info)
+    settings = settings_for(Path("out.mp4"), Coding(), info)
     codec = cast("VideoCodecContext", av.CodecContext.create(settings.encoder, "w"))
     configure(codec, settings, info)
     encoder = Encoder(cast("VideoCodecContext", Unset(codec)), settings, info, Converter())

@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 import pytest
 from media import SIGNING, ClipMaker, decode, psnr
+from stylecam.realtime.colour import BT709
 from stylecam.realtime.engines import Engine, EngineOptions, open_engine, openvino
 from stylecam.realtime.errors import EngineError, SinkError, SourceError
-from stylecam.realtime.frame import BT709, Frame, VideoInfo
+from stylecam.realtime.frame import Frame, VideoInfo
 from stylecam.realtime.sinks import NullSink, Sink
 from stylecam.realtime.sinks.file import FileSink
 from stylecam.realtime.sinks.image import ImageSink

@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from stylecam.realtime import doctor
-from stylecam.realtime.engines import EngineOptions, cuda_streams, environment
+from stylecam.realtime.engines import EngineOptions, checks, cuda_streams
 from stylecam.realtime.engines.choice import choose
 from stylecam.realtime.engines.cuda import CudaDevice, need_gpu
 from stylecam.realtime.engines.environment import Environment, torch_cuda
@@ -199,14 +198,14 @@ def test_doctor_says_how_to_get_a_pytorch_with_cuda(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(torch.version, "cuda", None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for built_for in ("", "unknown"):
-        look = PLAIN._replace(torch_cuda=built_for)
-        monkeypatch.setattr(environment, "look", lambda look=look: look)
-        (check,) = doctor._gpu()
+        found = PLAIN._replace(torch_cuda=built_for)
+        monkeypatch.setattr(checks, "detect_environment", lambda found=found: found)
+        (check,) = checks.check_gpu()
         assert not check.ok
         assert "None" not in check.remedy
         assert "pytorch.org" in check.remedy
     monkeypatch.setattr(torch.version, "cuda", "13.0")
-    (check,) = doctor._gpu()
+    (check,) = checks.check_gpu()
     assert "a driver for CUDA 13.0 or newer" in check.remedy
 
 

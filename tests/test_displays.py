@@ -8,11 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from stylecam.realtime.live import Outputs, VirtualCamera, _without_window
+from stylecam.realtime.live import Outputs, VirtualCamera, reason_for_no_window
 from stylecam.realtime.sinks import display
 from stylecam.realtime.sinks.display import display_problem
-from stylecam.realtime.sinks.presses import Presses
-from stylecam.realtime.sinks.window import WindowSink
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="X and Wayland")
 
@@ -52,47 +50,24 @@ def test_a_run_without_a_window_goes_on_where_it_has_other_outputs(tmp_path: Pat
     assert (tmp_path / "o.mkv").exists()
 
 
-def test_what_goes_on_without_a_window_is_all_named() -> None:
-    file, camera = Path("o.mkv"), VirtualCamera()
-    assert _without_window(Outputs(file=file)) == "recording only"
-    assert _without_window(Outputs(virtual_camera=camera)) == "virtual camera only"
-    both = Outputs(file=file, virtual_camera=camera)
-    assert _without_window(both) == "recording and virtual camera only"
-
-
-class Windowless(WindowSink):
-    """The window's keys, without a window."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-        self._clock = lambda: self.now_s
-        self._presses = Presses(self._clock)
-        self._frame = object()  # type: ignore[assignment]
-        self._bare = self._help = False
-        self.commands: list[str] = []
-        self._command = lambda name, _: self.commands.append(name)
-
-    def hold(self, command: str, seconds: float) -> None:
-        self._press(command)
-        for _ in range(15):
-            self._poll()
-        for _ in range(round((seconds - 0.5) * 30)):
-            self._press(command)
-            self._poll()
-
-    def _poll(self) -> None:
-        self._do(self._presses.settled())
-        self.now_s += 1 / 30
-
-
-def test_a_key_that_is_held_asks_once() -> None:
-    keys = Windowless()
-    for command in ("snapshot", "record", "overlay"):
-        keys.hold(command, 3)
-    assert keys.commands == ["snapshot", "record"]
-    assert keys._bare
-    keys.hold("stronger", 1)
-    assert keys.commands.count("stronger") > 10
-    keys.now_s += 1
-    keys._press("record")
-    assert keys.commands.count("record") == 2
+@pytest.mark.parametrize(
+    ("outputs", "says"),
+    [
+        (Outputs(file=Path("o.mkv")), "recording only"),
+        (Outputs(virtual_camera=VirtualCamera()), "virtual camera only"),
+        (
+            Outputs(file=Path("o.mkv"), virtual_camera=VirtualCamera()),
+            "recording and virtual camera only",
+        ),
+        (Outputs(), ""),
+        (Outputs(window=False, file=Path("o.mkv")), ""),
+    ],
+)
+def test_what_goes_on_without_a_window_is_all_named(
+    outputs: Outputs, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(display, "display_problem", lambda: "it is dark")
+    expected = says and f"no window: it is dark; {says}"
+    assert reason_for_no_window(outputs) == expected
+    monkeypatch.setattr(display, "display_problem", str)
+    assert not reason_for_no_window(outputs)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from stylecam.realtime.doctor import examine
 from stylecam.realtime.doctor import unfinished as look_for_unfinished
-from stylecam.realtime.sinks.workfolder import CodedPicture, WorkFolder
+from stylecam.realtime.sinks.segments import CodedPicture
+from stylecam.realtime.sinks.workfolder import WorkFolder
 
 
 def test_doctor_lists_what_is_unfinished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

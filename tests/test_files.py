@@ -16,11 +16,12 @@ from media.fields import fields
 from rich.console import Console
 from stylecam.realtime import engines, stylize
 from stylecam.realtime.engines import Engine, EngineOptions
+from stylecam.realtime.job import Look, Outcome
 from stylecam.realtime.sources import open_file
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import DEFAULT, find
-from stylecam.realtime.stylize import Look, Outcome, stylize_file
+from stylecam.realtime.stylize import stylize_file
 
 QUIET = Console(quiet=True)
 ECHO = Look(find(DEFAULT), engine=EngineOptions("echo"))

@@ -14,9 +14,10 @@ from rich.console import Console
 from stylecam.realtime.engines import EngineOptions, open_engine
 from stylecam.realtime.engines.foreign import RANGES, detect_ranges, settle
 from stylecam.realtime.errors import StyleError
+from stylecam.realtime.job import Look
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import find
-from stylecam.realtime.stylize import Look, stylize_file
+from stylecam.realtime.stylize import stylize_file
 
 HEIGHT, WIDTH = 96, 128
 

@@ -27,11 +27,11 @@ import sys
 from pathlib import Path
 import av
 from rich.console import Console
+from stylecam.realtime.job import FileOptions, Look
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.errors import StylecamError
-from stylecam.realtime.outputs import FileOptions
 from stylecam.realtime.styles import DEFAULT, find
-from stylecam.realtime.stylize import Look, stylize_file
+from stylecam.realtime.stylize import stylize_file
 
 LOOK = Look(find(DEFAULT), engine=EngineOptions("echo"))
 

@@ -21,7 +21,7 @@ from stylecam.kernels.layout import Layout
 from stylecam.kernels.rgb_to_yuv420 import rgb_to_yuv420_reference
 from stylecam.kernels.yuv420_to_rgb import yuv420_to_rgb_reference
 from stylecam.realtime import planar
-from stylecam.realtime.colour import FULL
+from stylecam.realtime.colour import BT601, BT709, FULL, Colour
 from stylecam.realtime.engines import EngineOptions, gpu, open_engine
 from stylecam.realtime.engines.gpu import GpuEngine
 from stylecam.realtime.engines.onnx_module import OnnxModule
@@ -30,7 +30,7 @@ from stylecam.realtime.engines.statistics import SmoothedStatistics
 from stylecam.realtime.engines.torch import TorchNetwork
 from stylecam.realtime.errors import EngineError
 from stylecam.realtime.fit import fit
-from stylecam.realtime.frame import BT601, BT709, Colour, Expected, Image, Yuv420
+from stylecam.realtime.frame import Expected, Image, Yuv420
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import Style, built_in, find
 from stylecam.training.export import export_style

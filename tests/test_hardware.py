@@ -65,11 +65,11 @@ def test_a_file_falls_back_and_says_so(
 
 def test_the_first_picture_tells_who_decoded_it() -> None:
     """NVDEC knows H.264, and leaves that of 10 bits to the CPU without a word."""
-    assert hardware.told("h264", "nv12", "") == "decoded by NVDEC"
-    assert hardware.told("hevc", "p010le", "") == "decoded by NVDEC"
+    assert hardware.decoder_note("h264", "nv12", "") == "decoded by NVDEC"
+    assert hardware.decoder_note("hevc", "p010le", "") == "decoded by NVDEC"
     left = "decoded by the CPU, not NVDEC: it cannot decode h264 of this kind"
-    assert hardware.told("h264", "yuv420p10le", "") == left
-    assert hardware.told("h264", "nv12", "no card").endswith("not NVDEC: no card")
+    assert hardware.decoder_note("h264", "yuv420p10le", "") == left
+    assert hardware.decoder_note("h264", "nv12", "no card").endswith("not NVDEC: no card")
 
 
 def test_the_command_says_what_decodes(make_clip: ClipMaker, tmp_path: Path) -> None:

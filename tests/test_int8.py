@@ -16,7 +16,7 @@ from openvino import opset13 as ops
 from stylecam.benchmarks.quality import read_photo
 from stylecam.benchmarks.stability import noise_gain
 from stylecam.realtime.engines import Engine, EngineOptions, open_engine
-from stylecam.realtime.engines.openvino_int8 import _after, _Spread, in_8_bits
+from stylecam.realtime.engines.openvino_int8 import Spread, in_8_bits, spread_after
 from stylecam.realtime.errors import EngineError
 from stylecam.realtime.frame import Image
 from stylecam.realtime.styles import find
@@ -72,11 +72,11 @@ def test_weights_leave_a_bit_free() -> None:
 
 def test_a_sum_is_spread_as_far_as_both_together() -> None:
     one, other = (
-        _Spread(np.full(2, mean, np.float32), np.full(2, variance, np.float32), positive)
+        Spread(np.full(2, mean, np.float32), np.full(2, variance, np.float32), positive)
         for mean, variance, positive in ((1.0, 4.0, True), (3.0, 9.0, False))
     )
     features = ops.parameter([1, 2, 8, 8], np.float32)
-    found = _after(ops.add(features, features), [one, other])
+    found = spread_after(ops.add(features, features), [one, other])
     assert found is not None
     assert (found.mean == 4).all()
     assert (found.variance == 13).all()

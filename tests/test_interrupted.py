@@ -19,12 +19,14 @@ from rich.console import Console
 from stylecam.realtime import cli, doctor
 from stylecam.realtime.batch import Job, run_all
 from stylecam.realtime.engines import EngineOptions, open_engine
+from stylecam.realtime.engines.checks import check_openvino, check_torch
 from stylecam.realtime.engines.echo import EchoEngine
-from stylecam.realtime.engines.followed import FollowedEngine
+from stylecam.realtime.engines.snapshotting import SnapshottingEngine
 from stylecam.realtime.engines.tensorrt_library import Library
 from stylecam.realtime.engines.tensorrt_library import load as load_tensorrt
 from stylecam.realtime.errors import Stopped
 from stylecam.realtime.frame import Frame
+from stylecam.realtime.job import Look
 from stylecam.realtime.sinks import resumable, workfolder
 from stylecam.realtime.sinks.file import FileSink
 from stylecam.realtime.sinks.formats import Coding
@@ -36,7 +38,6 @@ from stylecam.realtime.sources import open_file
 from stylecam.realtime.sources.devices import devices
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import DEFAULT, find
-from stylecam.realtime.stylize import Look
 
 SEGMENT = 12
 ECHO = Look(find(DEFAULT), engine=EngineOptions("echo"))
@@ -52,7 +53,7 @@ def test_a_run_stopped_early_ends_its_sound_with_its_picture(film: Path, tmp_pat
         job={},
         stopped=lambda: True,
     )
-    engine = FollowedEngine(EchoEngine(), sink.memory)
+    engine = SnapshottingEngine(EchoEngine(), sink.snapshots)
     for frame in itertools.islice(source, 30):
         engine.submit(frame.image)
         sink.write(frame)
@@ -105,7 +106,7 @@ def test_ctrl_c_in_a_batch_leaves_one_to_be_resumed(
         patch.setattr(resumable, "ResumableSink", Stopping)
         report = run_all(jobs, ECHO, console=Console(quiet=True))
     assert report.interrupted
-    assert (report.there, report.done) == (outputs[:1], [])
+    assert (report.already_done, report.done) == (outputs[:1], [])
     kept = report.cut[0].kept
     assert kept is not None
     assert kept >= 24
@@ -178,8 +179,8 @@ def _open_torch() -> None:
 @pytest.mark.parametrize(
     ("module", "imports"),
     [
-        ("openvino", doctor._openvino),
-        ("torch", doctor._torch),
+        ("openvino", check_openvino),
+        ("torch", check_torch),
         ("cv2", doctor._opencv),
         ("pyvirtualcam", doctor._virtual_camera),
         ("pyvirtualcam", open_camera),

@@ -24,7 +24,7 @@ from stylecam.kernels import launch
 from stylecam.kernels.layout import Kind, Layout
 from stylecam.kernels.rgb_to_yuv420 import rgb_to_yuv420, rgb_to_yuv420_reference
 from stylecam.kernels.yuv420_to_rgb import yuv420_to_rgb, yuv420_to_rgb_reference
-from stylecam.realtime.frame import Colour
+from stylecam.realtime.colour import Colour
 from torch import Tensor
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"

@@ -35,20 +35,12 @@ from stylecam.realtime.frame import Frame, Image
 from stylecam.realtime.live import size_advice
 from stylecam.realtime.pipeline import run
 from stylecam.realtime.sinks import NullSink
-from stylecam.realtime.sinks.window import compose, meaning, write_on
+from stylecam.realtime.sinks.window import compose, write_on
 from stylecam.realtime.sources.mirror import MirrorSource
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.sources.playback import PlaybackSource
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.threads import Threads
-
-
-def test_keys_have_meanings() -> None:
-    named = {ord("q"): "quit", 27: "quit", ord("N"): "next style", 0xFF51: "previous style"}
-    named |= {0x270000: "next style", ord("="): "stronger", 0x100000 | ord("s"): "snapshot"}
-    for code, command in named.items():
-        assert meaning(code) == command
-    assert meaning(ord("z")) == meaning(0xFFE1) == ""
 
 
 def test_the_window_composes_photo_and_painting() -> None:

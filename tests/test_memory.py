@@ -34,7 +34,8 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
 from pathlib import Path
 from rich.console import Console
 from stylecam.realtime import stylize
-from stylecam.realtime.engines import EngineOptions, environment
+from stylecam.realtime.engines import EngineOptions
+from stylecam.realtime.job import Look
 from stylecam.realtime.styles import DEFAULT, find
 
 seen = []
@@ -44,7 +45,7 @@ class Watch(stylize.ProgressSink):
         seen.append(int(Path("/proc/self/statm").read_text().split()[1]))
 
 stylize.ProgressSink = Watch
-look = stylize.Look(find(DEFAULT), engine=EngineOptions("echo"))
+look = Look(find(DEFAULT), engine=EngineOptions("echo"))
 stylize.stylize_file(Path("long.mkv"), Path("out.mkv"), look, console=Console(quiet=True))
 around = lambda n: sorted(seen[n - 128 : n])[64]  # over a whole segment
 print(len(seen), around({early}), around({frames}))

@@ -14,6 +14,7 @@ from stylecam.benchmarks import peer_networks, peers
 from stylecam.benchmarks.architectures import fast_neural_style
 from stylecam.benchmarks.command import main
 from stylecam.benchmarks.graphs import count
+from stylecam.benchmarks.machine import versions_beside
 from stylecam.benchmarks.peer_commands import Job, compare
 from stylecam.benchmarks.peer_networks import (
     RUNTIMES,
@@ -23,7 +24,6 @@ from stylecam.benchmarks.peer_networks import (
     multistyle,
     write,
 )
-from stylecam.benchmarks.rows import versions_beside
 from stylecam.benchmarks.runtimes import Best, Network, Setting, picture, settings
 from stylecam.realtime.errors import StylecamError
 from stylecam.realtime.styles import find
@@ -130,9 +130,9 @@ def test_torch_compile_is_tried_where_it_works(
     assert "needs a C++ compiler: No working C++ compiler found\n" in capsys.readouterr().err
 
 
+@torch._dynamo.config.patch(recompile_limit=8)  # which monkeypatch would delete afterwards
 def test_every_network_and_size_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """PyTorch runs from the ninth on as it comes, and says so in a log alone."""
-    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 8)
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
     network = Network("x", Path(), torch.nn.Sequential(torch.nn.ReLU()), compiled=True)
     setting = settings("torch", compiled=True)[-1]

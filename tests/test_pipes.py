@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 from media.clips import Film
-from stylecam.realtime.containers import PIPE
 from stylecam.realtime.errors import SinkError
+from stylecam.realtime.ffmpeg import PIPE
 from stylecam.realtime.sinks.partial import write_error
 from stylecam.realtime.sinks.pipe import Pipe
 

@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 from media.clips import Film
 from stylecam.realtime import planar
+from stylecam.realtime.colour import BT601, BT709, Colour
 from stylecam.realtime.engines import Engine
 from stylecam.realtime.engines.echo import EchoEngine
-from stylecam.realtime.engines.followed import FollowedEngine
+from stylecam.realtime.engines.snapshotting import SnapshottingEngine
 from stylecam.realtime.errors import EngineError
 from stylecam.realtime.fit import fit
-from stylecam.realtime.frame import BT601, BT709, Colour, Frame, Picture, Yuv420
-from stylecam.realtime.outputs import FileOptions, open_output
+from stylecam.realtime.frame import Frame, Picture, Yuv420
+from stylecam.realtime.job import FileOptions
+from stylecam.realtime.outputs import open_output
 from stylecam.realtime.pipeline import run
 from stylecam.realtime.sinks import NullSink, workfolder
 from stylecam.realtime.sinks.formats import Coding
@@ -124,7 +126,7 @@ def run_planar(
             stopped=lambda: False,
         )
         into = fit(source.info.height, source.info.width, size=size)
-        engine = engine if sink.memory is None else FollowedEngine(engine, sink.memory)
+        engine = engine if sink.snapshots is None else SnapshottingEngine(engine, sink.snapshots)
         run(source, engine, [sink], fit=into, threads=threads, stats=stats, strength=strength)
     return sink.notes
 

@@ -19,23 +19,24 @@ from media.clips import Film
 from rich.console import Console
 from stylecam.realtime.atomic import put_in_place
 from stylecam.realtime.background import BackgroundCall
-from stylecam.realtime.console import held_open
 from stylecam.realtime.engines import EngineOptions, open_engine, openvino
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.engines.openvino_library import load
 from stylecam.realtime.fit import fit
+from stylecam.realtime.job import Look
 from stylecam.realtime.pipeline import run
 from stylecam.realtime.signals import stop_on_signals
 from stylecam.realtime.sinks import resumable
 from stylecam.realtime.sinks.codecs import CODECS
 from stylecam.realtime.sinks.file import FileSink
-from stylecam.realtime.sinks.formats import _options
+from stylecam.realtime.sinks.formats import encoder_options
 from stylecam.realtime.sinks.window import is_open
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import DEFAULT, Style, find
-from stylecam.realtime.stylize import Look, stylize_file
+from stylecam.realtime.stylize import stylize_file
 from stylecam.realtime.threads import Threads
+from stylecam.realtime.windows_console import held_open
 
 
 class Held(type(Path())):  # type: ignore[misc]
@@ -142,11 +143,11 @@ def test_a_long_name_stands_once_in_the_path_under_way(
 
 def test_hardware_is_asked_for_its_own_constant_quality() -> None:
     h264, av1 = CODECS["h264"], CODECS["av1"]
-    assert _options(h264, "h264_nvenc", 100) == {"cq": "11"}
-    assert _options(h264, "h264_qsv", 0) == {"global_quality": "46"}
-    assert _options(h264, "h264_amf", 100) == {"rc": "cqp", "qp_i": "11", "qp_p": "11"}
-    assert _options(av1, "av1_amf", 0) == {"rc": "cqp", "qp_i": "230", "qp_p": "230"}
-    apple = _options(h264, "h264_videotoolbox", 50)
+    assert encoder_options(h264, "h264_nvenc", 100) == {"cq": "11"}
+    assert encoder_options(h264, "h264_qsv", 0) == {"global_quality": "46"}
+    assert encoder_options(h264, "h264_amf", 100) == {"rc": "cqp", "qp_i": "11", "qp_p": "11"}
+    assert encoder_options(av1, "av1_amf", 0) == {"rc": "cqp", "qp_i": "230", "qp_p": "230"}
+    apple = encoder_options(h264, "h264_videotoolbox", 50)
     assert apple == {"flags": "+qscale", "global_quality": "5959"}
     codec = av.CodecContext.create("mpeg4", "w")  # these are FFmpeg's, whichever encoder it is
     assert isinstance(codec, av.VideoCodecContext)

@@ -18,19 +18,20 @@ import pytest
 from media import decode, packets, psnr, times
 from media.clips import Film
 from rich.console import Console
-from stylecam.realtime import engines, stylize
+from stylecam.realtime import engines, job, stylize
 from stylecam.realtime.atomic import put_in_place
 from stylecam.realtime.batch import Job, run_all
-from stylecam.realtime.engines import EngineOptions, environment
+from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.engines.environment import Environment
 from stylecam.realtime.errors import SinkError
 from stylecam.realtime.frame import Frame
-from stylecam.realtime.outputs import FileOptions, describe_job
+from stylecam.realtime.job import FileOptions, Look, describe_job
 from stylecam.realtime.sinks import resumable, workfolder
 from stylecam.realtime.sinks.resumable import ResumableSink
-from stylecam.realtime.sinks.workfolder import CodedPicture, WorkFolder, unfinished, work_folder
+from stylecam.realtime.sinks.segments import CodedPicture
+from stylecam.realtime.sinks.workfolder import WorkFolder, unfinished, work_folder
 from stylecam.realtime.styles import DEFAULT, find
-from stylecam.realtime.stylize import Look, stylize_file
+from stylecam.realtime.stylize import stylize_file
 
 FULL = bool(os.environ.get("STYLECAM_FULL"))
 KILLS = 20 if FULL else 4
@@ -288,24 +289,26 @@ def test_another_engine_by_itself_is_another_job(
     monkeypatch.setattr(engines, "driver", lambda: "580.65.06")
     packages = {"torch": "2.13.0+cu130", "onnx": "1.19.0"}
     there = Environment("580.65.06", packages, frozenset())
-    monkeypatch.setattr(engines, "look", lambda: there)
+    monkeypatch.setattr(engines, "detect_environment", lambda: there)
     assert describe_job(film, look, FileOptions()) != before
 
 
 def test_other_versions_of_what_paints_are_another_job(
     film: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def job(engine: str, torch: str = "2.13.0", opencv: str = cv2.__version__) -> dict[str, Any]:
+    def described(
+        engine: str, torch: str = "2.13.0", opencv: str = cv2.__version__
+    ) -> dict[str, Any]:
         there = Environment("", {"torch": torch}, frozenset())
-        monkeypatch.setattr(environment, "look", lambda: there)
+        monkeypatch.setattr(job, "detect_environment", lambda: there)
         monkeypatch.setattr(cv2, "__version__", opencv)
         look = Look(find(DEFAULT), engine=EngineOptions(engine))
         return describe_job(film, look, FileOptions())
 
-    assert job("torch") == job("torch")
-    assert job("torch") != job("torch", torch="2.14.0")
-    assert job("openvino") == job("openvino", torch="2.14.0")
-    assert job("openvino") != job("openvino", opencv="4.10.0")
+    assert described("torch") == described("torch")
+    assert described("torch") != described("torch", torch="2.14.0")
+    assert described("openvino") == described("openvino", torch="2.14.0")
+    assert described("openvino") != described("openvino", opencv="4.10.0")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file size limits as Linux has them")
@@ -343,12 +346,12 @@ def test_a_segment_cut_by_a_power_failure_is_none(lost: int, tmp_path: Path) -> 
     work = WorkFolder(final, {"job": 1})
     for index in range(3):
         work.append(CodedPicture(index, index, 1, True, b"picture %d" % index))
-        work.finish_segment(1, b"memory %d" % index)
+        work.finish_segment(1, b"state %d" % index)
     work.leave()
     last = work_folder(final) / "00001.segment"
     last.write_bytes(last.read_bytes()[:-lost])
     work = WorkFolder(final, {"job": 1})
-    assert work.memory() == b"memory 0"
+    assert work.snapshot() == b"state 0"
     assert work.frames == 1  # what comes after the gap does not count either
     assert [picture.data for picture in work.pictures()] == [b"picture 0"]
     work.remove()

@@ -20,8 +20,8 @@ from stylecam.realtime.engines.statistics import (
     Statistics,
 )
 from stylecam.realtime.frame import Image
-from stylecam.realtime.memory import decode as decode_state
-from stylecam.realtime.memory import encode
+from stylecam.realtime.snapshots import decode as decode_state
+from stylecam.realtime.snapshots import encode
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import find
 

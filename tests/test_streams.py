@@ -17,7 +17,7 @@ from media import decode, packets, psnr, times
 from media.clips import CHAPTERS, QUARTERS, Film
 from media.probe import ffprobe, frame_times, needs_ffprobe, streams, table
 from media.running import echo
-from stylecam.realtime.outputs import FileOptions
+from stylecam.realtime.job import FileOptions
 from stylecam.realtime.section import Section
 from stylecam.realtime.sinks import carry, workfolder
 from stylecam.realtime.sources.pattern import PatternSource

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 import pytest
-from stylecam.benchmarks import pages, peer_table, quality_table, report, rows
+from stylecam.benchmarks import pages, peer_table, quality_table, report, rows, tables
 from stylecam.benchmarks.benchmark import Row
 from stylecam.benchmarks.cards import network_sha256
 from stylecam.benchmarks.command import main
@@ -16,8 +16,8 @@ from stylecam.realtime.errors import StylecamError
 from stylecam.realtime.styles import Style, built_in, find
 from stylecam.training.recipe import read_recipe
 
-SHORT, END_OF_SHORT = report.IN_SHORT
-PLACES = f"# x\n{SHORT}\nold\n{END_OF_SHORT}\n{report.BEGIN}\nold\n{report.END}\nrest\n"
+SHORT, END_OF_SHORT = tables.IN_SHORT
+PLACES = f"# x\n{SHORT}\nold\n{END_OF_SHORT}\n{tables.BEGIN}\nold\n{tables.END}\nrest\n"
 
 HERE = {"cpu": "Ours", "cores": 2, "cpu_features": ["avx2"], "commit": "abc", "date": "2026-01-02"}
 NEW = HERE | {"cpu": "A third", "date": "2026-01-03"}
@@ -72,11 +72,11 @@ def kept(tmp_path: Path) -> Path:
 
 
 def test_the_readme_and_the_page_hold_the_rows() -> None:
-    text = report.README.read_text(encoding="utf-8")
-    shown = text.split(report.BEGIN)[1].split(report.END)[0].strip()
+    text = tables.README.read_text(encoding="utf-8")
+    shown = text.split(tables.BEGIN)[1].split(tables.END)[0].strip()
     assert shown == report.figures()
     assert text.split(SHORT)[1].split(END_OF_SHORT)[0].strip() == report.in_short()
-    page = report.README.parent / "benchmarks" / "README.md"
+    page = tables.README.parent / "benchmarks" / "README.md"
     assert page.read_text(encoding="utf-8") == pages.text()
 
 
@@ -159,7 +159,7 @@ def test_a_compiled_peer_is_named_so() -> None:
 
 def test_the_page_has_all(kept: Path, tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text(PLACES)
-    written = report.renew_all(folder=kept, root=tmp_path)
+    written = tables.renew_all(folder=kept, root=tmp_path)
     names = ["README.md", "README.md", "speed.png", "latency.png", "peers.png"]
     assert [path.name for path in written] == names
     readme, page = (path.read_text(encoding="utf-8") for path in written[:2])
@@ -246,21 +246,21 @@ def test_nothing_is_written_without_matplotlib(
     (tmp_path / "README.md").write_text(PLACES)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ModuleNotFoundError, match="matplotlib"):
-        report.renew_all(folder=kept, root=tmp_path)
+        tables.renew_all(folder=kept, root=tmp_path)
     assert (tmp_path / "README.md").read_text() == PLACES
     assert not (tmp_path / "benchmarks").exists()
 
 
 def test_tables_without_rows_or_marks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert report.figures(tmp_path / "none") == ""
-    for text in ("# no marks\n", PLACES.replace(SHORT, ""), PLACES.replace(report.END, "")):
+    for text in ("# no marks\n", PLACES.replace(SHORT, ""), PLACES.replace(tables.END, "")):
         (tmp_path / "README.md").write_text(text)
         with pytest.raises(StylecamError, match="no place"):
-            report.renew_all(folder=tmp_path, root=tmp_path)
+            tables.renew_all(folder=tmp_path, root=tmp_path)
     (tmp_path / "README.md").write_text(PLACES)
     for folder in (tmp_path / "none", tmp_path):
         with pytest.raises(StylecamError, match="holds no rows"):
-            report.renew_all(folder=folder, root=tmp_path)
+            tables.renew_all(folder=folder, root=tmp_path)
     assert (tmp_path / "README.md").read_text() == PLACES
     with pytest.raises(SystemExit):
         main(["tables", "--unknown"])

@@ -20,6 +20,7 @@ from stylecam.kernels.rgb_to_yuv420 import rgb_to_yuv420_reference
 from stylecam.kernels.yuv420_to_rgb import yuv420_to_rgb_reference
 from stylecam.realtime import build as build_command
 from stylecam.realtime import engines, planar
+from stylecam.realtime.colour import BT709
 from stylecam.realtime.engines import (
     EngineOptions,
     engine_files,
@@ -42,7 +43,6 @@ from stylecam.realtime.engines.tensorrt_build import convert, typing_options
 from stylecam.realtime.engines.tensorrt_library import Library
 from stylecam.realtime.engines.tensorrt_network import TensorRTNetwork, kernel_names
 from stylecam.realtime.errors import EngineError
-from stylecam.realtime.frame import BT709
 from stylecam.realtime.styles import Style
 from stylecam.realtime.styles import find as find_style
 

@@ -12,11 +12,11 @@ import pytest
 from media.clips import Film
 from rich.console import Console
 from stylecam.realtime.engines import EngineOptions
-from stylecam.realtime.outputs import FileOptions
+from stylecam.realtime.job import FileOptions, Look
 from stylecam.realtime.section import Section
 from stylecam.realtime.sinks import timecode
 from stylecam.realtime.styles import DEFAULT, find
-from stylecam.realtime.stylize import Look, stylize_file
+from stylecam.realtime.stylize import stylize_file
 
 ECHO = Look(find(DEFAULT), engine=EngineOptions("echo"))
 NTSC = Fraction(30000, 1001)

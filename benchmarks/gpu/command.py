@@ -20,6 +20,7 @@ import torch
 
 from .. import rows as results
 from ..benchmark import Row, parse_seconds
+from ..machine import describe_machine, versions_here
 from .bench import Bench
 from .table import markdown
 
@@ -78,7 +79,7 @@ def main(argv: list[str]) -> int:
     if options.into is not None:
         _here(chosen[0], options.seconds, dry=dry, into=options.into)
         return 0
-    here, found = results.machine(), list[Row]()
+    here, found = describe_machine(), list[Row]()
     try:
         for measured in _run(chosen, options.seconds, dry=dry):
             made = [here | row for row in measured]
@@ -149,10 +150,10 @@ def _apart(name: str, seconds: float, into: Path) -> str:
 
 
 def gpu(device: torch.device) -> Row:
-    """Return what figures depend on besides what `rows.machine` knows."""
+    """Return what figures depend on besides what `describe_machine` knows."""
     return {
         "device": torch.cuda.get_device_name(device),
         "cuda": torch.version.cuda,
         "capability": ".".join(map(str, torch.cuda.get_device_capability(device))),
-        "gpu_versions": results.versions_here(_PACKAGES),
+        "gpu_versions": versions_here(_PACKAGES),
     }

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import torch
 from stylecam.realtime.engines.cuda import stream_of
-from stylecam.realtime.engines.environment import look
+from stylecam.realtime.engines.environment import detect_environment
 from stylecam.realtime.engines.tensorrt_build import build_onnx
 from stylecam.realtime.engines.tensorrt_library import find as find_tensorrt
 from stylecam.realtime.engines.tensorrt_library import load, log_of, reason
@@ -128,7 +128,7 @@ def tensorrt_here(bench: Bench) -> Any:
     if not bench.cuda:
         raise Unavailable("TensorRT needs a GPU")
     try:
-        return load(find_tensorrt(look()))
+        return load(find_tensorrt(detect_environment()))
     except EngineError as error:
         raise Unavailable(f"{error.message} ({error.hint})") from error
 

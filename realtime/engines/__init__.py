@@ -20,7 +20,7 @@ from ..errors import EngineError, raise_interrupt
 from ..frame import Expected
 from ..styles import Style
 from .choice import Choice, choose
-from .environment import driver, look
+from .environment import detect_environment, driver
 from .report import Report
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def candidates(options: EngineOptions, style: Style) -> Choice:
     if options.name != "auto":
         return Choice([options.name], [])
     if driver():  # looked for first: the rest takes longer
-        return choose(look(), options, native=style.native)
+        return choose(detect_environment(), options, native=style.native)
     return Choice(["openvino"], [])
 
 

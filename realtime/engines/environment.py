@@ -38,8 +38,8 @@ class Environment(NamedTuple):
         return "+cpu" not in version and bool(self.torch_cuda) and sys.platform != "darwin"
 
 
-def look() -> Environment:
-    """Look at this machine; takes some ten milliseconds."""
+def detect_environment() -> Environment:
+    """Find out what this machine has; takes some ten milliseconds."""
     from importlib import metadata  # as long again, and most machines never look
 
     packages = {}

@@ -23,9 +23,9 @@ from stylecam.kernels.rgb_to_yuv420 import rgb_to_yuv420
 from stylecam.kernels.yuv420_to_rgb import yuv420_to_rgb
 from torch import Tensor
 
-from ..colour import FULL
+from ..colour import FULL, Colour
 from ..errors import EngineError
-from ..frame import Colour, Expected, Yuv420
+from ..frame import Expected, Yuv420
 from .cuda import wrapping_errors
 from .slots import Device, Plan, SlotResult, Slots, Work, places
 from .statistics import Affine, SmoothedStatistics, Statistics

@@ -39,28 +39,15 @@ class OpenVINOEngine:
         from .openvino_requests import Request
 
         core, device = ov.Core(), _device(options)
-        try:
-            model = core.read_model(style.path)
-        except RuntimeError as error:
-            raise StyleError(
-                f"{style.path} cannot be read as an ONNX model",
-                hint=f"OpenVINO says: {_last_line(error)}",
-            ) from error
+        model = _read(core, style)
         if not style.native:
             from .foreign import adapt
 
             model = adapt(model, height=height, width=width, value_range=options.style_range)
-        config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY" if live else "THROUGHPUT"}
         precision = _precision(options, style, core)
-        if precision:
-            # In bfloat16, what is left beside 8 bits is slower: doubling, by twenty times.
-            config["INFERENCE_PRECISION_HINT"] = "f32" if precision == "int8" else precision
-        self.depth = 3
-        if not live and device == "CPU":
-            streams = config["NUM_STREAMS"] = file_streams(usable_cores())
-            self.depth = streams + 1
-        if style.native:
-            config |= _cached()
+        streams = file_streams(usable_cores()) if device == "CPU" and not live else None
+        self.depth = 3 if streams is None else streams + 1
+        config = _config(precision, streams, live=live) | (_cached() if style.native else {})
         self.statistics: SmoothedStatistics | None = None
         try:
             model.reshape({0: [1, height, width, 3]})
@@ -136,6 +123,27 @@ class OpenVINOEngine:
 
 def _device(options: EngineOptions) -> str:
     return (options.device or "CPU").upper()
+
+
+def _read(core: ov.Core, style: Style) -> ov.Model:
+    try:
+        return core.read_model(style.path)
+    except RuntimeError as error:
+        raise StyleError(
+            f"{style.path} cannot be read as an ONNX model",
+            hint=f"OpenVINO says: {_last_line(error)}",
+        ) from error
+
+
+def _config(precision: str | None, streams: int | None, *, live: bool) -> dict[str, Any]:
+    """Return what OpenVINO is to compile for."""
+    config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY" if live else "THROUGHPUT"}
+    if precision:
+        # In bfloat16, what is left beside 8 bits is slower: doubling, by twenty times.
+        config["INFERENCE_PRECISION_HINT"] = "f32" if precision == "int8" else precision
+    if streams is not None:
+        config["NUM_STREAMS"] = streams
+    return config
 
 
 def _precision(options: EngineOptions, style: Style, core: ov.Core) -> str | None:

@@ -37,7 +37,7 @@ _PASSED_ON: Final = (
 _MOVED: Final = ("Pad", "Reshape", "Transpose")
 
 
-class _Spread(NamedTuple):
+class Spread(NamedTuple):
     """How the features of each channel are spread, and whether none is below 0."""
 
     mean: Channels
@@ -58,35 +58,35 @@ def in_8_bits(model: ov.Model) -> ov.Model:
     differences decide where an edge is. Its own output is what the next one takes in 8 bits.
     """
     model = model.clone()
-    spreads: dict[str, _Spread] = {}
+    spreads: dict[str, Spread] = {}
     for op in model.get_ordered_ops():
         kind, before = op.get_type_name(), _known(op, spreads)
-        spread: _Spread | None = None
+        spread: Spread | None = None
         if kind == "MVN":
             count = op.input_value(0).get_partial_shape()[1].get_length()
-            spread = _Spread(np.zeros(count, np.float32), np.ones(count, np.float32), False)
+            spread = Spread(np.zeros(count, np.float32), np.ones(count, np.float32), False)
         elif kind == "Convolution" and before:
             _code(op, before[0])
         elif kind in _PASSED_ON and before:
             spread = before[0]._replace(positive=kind == "Relu" or before[0].positive)
         elif kind in ("Add", "Multiply") and before:
-            spread = _after(op, before)
+            spread = spread_after(op, before)
         if spread is not None:
             spreads[op.get_friendly_name()] = spread
     model.validate_nodes_and_infer_types()
     return model
 
 
-def _known(op: Any, spreads: dict[str, _Spread]) -> list[_Spread]:
+def _known(op: Any, spreads: dict[str, Spread]) -> list[Spread]:
     names = [value.get_node().get_friendly_name() for value in op.input_values()]
     return [spreads[name] for name in names if name in spreads]
 
 
-def _after(op: Any, before: list[_Spread]) -> _Spread | None:
+def spread_after(op: Any, before: list[Spread]) -> Spread | None:
     """Return the spread behind a norm's gain or bias, or behind a sum of two features."""
     if len(before) == 2 and op.get_type_name() == "Add":
         first, second = before
-        return _Spread(
+        return Spread(
             first.mean + second.mean,
             first.variance + second.variance,
             first.positive and second.positive,
@@ -96,11 +96,11 @@ def _after(op: Any, before: list[_Spread]) -> _Spread | None:
         return None
     values, (mean, variance, _) = values.reshape(-1), before[0]
     if op.get_type_name() == "Multiply":
-        return _Spread(mean * values, variance * values**2, False)
-    return _Spread(mean + values, variance, False)
+        return Spread(mean * values, variance * values**2, False)
+    return Spread(mean + values, variance, False)
 
 
-def _code(conv: Any, spread: _Spread) -> None:
+def _code(conv: Any, spread: Spread) -> None:
     """Code a convolution's input, before it is padded and moved about, and its weights."""
     port = conv.input(0)
     while (above := port.get_source_output().get_node()).get_type_name() in _MOVED:

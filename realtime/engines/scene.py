@@ -22,9 +22,10 @@ STILL: Final = 0.5
 """The same, below which two frames show one picture."""
 DRIFT: Final = 0.2
 """Distance of two distributions of colours, in units of their spread, that makes two looks."""
-MOST: Final = 0.1
-"""What half of all pixels must have changed by for it, in the same units: a thing that enters,
-however bright, changes fewer."""
+DRIFT_OF_HALF: Final = 0.1
+"""By how much, in the same units, at least half of all pixels must then have changed: a thing that
+enters, however bright, changes fewer.
+"""
 EMPTY: Final = 3.0
 """Standard deviation of a frame that shows nothing: black, or a blank wall."""
 _WIDTH, _HEIGHT = 32, 18
@@ -81,7 +82,7 @@ def has_drifted(earlier: Thumbnail, now: Thumbnail) -> bool:
     spread = float(before.std(0).mean()) + 2.0
     if float(np.abs(after - before).mean()) < DRIFT * spread or bool((after <= before + 2).all()):
         return False
-    return float(np.median(np.abs(now - earlier).mean(2))) > MOST * spread
+    return float(np.median(np.abs(now - earlier).mean(2))) > DRIFT_OF_HALF * spread
 
 
 def ordinary(like: Picture) -> Picture:

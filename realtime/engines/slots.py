@@ -199,8 +199,8 @@ class SlotResult:
 
 
 class Slots:
-    """`depth` slots of one plan. `submit` is called by one thread, the flights' `result` by one
-    other; `close` when neither is any more.
+    """`depth` slots of one plan. `submit` is called by one thread, `SlotResult.result` by another;
+    `close` when neither is called any more.
     """
 
     def __init__(self, device: Device, plan: Plan, *, depth: int = 3) -> None:

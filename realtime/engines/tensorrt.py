@@ -21,7 +21,7 @@ from ..styles import Style
 from . import EngineOptions, engine_files
 from .cuda import CudaDevice, Gpu, current_gpu, wrapping_errors
 from .engine_files import EngineFile, EngineKey
-from .environment import look
+from .environment import detect_environment
 from .gpu import GpuEngine
 from .onnx_module import OnnxModule
 from .report import Report
@@ -56,7 +56,7 @@ def open_tensorrt(
             f"the TensorRT engine uses the first GPU, not {options.device}",
             hint="CUDA_VISIBLE_DEVICES=1 in the environment makes another one the first",
         )
-    made = prepare(find(look()), style, size=(height, width), report=report)
+    made = prepare(find(detect_environment()), style, size=(height, width), report=report)
     device = made.network.device
     return GpuEngine(
         CudaDevice(device),

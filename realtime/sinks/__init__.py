@@ -11,13 +11,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from ..frame import Frame
 
 if TYPE_CHECKING:
-    from ..memory import EngineMemory
+    from ..snapshots import Snapshots
 
 
 class Sink(Protocol):
@@ -42,8 +43,8 @@ class Output(Sink, Protocol):
     """The file that is made of another file. A later run of the same job may resume it."""
 
     @property
-    def memory(self) -> EngineMemory | None:
-        """What the engine is to follow (`engines/followed.py`); None where no run resumes."""
+    def snapshots(self) -> Snapshots | None:
+        """Where the engine's state is to go, frame by frame; None where no run resumes."""
         ...
 
     @property
@@ -71,6 +72,17 @@ def end_all(sinks: Sequence[Sink], end: Callable[[Sink], None]) -> None:
             errors.append(error)
     if errors:
         raise errors[0]
+
+
+@contextmanager
+def abort_on_error(sinks: list[Sink]) -> Iterator[list[Sink]]:
+    """Abort what the block has opened and not closed, should it fail."""
+    try:
+        yield sinks
+    except BaseException:
+        with suppress(Exception):  # the error that ended the block is the one to tell
+            end_all(sinks, lambda sink: sink.abort())
+        raise
 
 
 class NullSink:

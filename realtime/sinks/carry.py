@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 from .codecs import PICTURES_ONLY, QUICKTIME
 from .original import Original, add_copy, stream_metadata, wanted_metadata
-from .times import PacketTimes
-from .ways import StreamCopy, Transcode, takes_opus
+from .packet_times import PacketTimes
+from .transcode import StreamCopy, Transcode, takes_opus
 
 if TYPE_CHECKING:
     from av import Packet
@@ -35,14 +35,16 @@ class Carried:
     ) -> None:
         self._container, self._original, self.notes = container, original, list[str]()
         self._input = source
-        self._ways: dict[int, StreamCopy | Transcode] = {}
+        self._converters: dict[int, StreamCopy | Transcode] = {}
         for stream in self._input.streams:
             if stream.index != original.picture:
                 self._add(stream)
         self._chapters()
         container.metadata.update(wanted_metadata(self._input))
         self._errors = self._refused = 0
-        self._times = PacketTimes(original, [self._input.streams[index] for index in self._ways])
+        self._times = PacketTimes(
+            original, [self._input.streams[index] for index in self._converters]
+        )
         self._hidden: dict[int, Packet[Stream]] = {}
         self._packets = self._read()
         self._next: Packet[Stream] | None = None
@@ -70,17 +72,17 @@ class Carried:
         elif (out := add_copy(self._container, self._original, stream)) is not None:
             out.metadata.update(stream_metadata(stream))
             out.disposition = stream.disposition
-            self._ways[stream.index] = StreamCopy(out)
+            self._converters[stream.index] = StreamCopy(out)
         elif (
             kind == "audio"
             and stream.codec_context is not None
             and muxer not in PICTURES_ONLY
             and takes_opus(self._container)
         ):
-            anew = Transcode(self._container, cast("AudioStream", stream))
-            anew.out.metadata.update(stream_metadata(stream))
-            self._ways[stream.index] = anew
-            how = "Opus, mixed to stereo" if anew.mixed else "Opus"
+            transcode = Transcode(self._container, cast("AudioStream", stream))
+            transcode.out.metadata.update(stream_metadata(stream))
+            self._converters[stream.index] = transcode
+            how = "Opus, mixed to stereo" if transcode.mixed else "Opus"
             self.notes.append(f"sound re-encoded as {how}: {muxer} cannot hold {name}")
         else:
             what = {"audio": "sound", "video": "cover", "subtitle": "subtitles"}.get(kind, kind)
@@ -138,9 +140,9 @@ class Carried:
                 yield None
                 continue
             index = packet.stream.index
-            if index not in self._ways or (packet.size == 0 and packet.dts is None):
+            if index not in self._converters or (packet.size == 0 and packet.dts is None):
                 continue
-            if packet.is_discard and not hides and isinstance(self._ways[index], StreamCopy):
+            if packet.is_discard and not hides and isinstance(self._converters[index], StreamCopy):
                 self._hidden[index] = packet
                 continue
             if (before := self._hidden.pop(index, None)) is not None:
@@ -154,7 +156,7 @@ class Carried:
         if self._original.others is not None:
             while True:
                 yield self._original.others.popleft() if self._original.others else None
-        streams = [self._input.streams[index] for index in self._ways]
+        streams = [self._input.streams[index] for index in self._converters]
         if not streams:
             return
         if self._original.cut.begin_s:
@@ -183,14 +185,14 @@ class Carried:
             if until_s is not None and stamp_s is not None and stamp_s > until_s:
                 return
             self._next = None
-            for converted in self._ways[packet.stream.index].convert(packet):
+            for converted in self._converters[packet.stream.index].convert(packet):
                 self._mux(converted)
 
     def finish(self, until_s: Fraction | None) -> None:
         """Write what comes before `until_s`, or all the rest, and what encoders hold back."""
         self.feed(until_s)
-        for way in self._ways.values():
-            for converted in way.flush():
+        for converter in self._converters.values():
+            for converted in converter.flush():
                 self._mux(converted)
         if self._errors or self._refused:
             self.notes.append(

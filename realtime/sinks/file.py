@@ -8,13 +8,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
-from ..containers import PIPE
 from ..errors import SinkError
+from ..ffmpeg import PIPE
 from ..frame import Frame, VideoInfo
 from ..planar import Converter
 from .codecs import LIVE
 from .encode import Encoder
-from .formats import Coding, decide
+from .formats import Coding, settings_for
 from .mux import Muxer
 from .original import Original
 from .partial import PartialFile, write_error
@@ -32,11 +32,11 @@ class FileSink:
     at `close` whether the input was left before its end: then it is shorter, and with `whole_only`
     there is none. Raises SinkError with the remedy.
 
-    What is live cannot be had again: it is recorded so that it plays whenever it breaks off, its
-    first frame is at time 0, and on an error, as on `abort`, what there is gets its name.
+    What is live cannot be recorded again. So its file is written in a way that it plays wherever it
+    breaks off, and gets its name even after an error or `abort`; its first frame is at time 0.
     """
 
-    memory = None
+    snapshots = None
     resumes_after = 0
     """As in `Output`: no later run goes on here."""
 
@@ -53,7 +53,7 @@ class FileSink:
     ) -> None:
         import av
 
-        settings = decide(path, coding or Coding(), info)
+        settings = settings_for(path, coding or Coding(), info)
         if is_sequence(path):
             raise SinkError(
                 "numbered pictures are made of files only", hint="name a video: -o out.mkv"
@@ -77,8 +77,8 @@ class FileSink:
         self._ended, self._end_s = False, Fraction(0)
         self._partial = None if path == PIPE else PartialFile(path, force=force)
         self.ending: Callable[[], bool] = lambda: False
-        """Whether the run is to end, and a reader of standard output that stopped reading is not
-        waited for any longer.
+        """Whether the run is to end: a reader of standard output that stopped reading is then given
+        up.
         """
         try:
             target: str | Pipe

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from ..colour import HLG, PQ
-from ..containers import NO_DRIVER, PIPE
 from ..errors import SinkError, UsageError
+from ..ffmpeg import NO_DRIVER, PIPE
 from ..frame import VideoInfo
 from .codecs import CHOICES, CODECS, CONTAINERS, PIPES, Codec, Container
 from .pixels import bits, halves_chroma, subsampled
@@ -57,7 +57,7 @@ class Settings:
     notes: tuple[str, ...] = ()
 
 
-def decide(path: Path, coding: Coding, info: VideoInfo) -> Settings:
+def settings_for(path: Path, coding: Coding, info: VideoInfo) -> Settings:
     """Choose container by the suffix (or the pipe's kind), encoder and pixel format.
 
     Encoders are tried on one frame of the output's size. Raises SinkError with the remedy when
@@ -71,7 +71,7 @@ def decide(path: Path, coding: Coding, info: VideoInfo) -> Settings:
         raise UsageError(
             f"--codec {codec} does not go with {path}", hint="name a video: -o out.mkv"
         )
-    kind, notes = CODECS[codec], list[str]()
+    kind = CODECS[codec]
     _check_held(path, container, codec, kind)
     formats = (coding.pix_fmt,) if coding.pix_fmt else kind.formats
     hdr = info.colour.transfer in (PQ, HLG)
@@ -83,27 +83,12 @@ def decide(path: Path, coding: Coding, info: VideoInfo) -> Settings:
             hint="add --codec hevc or --codec av1, or leave out --keep-hdr",
         )
     for encoder in _encoders(kind, coding.encoder):
-        options = _options(kind, encoder, coding.quality)
+        options = encoder_options(kind, encoder, coding.quality)
         for pix_fmt in dict.fromkeys(formats):
             if problem := try_encoder(encoder, options, pix_fmt, info):
                 continue
-            if info.bits > 8 and bits(pix_fmt) <= 8:
-                notes.append(
-                    f"{info.bits} bits a channel became 8: {codec} is written so as to play "
-                    "everywhere; --codec hevc or --pix-fmt yuv420p10le keeps 10"
-                )
-            if info.chroma != "4:2:0" and halves_chroma(pix_fmt) and not coding.pix_fmt:
-                deep = f"{bits(pix_fmt)}le" if bits(pix_fmt) > 8 else ""
-                finer = f"yuv{info.chroma.replace(':', '')}p{deep}"
-                notes.append(
-                    f"chroma of {info.chroma} became 4:2:0, which plays everywhere; "
-                    f"--pix-fmt {finer} keeps it"
-                )
-            if coding.quality is not None and kind.quality_option is None:
-                notes.append(f"--quality changes nothing: {codec} has one quality")
-            if coding.encoder == "auto":
-                notes.append(f"encoded by {encoder}")
-            return Settings(container, codec, encoder, options, pix_fmt, tuple(notes))
+            notes = _notes(coding, info, codec, encoder, pix_fmt)
+            return Settings(container, codec, encoder, options, pix_fmt, notes)
     if (info.width % 2 or info.height % 2) and all(map(subsampled, formats)):
         problem = "odd sizes need chroma of 4:4:4, as in yuv444p"
     size = f"{info.width}x{info.height}"
@@ -113,6 +98,30 @@ def decide(path: Path, coding: Coding, info: VideoInfo) -> Settings:
         if coding.pix_fmt or coding.encoder != "software"
         else "choose another --codec; vp9 and ffv1 take every size",
     )
+
+
+def _notes(
+    coding: Coding, info: VideoInfo, codec: str, encoder: str, pix_fmt: str
+) -> tuple[str, ...]:
+    """Return what is lost or was chosen for an input of `info`, a line each."""
+    notes = []
+    if info.bits > 8 and bits(pix_fmt) <= 8:
+        notes.append(
+            f"{info.bits} bits a channel became 8: {codec} is written so as to play "
+            "everywhere; --codec hevc or --pix-fmt yuv420p10le keeps 10"
+        )
+    if info.chroma != "4:2:0" and halves_chroma(pix_fmt) and not coding.pix_fmt:
+        deep = f"{bits(pix_fmt)}le" if bits(pix_fmt) > 8 else ""
+        finer = f"yuv{info.chroma.replace(':', '')}p{deep}"
+        notes.append(
+            f"chroma of {info.chroma} became 4:2:0, which plays everywhere; "
+            f"--pix-fmt {finer} keeps it"
+        )
+    if coding.quality is not None and CODECS[codec].quality_option is None:
+        notes.append(f"--quality changes nothing: {codec} has one quality")
+    if coding.encoder == "auto":
+        notes.append(f"encoded by {encoder}")
+    return tuple(notes)
 
 
 def _container(path: Path, coding: Coding, *, live: bool) -> Container:
@@ -160,7 +169,8 @@ def _encoders(kind: Codec, requested: str) -> tuple[str, ...]:
     return (requested,)
 
 
-def _options(kind: Codec, encoder: str, quality: int | None) -> dict[str, str]:
+def encoder_options(kind: Codec, encoder: str, quality: int | None) -> dict[str, str]:
+    """Return an encoder's options for a quality of 0 to 100, or for the usual one."""
     share = (QUALITY if quality is None else quality) / 100
     if encoder != kind.software:
         return _constant_quality(encoder, share)

@@ -24,7 +24,7 @@ class ImageSink:
     format, or the file is there already.
     """
 
-    memory = None
+    snapshots = None
     resumes_after = 0
     """As in `Output`: there is one frame."""
 

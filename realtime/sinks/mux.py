@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, cast
 
-from ..containers import TAG_ERRORS
+from ..ffmpeg import TAG_ERRORS
 from ..frame import VideoInfo
 from . import timecode
 from .carry import Carried
@@ -131,7 +131,7 @@ class Muxer:
         return self._notes + (self._carried.notes if self._carried is not None else [])
 
     def start(self) -> None:
-        """Open the encoder and write the header, which the first packet does else."""
+        """Open the encoder and write the header; without this the first packet does."""
         with normal_scheduling():
             self._container.start_encoding()
 

@@ -1,4 +1,4 @@
-"""The input as the muxer sees it: what it has beside its picture, and who can hold that."""
+"""The input as the muxer sees it: what is in it beside the picture, and who can hold that."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from ..containers import TAG_ERRORS, is_adts
+from ..ffmpeg import TAG_ERRORS, is_adts
 from ..section import EVERYTHING, Cut
 from .codecs import PICTURES_ONLY
 
@@ -70,7 +70,7 @@ class Original:
 
 
 def gif_loops(path: Path) -> int:
-    """Return how often a GIF is repeated, -1 for never and 0 for ever, which all else is."""
+    """Return a GIF's loop count: -1 plays it once, 0 for ever; 0 for other files too."""
     if path.suffix.lower() != ".gif" or not path.is_file():
         return 0
     with path.open("rb") as file:

@@ -11,19 +11,19 @@ from shlex import quote
 from typing import Final
 
 from ..atomic import put_in_place
-from ..containers import PIPE
 from ..errors import OutputExists, SinkError
+from ..ffmpeg import PIPE
 from .sequence import existing, is_sequence
 
 ELSEWHERE: Final = "choose another place with -o"
-"""What helps where a file cannot be; for one that -o does not name, to be replaced."""
+"""The hint where a file cannot be written; replaced for files that -o does not name."""
 
 
 class PartialFile:
     """`path` is a hidden temporary beside the final file; `keep` renames it, `drop` deletes it."""
 
     def __init__(self, final: Path, *, force: bool) -> None:
-        refuse(final, force=force)
+        check_writable(final, force=force)
         self.final, self._force = final, force
         self.path = final.with_name(f".{final.stem}.{os.getpid()}.part{final.suffix}")
         try:
@@ -59,9 +59,7 @@ class PartialFile:
         return False
 
     def error(self, error: Exception) -> SinkError:
-        """Turn the system's or FFmpeg's word, once it is being written, into a message with the
-        remedy.
-        """
+        """Turn the system's or FFmpeg's error during the writing into a message with the remedy."""
         if not self.lost:
             return write_error(self.final, error)
         return SinkError(
@@ -70,7 +68,7 @@ class PartialFile:
         )
 
 
-def refuse(path: Path, *, force: bool) -> None:
+def check_writable(path: Path, *, force: bool) -> None:
     """Raise SinkError when `path` may not be written, OutputExists where `force` would do."""
     if path.is_dir():
         raise SinkError(f"{path} is a folder", hint=f"name a file: {path / 'out.mp4'}")
@@ -115,7 +113,7 @@ def _lives(process: int) -> bool:
 
 
 def write_error(final: Path, error: Exception) -> SinkError:
-    """Turn the system's or FFmpeg's word about writing `final` into a message with the remedy."""
+    """Turn the system's or FFmpeg's error in writing `final` into a message with the remedy."""
     remedies = {
         errno.ENOSPC: f"free some space on this disk, or {ELSEWHERE}",
         errno.EDQUOT: "your quota on this disk is used up; free some space",

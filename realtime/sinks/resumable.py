@@ -10,20 +10,20 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ..atomic import put_in_place
+from ..atomic import put_in_place, sync
 from ..errors import OutputExists, SinkError
 from ..frame import Frame, VideoInfo
-from ..memory import EngineMemory, Snapshot, encode
 from ..planar import Converter
+from ..snapshots import Snapshot, Snapshots, encode
 from . import workfolder
 from .encode import Encoder
-from .formats import Coding, configure, decide
+from .formats import Coding, configure, settings_for
 from .mux import Muxer, check_header
 from .original import Original
-from .partial import came_meanwhile, refuse, write_error
-from .segments import packet_of, run_on, stored
+from .partial import came_meanwhile, check_writable, write_error
+from .segments import coded_picture, packet_of, with_continuous_dts
 from .sequence import existing, is_sequence, numbered_files
-from .workfolder import WorkFolder, put_on_disk
+from .workfolder import WorkFolder
 
 if TYPE_CHECKING:
     from av import Packet
@@ -39,7 +39,7 @@ class ResumableSink:
     each segment's encoder gets the same pictures and settings. (x264 with AVX-512 may still code
     them a little differently from run to run.)
     `done` says how many frames they left; the first `write` takes the next one, from an engine
-    that `memory` follows (`engines/followed.py`). Stopped early, `close` makes a shorter file, or
+    that fills `snapshots`. Stopped early, `close` makes a shorter file, or
     with `whole_only` none: its finished segments are for the next run. Raises SinkError with the
     remedy; finished segments are kept.
     """
@@ -58,10 +58,10 @@ class ResumableSink:
     ) -> None:
         import av
 
-        self._force = force or (bool(existing(path)) and workfolder.is_its_own(path, job))
-        refuse(path, force=self._force)
+        self._force = force or (bool(existing(path)) and workfolder.made_by_same_job(path, job))
+        check_writable(path, force=self._force)
         self._path, self._info, self._original = path, info, original
-        self._settings, self._stopped = decide(path, coding, info), stopped
+        self._settings, self._stopped = settings_for(path, coding, info), stopped
         self._whole_only = whole_only
         try:
             check_header(self._settings, info, original)
@@ -72,8 +72,8 @@ class ResumableSink:
         self._in_segment, self._ended, self._end_s = 0, False, Fraction(0)
         self._work = WorkFolder(path, job)
         self.done = self._work.frames
-        self.memory = EngineMemory(self._work.memory())
-        self._remembered: Snapshot = {}
+        self.snapshots = Snapshots(self._work.snapshot())
+        self._snapshot: Snapshot = {}
         self.notes: list[str] = []
         if self.done:
             self.notes.append(f"resumed after {self.done} frames of an earlier run")
@@ -93,7 +93,7 @@ class ResumableSink:
             if self._encoder is None:
                 self._encoder = self._open_encoder()
             self._store(self._encoder.encode(frame))
-            self._remembered = self.memory.next()
+            self._snapshot = self.snapshots.next()
             self._in_segment += 1
             if self._in_segment >= workfolder.SEGMENT_FRAMES:
                 self._finish_segment()
@@ -111,13 +111,13 @@ class ResumableSink:
 
     def _store(self, packets: Iterable[Packet[Stream]]) -> None:
         for packet in packets:
-            self._work.append(stored(packet))
+            self._work.append(coded_picture(packet))
 
     def _finish_segment(self) -> None:
         if self._encoder is not None:
             self._store(self._encoder.encode(None))
             self._encoder = None
-            self._work.finish_segment(self._in_segment, encode(self._remembered))
+            self._work.finish_segment(self._in_segment, encode(self._snapshot))
             _give_memory_back()
         self._in_segment = 0
 
@@ -158,7 +158,7 @@ class ResumableSink:
         place = os.path.join(os.curdir, target)  # noqa: PTH118 - a Path drops the dot
         muxer = Muxer(place, self._settings, self._info, self._original)
         try:
-            for picture in run_on(self._work.pictures()):
+            for picture in with_continuous_dts(self._work.pictures()):
                 # In decoding order the last is not the latest.
                 ends_s = (picture.pts + picture.duration) * self._info.time_base
                 self._end_s = max(self._end_s, ends_s)
@@ -171,14 +171,14 @@ class ResumableSink:
         if is_sequence(self._path):
             self._place(sorted(self._work.path.glob(f"*{self._path.suffix}")))
         else:
-            put_on_disk(target)
+            sync(target)
             self._place([target])
 
     def _place(self, made: list[Path]) -> None:
         """Give what was put together its name; of numbered pictures, all or none."""
         single, placed = not is_sequence(self._path), list[Path]()
         try:
-            refuse(self._path, force=self._force)
+            check_writable(self._path, force=self._force)
             self._work.begin_to_place()
             for file in made:
                 final = self._path if single else self._path.with_name(file.name)

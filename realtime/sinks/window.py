@@ -5,49 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import Final
 
 from ..errors import SinkError, WindowClosed
 from ..frame import Frame, Image
 from ..letterbox import SQUARE, letterbox, squared
 from .display import require_display
-from .presses import HOLD_S, Presses
+from .keys import HELP, HOLD_S, Keys
 
 TITLE = "stylecam (h helps, q quits)"
-KEYS: Final = {
-    "q": "quit",
-    "\x1b": "quit",
-    "n": "next style",
-    "p": "previous style",
-    "+": "stronger",
-    "=": "stronger",
-    "-": "weaker",
-    " ": "compare",
-    "m": "split",
-    "s": "snapshot",
-    "r": "record",
-    "f": "full screen",
-    "o": "overlay",
-    "h": "help",
-}
-ARROWS: Final = {  # codes of X11, Windows and macOS
-    **dict.fromkeys((0xFF53, 0x270000, 0xF703), "next style"),
-    **dict.fromkeys((0xFF51, 0x250000, 0xF702), "previous style"),
-}
-HELP: Final = (
-    "n p  or arrows\tnext, previous style",
-    "+ -\tstronger, weaker",
-    "hold space\tshow the original",
-    "m\tsplit view: original left, painting right",
-    "s\tsave a snapshot",
-    "r\tstart or stop recording",
-    "f\tfull screen",
-    "o\thide or show the status text (for window capture)",
-    "h\tthis help",
-    "q or Esc\tquit",
-)
-_ONCE: Final = frozenset({"snapshot", "record", "split", "help", "full screen", "overlay"})
-"""What a key that is held down asks for only once."""
 _LEFT, _TAB, _LINE, _SCALE = 12, 150, 22, 0.5
 
 
@@ -69,7 +34,7 @@ class WindowSink:
         self._compared_s = -HOLD_S
         self._open, self._sized = True, False
         self._split = self._help = self._full = self._bare = False
-        self._presses = Presses(clock)
+        self._keys = Keys(clock)
         try:
             cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
@@ -124,12 +89,11 @@ class WindowSink:
         return squared(picture, self.sample_aspect_ratio)
 
     def _listen(self) -> None:
-        code = self._cv2.waitKeyEx(1)
+        code = self._cv2.waitKeyEx(1)  # one a picture: a key that is held must not hold it up
         if not self._visible():
             raise WindowClosed
-        if code != -1:  # one a picture: a key that is held must not hold the picture up
-            self._press(meaning(code))
-        self._do(self._presses.settled())
+        for command in self._keys.commands(code):
+            self._do(command)
 
     def _visible(self) -> bool:
         try:
@@ -138,13 +102,9 @@ class WindowSink:
             return False
         return is_open(visible, self._cv2.currentUIFramework())
 
-    def _press(self, command: str) -> None:
+    def _do(self, command: str) -> None:
         if command == "quit":
             raise WindowClosed
-        if command not in _ONCE or self._presses.is_new(command):
-            self._do(command)
-
-    def _do(self, command: str) -> None:
         if command == "compare":
             self._compared_s = self._clock()
         elif command == "split":
@@ -156,7 +116,7 @@ class WindowSink:
         elif command == "full screen":
             self._full = not self._full
             self._cv2.setWindowProperty(TITLE, self._cv2.WND_PROP_FULLSCREEN, float(self._full))
-        elif command and self._frame is not None:
+        elif self._frame is not None:
             self._command(command, self._on_square_pixels(self._frame))
 
     def _on_square_pixels(self, frame: Frame) -> Frame:
@@ -201,14 +161,6 @@ def is_open(visible: float, framework: str) -> bool:
     on macOS q ends the run. Not tried on a Mac; OpenCV's source says so (window_cocoa.mm).
     """
     return visible >= (0 if framework == "COCOA" else 1)
-
-
-def meaning(code: int) -> str:
-    """What a key asks for by OpenCV's code of it; "" for keys that mean nothing."""
-    if code in ARROWS:
-        return ARROWS[code]
-    low = code & 0xFFFF  # above are the states of Shift, Num Lock and their like
-    return ARROWS.get(low, "") if low > 0xFF else KEYS.get(chr(low).lower(), "")
 
 
 def compose(frame: Frame, *, photo_only: bool = False, split: bool = False) -> Image:

@@ -6,45 +6,30 @@ killed can be resumed.
         lock              held during a run
         whole.mp4         the output, while it is put together
         placing           made when the finished output begins to get its name
-        00000.segment ... coded pictures of SEGMENT_FRAMES frames each; the last may have fewer
-
-A segment is a row of records: a header (pts, dts, duration, size, flags), then the packet's
-bytes. One has the flag MEMORY: what the engine remembers after the segment. The last has the flag
-END and tells how many frames there are; a file without it is not a segment.
+        unfinished        the segment under way
+        00000.segment ... SEGMENT_FRAMES frames each (`segments.py`); the last may have fewer
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
-import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple
+from typing import IO, Any, Final
 
-from ..atomic import put_in_place
+from ..atomic import put_in_place, write_whole
 from ..errors import SinkError
 from .partial import write_error
+from .segments import CodedPicture, SegmentWriter, frames_in, pictures_in, snapshot_in
 
 SEGMENT_FRAMES: Final = 128
 SUFFIX: Final = ".stylecam"
 _JOB: Final = "job.json"
 _PLACING: Final = "placing"
-_RECORD: Final = struct.Struct("<qqqIB")
-_PACKET, _KEY, _END, _MEMORY = 1, 2, 4, 8
-
-
-class CodedPicture(NamedTuple):
-    """A packet as it is stored: times in the picture's time base."""
-
-    pts: int
-    dts: int
-    duration: int
-    key: bool
-    data: bytes
+_UNFINISHED: Final = "unfinished"
 
 
 def work_folder(final: Path) -> Path:
@@ -59,7 +44,7 @@ def unfinished(folder: Path) -> list[Path]:
     return sorted(path.with_name(path.name[1 : -len(SUFFIX)]) for path in found)
 
 
-def is_its_own(final: Path, job: dict[str, Any]) -> bool:
+def made_by_same_job(final: Path, job: dict[str, Any]) -> bool:
     """Whether what has the name of `final` was made by an earlier run of the same `job`, which was
     killed while it gave the name, or right after.
     """
@@ -78,7 +63,7 @@ class WorkFolder:
     def __init__(self, final: Path, job: dict[str, Any]) -> None:
         self.final, self.path = final, work_folder(final)
         self.restarted = False
-        self._file: IO[bytes] | None = None
+        self._writer: SegmentWriter | None = None
         try:
             self.path.mkdir(exist_ok=True)
             self._lock = (self.path / "lock").open("wb")
@@ -108,11 +93,11 @@ class WorkFolder:
                 for path in self.path.iterdir():
                     if path.name != "lock":
                         path.unlink()
-                _write_safely(note, wanted.encode())
+                write_whole(note, wanted.encode(), durable=True)
         except OSError as error:
             raise write_error(self.final, error) from error
         self._counts: list[int] = []
-        while (count := _frames_in(self._segment(len(self._counts)))) is not None:
+        while (count := frames_in(self._segment(len(self._counts)))) is not None:
             self._counts.append(count)
 
     def _segment(self, index: int) -> Path:
@@ -125,30 +110,24 @@ class WorkFolder:
 
     def append(self, picture: CodedPicture) -> None:
         """Add a coded picture to the segment under way. Raises OSError."""
-        if self._file is None:
-            self._file = (self.path / "unfinished").open("wb")
-        flags = _PACKET | (_KEY if picture.key else 0)
-        head = _RECORD.pack(picture.pts, picture.dts, picture.duration, len(picture.data), flags)
-        self._file.write(head + picture.data)
+        if self._writer is None:
+            self._writer = SegmentWriter(self.path / _UNFINISHED)
+        self._writer.append(picture)
 
-    def finish_segment(self, frames: int, memory: bytes = b"") -> None:
+    def finish_segment(self, frames: int, snapshot: bytes = b"") -> None:
         """Make the segment under way, of so many frames, last: on the disk, under its name.
 
-        `memory` is what the engine remembers after it. Raises OSError.
+        `snapshot` is the engine's state after it. Raises OSError.
         """
-        if self._file is None:
+        if self._writer is None:
             return
-        file, self._file = self._file, None
-        with file:
-            file.write(_RECORD.pack(0, 0, 0, len(memory), _MEMORY) + memory)
-            file.write(_RECORD.pack(0, 0, frames, 0, _END))
-            file.flush()
-            os.fsync(file.fileno())
-        put_in_place(self.path / "unfinished", self._segment(len(self._counts)))
+        writer, self._writer = self._writer, None
+        writer.finish(frames, snapshot)
+        put_in_place(self.path / _UNFINISHED, self._segment(len(self._counts)))
         self._counts.append(frames)
 
     def begin_to_place(self) -> None:
-        """Note that files get their names from now on: see `is_its_own`. Raises OSError."""
+        """Note that files get their names from now on: see `made_by_same_job`. Raises OSError."""
         (self.path / _PLACING).touch()
 
     def give_up_placing(self) -> None:
@@ -158,23 +137,18 @@ class WorkFolder:
     def pictures(self) -> Iterator[CodedPicture]:
         """Yield the coded pictures of all finished segments."""
         for index in range(len(self._counts)):
-            for flags, picture in _records(self._segment(index)):
-                if flags & _PACKET:
-                    yield picture
+            yield from pictures_in(self._segment(index))
 
-    def memory(self) -> bytes:
-        """Return what the engine remembered after the last finished segment."""
-        if not self._counts:
-            return b""
-        records = _records(self._segment(len(self._counts) - 1))
-        return next((picture.data for flags, picture in records if flags & _MEMORY), b"")
+    def snapshot(self) -> bytes:
+        """Return the engine's state after the last finished segment."""
+        return snapshot_in(self._segment(len(self._counts) - 1)) if self._counts else b""
 
     def leave(self) -> None:
         """Let go of the folder; keep it if there is anything in it to resume from."""
-        if self._file is not None:
+        if self._writer is not None:
             with contextlib.suppress(OSError):
-                self._file.close()
-            self._file = None
+                self._writer.close()
+            self._writer = None
         if self._lock.closed:
             return
         if not any(self.path.glob("*.segment")):
@@ -193,39 +167,6 @@ def _described(job: dict[str, Any]) -> str:
 
 def _text(note: Path) -> str | None:
     return note.read_text(encoding="utf-8", errors="replace") if note.exists() else None
-
-
-def _records(segment: Path) -> Iterator[tuple[int, CodedPicture]]:
-    with segment.open("rb") as file:
-        while head := file.read(_RECORD.size):
-            pts, dts, duration, size, flags = _RECORD.unpack(head)
-            yield flags, CodedPicture(pts, dts, duration, bool(flags & _KEY), file.read(size))
-
-
-def _frames_in(segment: Path) -> int | None:
-    """Return how many frames a finished segment holds; None when it is not one."""
-    try:
-        with segment.open("rb") as file:
-            file.seek(-_RECORD.size, os.SEEK_END)
-            _, _, frames, size, flags = _RECORD.unpack(file.read(_RECORD.size))
-    except (OSError, struct.error):
-        return None
-    return int(frames) if flags == _END and size == 0 and frames > 0 else None
-
-
-def put_on_disk(path: Path) -> None:
-    """Wait until a file's content would survive a power failure. Raises OSError."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def _write_safely(path: Path, data: bytes) -> None:
-    fresh = path.with_suffix(".new")
-    with fresh.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    put_in_place(fresh, path)
 
 
 def _lock(file: IO[bytes]) -> bool:

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ..background import BackgroundCall
-from ..containers import PIPE
 from ..errors import SourceError
+from ..ffmpeg import PIPE
 from ..frame import Frame, VideoInfo
 from ..section import WHOLE, Section
 from ..stats import Stats
@@ -114,8 +114,9 @@ def open_live(
     """Open a camera by index, device or name, a URL, a video file to play as if live, a photo to
     show until the run is stopped, "pattern", or "auto": the first camera there is.
 
-    `sleep` waits between the frames of a file or pattern and until an unplugged camera is back,
-    `stopped` ends that; `wanted` is for a camera, or a pattern. Raises SourceError with the remedy.
+    `sleep` is called to wait between the frames of a file or pattern, and while a camera is
+    unplugged, until `stopped()`; `wanted` is for a camera or a pattern. Raises SourceError with the
+    remedy.
     """
     if name == "pattern":
         from .pattern import PatternSource

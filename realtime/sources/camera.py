@@ -12,18 +12,24 @@ from typing import TYPE_CHECKING, Final
 
 from .. import v4l2
 from ..errors import SourceError
-from ..frame import MICROSECONDS, Frame, Image, VideoInfo
-from ..letterbox import letterbox
+from ..frame import MICROSECONDS, Frame, VideoInfo
 from ..stats import Stats
 from . import CameraMode
-from .devices import Device, again, alike, devices, find, plugged_in, there_are, unknown
+from .capture import clock_pts, misfit, prepare_opencv, rate_of, to_rgb
+from .devices import (
+    Device,
+    cameras_hint,
+    devices,
+    find,
+    find_again,
+    no_such_camera,
+    plugged_in,
+    same_named,
+)
 
 if TYPE_CHECKING:
     import cv2
-    from cv2.typing import MatLike
 
-READ_TIMEOUT_S: Final = 1
-_ABSURD_FPS: Final = 240
 _PATIENCE_S: Final = 3.0
 """A device that is there but silent for so long is reopened."""
 _RETRY_S: Final = 0.5
@@ -35,16 +41,6 @@ _ALLOW: Final = {
     "win32": "Settings > Privacy & security > Camera: let desktop apps access your camera; ",
 }
 _RAW: Final = ("YUYV", "UYVY", "NV12", "YU12")
-
-
-def prepare_opencv() -> None:
-    """Set what OpenCV reads once, when it is first imported: how long a read may take, and no
-    conversions by the GPU on Windows, for which some cameras take half a minute to open.
-    """
-    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(READ_TIMEOUT_S))
-    os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "8")  # what it says of streams is no failure
 
 
 class CameraSource:
@@ -69,19 +65,19 @@ class CameraSource:
         prepare_opencv()
         self._wanted, self._stats = wanted, stats or Stats()
         self._sleep, self._stopped = sleep, stopped
-        there = devices()
-        device = find(name, there)
+        present = devices()
+        device = find(name, present)
         if device is None:
-            raise unknown(name, there)
+            raise no_such_camera(name, present)
         if sys.platform == "linux":
-            _check_device(device.use, there)
+            _check_device(device.use, present)
         self._device = device
-        self._others = {found.use for found in alike(device, there)} - {device.use}
+        self._others = {found.use for found in same_named(device, present)} - {device.use}
         capture = _open(device, wanted)
         if capture is None and sys.platform == "darwin" and device.name:
             capture = once_allowed(lambda: _open(device, wanted), sleep=sleep, stopped=stopped)
         if capture is None:
-            raise SourceError(f"camera {device.use} cannot be opened", hint=remedy(device, there))
+            raise SourceError(f"camera {device.use} cannot be opened", hint=remedy(device, present))
         self._capture: cv2.VideoCapture = capture
         self.info = self._describe(capture)
 
@@ -132,10 +128,10 @@ class CameraSource:
         self._capture.release()
         self._sleep(_RETRY_S)
         if sys.platform != "linux" or not plugged_in(self._device):
-            there = devices()
-            device = again(self._device, there, self._others)
+            present = devices()
+            device = find_again(self._device, present, self._others)
             if device is None:
-                self._others = {found.use for found in alike(self._device, there)}
+                self._others = {found.use for found in same_named(self._device, present)}
                 return False
             self._device = device
         capture = _open(self._device, self._wanted)
@@ -179,45 +175,6 @@ def _ask(capture: cv2.VideoCapture, wanted: CameraMode, fourcc: str) -> None:
         capture.set(cv2.CAP_PROP_FPS, wanted.fps)
 
 
-def to_rgb(bgr: object, info: VideoInfo) -> Image:
-    """Return a picture of OpenCV's as RGB, at the size that was promised: one of another shape with
-    black around it.
-    """
-    import cv2
-    import numpy as np
-
-    image: Image = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[call-overload]
-    if image.shape[:2] != (info.height, info.width):
-        rgb, image = image, np.empty((info.height, info.width, 3), np.uint8)
-        letterbox(rgb, image)
-    return image
-
-
-def misfit(bgr: MatLike, info: VideoInfo, title: str) -> str:
-    """Return what is to be said of a picture that came back as another model's, or in another mode;
-    "" of one that has the size that was promised.
-    """
-    height, width = bgr.shape[:2]
-    if (height, width) == (info.height, info.width):
-        return ""
-    return f"{title} now sends {width}x{height}: fitted into {info.width}x{info.height}"
-
-
-def clock_pts(captured_s: float, origin_s: float, last: int) -> int:
-    """Return when a picture was captured, in MICROSECONDS after `origin_s`, and after `last`, the
-    one before: no two are in one tick of a clock.
-    """
-    return max(last + 1, round((captured_s - origin_s) * 1_000_000))
-
-
-def rate_of(capture: cv2.VideoCapture) -> float:
-    """Return the rate that it promises, 30 when that cannot be."""
-    import cv2
-
-    fps = capture.get(cv2.CAP_PROP_FPS)
-    return fps if 1 <= fps <= _ABSURD_FPS else 30.0
-
-
 def choose_format(modes: list[v4l2.Mode], wanted: CameraMode) -> str:
     """Return the pixel format to ask for: raw where it reaches the wished size and rate (30 unless
     said), else MJPG if the camera has it; "" to leave the choice to the driver.
@@ -233,10 +190,10 @@ def choose_format(modes: list[v4l2.Mode], wanted: CameraMode) -> str:
     return "MJPG" if any(mode.fourcc == "MJPG" for mode in (fits or modes)) else ""
 
 
-def _check_device(path: str, there: list[Device]) -> None:
+def _check_device(path: str, present: list[Device]) -> None:
     """Say what is wrong before OpenCV fails without a reason; on Linux."""
     if not Path(path).exists():
-        raise unknown(path, there)
+        raise no_such_camera(path, present)
     if not os.access(path, os.R_OK | os.W_OK):
         raise SourceError(f"no permission to use {path}", hint=v4l2.JOIN_GROUP)
     device = v4l2.describe(path)
@@ -266,7 +223,7 @@ def once_allowed(
     return None
 
 
-def remedy(device: Device, there: list[Device], platform: str = sys.platform) -> str:
+def remedy(device: Device, present: list[Device], platform: str = sys.platform) -> str:
     """What to do about a camera that is there and does not open."""
     allow = _ALLOW.get(platform, "")
-    return f"is another program using {device.use}? {allow}{there_are(there)}"
+    return f"is another program using {device.use}? {allow}{cameras_hint(present)}"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import numpy as np
 
-from ..colour import FULL, HLG, PQ, decide, swscale_flags, swscale_matrix
-from ..frame import BT709, Image, Picture
+from ..colour import BT709, FULL, HLG, PQ, colour_of, swscale_flags, swscale_matrix
+from ..frame import Image, Picture
 from ..planar import FORMATS, MATRICES, from_frame
 from .grey import LimitedGrey
 from .hdr import ToneMap
@@ -161,7 +161,7 @@ class FrameConverter:
             self.height, self.width = self.width, self.height
         # One reformatter for all frames: a new one per frame makes memory grow (PyAV 18.1).
         self._reformatter = VideoReformatter()
-        self.colour = self._coded = decide(first)
+        self.colour = self._coded = colour_of(first)
         self.bits = max(component.bits for component in first.format.components)
         sizes = (first.format.chroma_width(16), first.format.chroma_height(16))
         grey = len(first.format.components) < 3

@@ -10,11 +10,11 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Final
 
-from ..containers import PIPE, TAG_ERRORS, is_adts
 from ..errors import SourceError
+from ..ffmpeg import PIPE, TAG_ERRORS, is_adts
 from ..stats import Stats
 from .awaited import Awaited
-from .hardware import nvdec, nvdec_problem, told
+from .hardware import decoder_note, nvdec, nvdec_problem
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
@@ -39,7 +39,7 @@ class Decoder:
         self.notes: list[str] = []
         self.decoding_times: deque[int] = deque()
         self.others: deque[Packet[Stream]] = deque()
-        self._tells, self._problem = hardware, nvdec_problem() if hardware else ""
+        self._note_is_due, self._problem = hardware, nvdec_problem() if hardware else ""
         self._hwaccel = nvdec() if hardware and not self._problem else None
         self._open()
 
@@ -166,10 +166,10 @@ class Decoder:
                     self.decoding_times.pop()
                 continue
             for frame in frames:
-                if self._tells:
-                    self._tells = False
+                if self._note_is_due:
+                    self._note_is_due = False
                     codec, pixels = self.stream.codec_context.name, frame.format.name
-                    self.notes.append(told(codec, pixels, self._problem))
+                    self.notes.append(decoder_note(codec, pixels, self._problem))
                 self._stats.corrupt += frame.is_corrupt
                 self._awaited.came(frame)
                 yield frame

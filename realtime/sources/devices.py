@@ -66,29 +66,29 @@ def _of_linux(device: v4l2.Device) -> Device:
     return Device(device.path, device.name, device.path, _V4L2, captures, device.loopback)
 
 
-def find(name: str, there: list[Device], platform: str = sys.platform) -> Device | None:
+def find(name: str, present: list[Device], platform: str = sys.platform) -> Device | None:
     """Return the device of an index, a path, a name or a part of one; "auto" is the first camera
     that is not a virtual one. None when there is none of that name.
     """
     if name == "auto":
-        cameras = [device for device in there if device.captures]
+        cameras = [device for device in present if device.captures]
         real = [device for device in cameras if not device.virtual]
         if real or (cameras and platform != "linux"):
             return (real or cameras)[0]
         name = "0"
     if platform == "linux":
-        known = None if name.isdigit() else _named(name, there)
+        known = None if name.isdigit() else _named(name, present)
         path = known.use if known else f"/dev/video{name}" if name.isdigit() else name
         return Device(path, v4l2.name_of(path), path, _V4L2) if "/" in path else None
     if name.isdigit():
-        return next((d for d in there if d.use == name), Device(name, "", int(name)))
-    return _named(name, there)
+        return next((d for d in present if d.use == name), Device(name, "", int(name)))
+    return _named(name, present)
 
 
-def _named(name: str, there: list[Device]) -> Device | None:
+def _named(name: str, present: list[Device]) -> Device | None:
     """Return the device of that name, or the only camera whose name has it for a part."""
-    exact = [device for device in there if device.name == name]
-    part = [d for d in there if d.captures and name.casefold() in d.name.casefold()]
+    exact = [device for device in present if device.name == name]
+    part = [d for d in present if d.captures and name.casefold() in d.name.casefold()]
     return exact[0] if exact else part[0] if len(part) == 1 else None
 
 
@@ -99,24 +99,24 @@ def plugged_in(device: Device) -> bool:
     return True
 
 
-def alike(device: Device, there: list[Device]) -> list[Device]:
-    """Return the cameras that have its name."""
-    return [d for d in there if d.captures and device.name in (d.name, v4l2.name_of(d.use))]
+def same_named(device: Device, present: list[Device]) -> list[Device]:
+    """Return all cameras with the name of this one."""
+    return [d for d in present if d.captures and device.name in (d.name, v4l2.name_of(d.use))]
 
 
-def again(
+def find_again(
     device: Device,
-    there: list[Device],
+    present: list[Device],
     others: Collection[str] = (),
     platform: str = sys.platform,
 ) -> Device | None:
-    """Return the device as it is to be opened now: by its name, as it may have come back under
-    another number. None while it is gone. `others` have the `use` of cameras of the same name that
-    were there beside it: another view is never shown for its own.
+    """Return a device that was unplugged as it is to be opened now, or None while it is gone. It
+    is told by its name, as it may come back under another number. `others` are the `use` of cameras
+    with the same name that were plugged in beside it: none of them is taken for it.
     """
     if not device.name:
         return device
-    same = alike(device, there)
+    same = same_named(device, present)
     if platform != "linux" and len(same) <= len(others):
         return None  # the others may have moved up to its number
     free = [d for d in same if d.use == device.use or d.use not in others]
@@ -124,20 +124,20 @@ def again(
     return found and found._replace(name=device.name)
 
 
-def unknown(name: str, there: list[Device]) -> SourceError:
-    """What to say when no camera has that name."""
+def no_such_camera(name: str, present: list[Device]) -> SourceError:
+    """Return the error for a name that no camera has, with the nearest name there is."""
     if not name.startswith("/dev/") and (Path(name).suffix or "/" in name):
         return SourceError(f"{name}: no such file", hint="check the name and the folder")
-    names = [device.name for device in there if device.captures]
+    names = [device.name for device in present if device.captures]
     known = {known.casefold(): known for known in ("pattern", *names)}
     near = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.5)
     guess = f"did you mean {known[near[0]]!r}? " if near else ""
-    return SourceError(f"there is no camera {name}", hint=guess + there_are(there))
+    return SourceError(f"there is no camera {name}", hint=guess + cameras_hint(present))
 
 
-def there_are(there: list[Device]) -> str:
-    """Say which cameras there are, as a hint."""
-    cameras = [device for device in there if device.captures]
+def cameras_hint(present: list[Device]) -> str:
+    """Return a hint that names the cameras there are."""
+    cameras = [device for device in present if device.captures]
     if not cameras:
         return (
             "no camera was found: plug one in, or try without one: "

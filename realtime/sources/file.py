@@ -11,8 +11,8 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Final
 
-from ..containers import PIPE
 from ..errors import SourceError
+from ..ffmpeg import PIPE
 from ..frame import Frame, VideoInfo
 from ..section import JUMP_S, WHOLE, Section
 from ..stats import Stats

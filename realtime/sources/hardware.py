@@ -9,7 +9,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
 
-from ..containers import NO_DRIVER
+from ..ffmpeg import NO_DRIVER
 
 if TYPE_CHECKING:
     from av.codec.hwaccel import HWAccel
@@ -51,9 +51,9 @@ def nvdec_problem() -> str:
     return NO_DRIVER if said == os.strerror(errno.EPERM) else said
 
 
-def told(codec: str, pixels: str, problem: str) -> str:
-    """Return who decoded a first picture, whose pixel format tells: NVDEC may leave to the CPU what
-    it knows by name, as most cards do with H.264 of 10 bits or of 4:2:2.
+def decoder_note(codec: str, pixels: str, problem: str) -> str:
+    """Say what decoded the first picture, by its pixel format: NVDEC may leave a codec that it
+    supports to the CPU, as most cards do with H.264 of 10 bits or of 4:2:2.
     """
     if problem or not pixels.startswith(_OF_NVDEC):
         why = problem or f"it cannot decode {codec} of this kind"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ..colour import PQ, swscale_flags, swscale_matrix
-from ..frame import Colour, Image
+from ..colour import PQ, Colour, swscale_flags, swscale_matrix
+from ..frame import Image
 
 if TYPE_CHECKING:
     from av import VideoFrame

@@ -11,7 +11,7 @@ from ..background import BackgroundCall
 from ..errors import SourceError
 from ..frame import MICROSECONDS, Frame, VideoInfo
 from ..stats import Stats
-from .camera import READ_TIMEOUT_S, clock_pts, misfit, prepare_opencv, rate_of, to_rgb
+from .capture import READ_TIMEOUT_S, clock_pts, misfit, prepare_opencv, rate_of, to_rgb
 
 if TYPE_CHECKING:
     import cv2
@@ -129,7 +129,7 @@ class NetworkSource:
                 return
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the stream."""
         self._capture.release()
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from rich.console import Console
 from stylecam.realtime.engines import EngineOptions
-from stylecam.realtime.outputs import FileOptions
+from stylecam.realtime.job import FileOptions, Look, Outcome
 from stylecam.realtime.styles import DEFAULT, find
-from stylecam.realtime.stylize import Look, Outcome, stylize_file
+from stylecam.realtime.stylize import stylize_file
 
 STYLECAM = [sys.executable, "-m", "stylecam.realtime.cli"]
 NO_DISPLAY = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}

@@ -1,4 +1,4 @@
-"""How the packets of a carried stream get into the output."""
+"""Streams carried into the output: copied as they are, or transcoded to Opus."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class StreamCopy:
 
 
 class Transcode:
-    """A sound stream decoded and encoded anew, as Opus; `mixed` to stereo where Opus has no such
+    """A sound stream decoded and encoded again as Opus; `mixed` to stereo where Opus has no such
     layout.
     """
 
@@ -75,5 +75,5 @@ class Transcode:
 
 
 def takes_opus(container: OutputContainer) -> bool:
-    """Whether sound can be encoded anew for a container."""
+    """Whether a container can hold sound transcoded to Opus."""
     return "libopus" in container.supported_codecs

@@ -1,4 +1,4 @@
-"""A console of Windows that is closed: it ends the process as soon as who was told returns."""
+"""Windows closes a console by ending its process, as soon as whoever was told of it returns."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ _PATIENCE_S: Final = 4.5
 def held_open(
     stop: Callable[[], None], ended: Callable[[float], object], kernel: Any = None
 ) -> Iterator[None]:
-    """Let the closing of the console, a logoff and a shutdown call `stop` in a thread of Windows',
-    and then wait, for so many seconds at most, by `ended`. `kernel` is that system's kernel32.
+    """When the console is closed, at a logoff and at a shutdown, call `stop`, then `ended` with the
+    seconds that it may wait for the run's end. Windows calls both, in a thread of its own. `kernel`
+    stands in for its kernel32 elsewhere.
 
-    Python's own handler sets a flag and returns: the process is gone before it is looked at.
+    Python's own handler only sets a flag and returns: the process is gone before the main thread
+    looks at it.
     """
 
     def handle(event: int) -> bool:

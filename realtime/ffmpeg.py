@@ -1,4 +1,4 @@
-"""What those who read containers and those who write them have in common."""
+"""What those who read files through FFmpeg and those who write them have in common."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""What an engine remembers from frame to frame, kept with each finished segment.
+"""Snapshots of an engine's state, one of which is kept with each finished segment.
 
-Statistics of instance norm are carried through a clip, so a run resumed after a kill has to
-know them as they were, or its pictures would differ from those of a run left alone.
-`engines/followed.py` fills it.
+Statistics of instance norm are carried through a clip, so a run resumed after a kill has to begin
+with what they were, or its pictures would differ from those of a run left alone.
 """
 
 from __future__ import annotations
@@ -20,10 +19,11 @@ Snapshot = dict[str, Any]
 """As `SmoothedStatistics.state` returns it; its arrays are never written to, so none is copied."""
 
 
-class EngineMemory:
-    """What an engine remembered after each frame on its way: `add` once for every frame that is
-    submitted, `next` once for every frame that arrives, in the same order, from the thread of the
-    sinks. `start` is what it begins with, encoded; empty when it begins anew.
+class Snapshots:
+    """The engine's state after each frame under way: `add` is called once for every frame that is
+    submitted (`engines/snapshotting.py`), `next` once for every frame that arrives, in the same
+    order, by the thread of the sinks. `start` is the state to begin with, encoded; empty for a
+    beginning from nothing.
     """
 
     def __init__(self, start: bytes = b"") -> None:
@@ -31,11 +31,11 @@ class EngineMemory:
         self._snapshots: deque[Snapshot] = deque()
 
     def add(self, snapshot: Snapshot) -> None:
-        """Keep what the engine remembers after the frame that was just submitted."""
+        """Keep the state after the frame that was just submitted."""
         self._snapshots.append(snapshot)
 
     def next(self) -> Snapshot:
-        """Return what the engine remembered after the next frame."""
+        """Return the state after the next frame."""
         return self._snapshots.popleft()
 
 

@@ -1,4 +1,4 @@
-"""When the packets of a carried stream are in the output: moved as the picture is."""
+"""The time stamps of carried packets, moved as the picture's are."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 _LATE_S: Final = 10
-"""So much later than sound of the same time a subtitle may come: FFmpeg's muxers let none wait for
-longer (`max_interleave_delta`).
+"""By how much a subtitle may be later in the file than sound of the same time: FFmpeg's muxers let
+no packet wait for longer (`max_interleave_delta`).
 """
 _PATIENCE_S: Final = 60
-"""So much longer than its sound the picture of a recording may last: the clock may also have jumped
-for the sound only.
+"""How long, in a recording's time, packets after a jump back wait for the picture to meet it too.
+Then the jump is taken for one of the sound's clock alone.
 """
 
 
