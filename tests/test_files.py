@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from media import ANIMATION, SIGNING, ClipMaker, decode, packets, psnr, times
+from media.clips import Film
 from media.fields import fields
 from rich.console import Console
 from stylecam.realtime import engines, stylize
@@ -56,6 +57,24 @@ def test_sound_a_container_cannot_hold_is_reencoded_and_said(tmp_path: Path) -> 
     assert "sound re-encoded as Opus: webm cannot hold aac" in outcome.notes
     before, after = packets(ANIMATION), packets(tmp_path / "out.webm")
     assert abs(float(after[-1][0] - before[-1][0])) < 0.1
+
+
+@pytest.mark.parametrize("codec", ["libopus", "flac"])
+def test_sound_that_quicktime_cannot_hold_becomes_aac(codec: str, tmp_path: Path) -> None:
+    clip = Film(audio=(codec,)).build(tmp_path / "a.mkv")
+    says = f"sound re-encoded as AAC: mov cannot hold {codec.removeprefix('lib')}"
+    assert says in echo(clip, tmp_path / "out.mov").notes
+    before, after = heard(clip), heard(tmp_path / "out.mov")
+    samples = min(before.size, after.size)
+    assert samples > 20_000
+    assert np.corrcoef(before[:samples], after[:samples])[0, 1] > 0.95  # in time, too
+
+
+def heard(path: Path) -> np.ndarray:
+    mono = av.AudioResampler("flt", "mono")
+    with av.open(str(path)) as container:
+        chunks = [m for chunk in container.decode(audio=0) for m in mono.resample(chunk)]
+    return np.concatenate([chunk.to_ndarray()[0] for chunk in chunks])
 
 
 @pytest.mark.parametrize(
