@@ -141,9 +141,12 @@ def wanted_metadata(container: InputContainer | Any) -> dict[str, str]:
 
 
 def stream_metadata(stream: Stream) -> dict[str, str]:
-    """Return what a stream's metadata says of its content."""
-    return {
+    """Return what a stream's metadata says of its content, in the words that muxers know."""
+    said = {
         key: value
         for key, value in stream.metadata.items()
         if not key.lower().startswith(_OF_THE_STREAM)
     }
+    if "name" in said:  # as MP4's and MOV's are read; they are written, as all are, from "title"
+        said.setdefault("title", said.pop("name"))
+    return said
