@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from ..colour import HLG, PQ
+from ..colour import HLG, LIMITED, PQ
 from ..containers import NO_DRIVER, PIPE
 from ..errors import SinkError, UsageError
 from ..frame import VideoInfo
@@ -113,6 +113,15 @@ def decide(path: Path, coding: Coding, info: VideoInfo) -> Settings:
         if coding.pix_fmt or coding.encoder != "software"
         else "choose another --codec; vp9 and ffv1 take every size",
     )
+
+
+def as_coded(info: VideoInfo, settings: Settings) -> VideoInfo:
+    """Return what the output is, of pictures as `info` says: ProRes cannot tell of full range, and
+    every decoder takes it for limited.
+    """
+    if settings.codec != "prores":
+        return info
+    return dataclasses.replace(info, colour=info.colour._replace(range=LIMITED))
 
 
 def _container(path: Path, coding: Coding, *, live: bool) -> Container:
