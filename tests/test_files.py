@@ -70,6 +70,18 @@ def test_sound_that_quicktime_cannot_hold_becomes_aac(codec: str, tmp_path: Path
     assert np.corrcoef(before[:samples], after[:samples])[0, 1] > 0.95  # in time, too
 
 
+@pytest.mark.parametrize("name", ["a.avi", "a.mkv"])
+def test_raw_sound_without_a_layout_goes_into_mp4(name: str, tmp_path: Path) -> None:
+    """AVI and Matroska tell how many channels there are, and MP4 has to say where."""
+    clip = Film(audio=("pcm_s16le",), options={"bf": "0"}).build(tmp_path / name)
+    with av.open(str(clip)) as container:
+        assert container.streams.audio[0].layout.name == "2 channels"
+    notes = echo(clip, tmp_path / "out.mp4").notes
+    assert not any("sound" in note for note in notes)
+    before, after = (b"".join(data for _, data in packets(p)) for p in (clip, tmp_path / "out.mp4"))
+    assert before == after
+
+
 def heard(path: Path) -> np.ndarray:
     mono = av.AudioResampler("flt", "mono")
     with av.open(str(path)) as container:

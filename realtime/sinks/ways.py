@@ -67,10 +67,8 @@ class Transcode:
     def __init__(self, container: OutputContainer, stream: AudioStream, codec: SoundCodec) -> None:
         import av
 
-        given = stream.layout
-        layout = given.name.replace("(side)", "")  # neither codec tells side from back
-        if layout == f"{given.nb_channels} channels":
-            layout = _USUAL_LAYOUTS.get(given.nb_channels, "")
+        layout = guessed_layout(stream) or stream.layout.name
+        layout = layout.replace("(side)", "")  # neither codec tells side from back
         self.mixed = layout not in codec.layouts
         if self.mixed:
             layout = "stereo"
@@ -94,6 +92,12 @@ class Transcode:
         for resampled in self._resampler.resample(None):
             yield from self.out.encode(resampled)
         yield from self.out.encode(None)
+
+
+def guessed_layout(stream: AudioStream) -> str:
+    """Return the usual layout of so many channels where a file tells no more, else ""."""
+    count = stream.layout.nb_channels
+    return _USUAL_LAYOUTS.get(count, "") if stream.layout.name == f"{count} channels" else ""
 
 
 def sound_codec(container: OutputContainer) -> SoundCodec | None:
