@@ -295,6 +295,9 @@ def test_hdr_is_kept_when_asked(tmp_path: Path) -> None:
     for coding in (Coding("h264"), Coding("ffv1", pix_fmt="yuv410p")):
         with pytest.raises(SinkError, match="10 bits"):
             echo(clip, tmp_path / "flat.mkv", coding, keep_hdr=True)
+    with pytest.raises(SinkError) as caught:
+        echo(clip, tmp_path / "out.webm", Coding(), keep_hdr=True)
+    assert "--codec av1" in caught.value.hint
     deeper = Coding("ffv1", pix_fmt="yuv420p12le")
     assert echo(clip, tmp_path / "deeper.mkv", deeper, keep_hdr=True).notes == outcome.notes
     with pytest.raises(SinkError, match="yuv420p11le"):
