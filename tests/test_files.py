@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
@@ -82,11 +83,25 @@ def test_raw_sound_without_a_layout_goes_into_mp4(name: str, tmp_path: Path) -> 
     assert before == after
 
 
+@pytest.mark.parametrize("suffix", [".mov", ".mp4"])
+def test_sound_with_a_coarse_clock_is_reencoded_in_time(suffix: str, tmp_path: Path) -> None:
+    """In AVI the picture's clock ticks 25 times a second, this sound's 23 times."""
+    film = Film(codec="mpeg4", options={}, audio=("wmav2",), seconds=2, rate=Fraction(25))
+    clip = dataclasses.replace(film, time_base=Fraction(1, 25)).build(tmp_path / "a.avi")
+    notes = echo(clip, tmp_path / f"out{suffix}").notes
+    assert not any("damaged" in note for note in notes)
+    before, after = heard(clip)[10_000:80_000], heard(tmp_path / f"out{suffix}")[10_000:80_000]
+    assert np.corrcoef(before, after)[0, 1] > 0.95
+
+
 def heard(path: Path) -> np.ndarray:
+    """Return the sound from time 0 on, at 48 kHz."""
     mono = av.AudioResampler("flt", "mono")
     with av.open(str(path)) as container:
-        chunks = [m for chunk in container.decode(audio=0) for m in mono.resample(chunk)]
-    return np.concatenate([chunk.to_ndarray()[0] for chunk in chunks])
+        chunks = [chunk for chunk in container.decode(audio=0) if chunk.pts is not None]
+    silence = np.zeros(round(chunks[0].time * 48_000), np.float32)
+    sounds = [m.to_ndarray()[0] for chunk in chunks for m in mono.resample(chunk)]
+    return np.concatenate([silence, *sounds])
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 if TYPE_CHECKING:
@@ -84,7 +85,12 @@ class Transcode:
         except av.FFmpegError:
             return
         for frame in frames:
-            for resampled in self._resampler.resample(cast("AudioFrame", frame)):
+            sound = cast("AudioFrame", frame)
+            if sound.pts is not None and sound.time_base is not None:
+                # A stream's own clock, as AVI's, may be too coarse for the frames of another codec.
+                sound.pts = round(sound.pts * sound.time_base * sound.sample_rate)
+                sound.time_base = Fraction(1, sound.sample_rate)
+            for resampled in self._resampler.resample(sound):
                 yield from self.out.encode(resampled)
 
     def flush(self) -> Iterator[Packet[Stream]]:
@@ -126,4 +132,5 @@ def _add(container: OutputContainer, codec: SoundCodec, layout: str) -> AudioStr
     options = {"mapping_family": "1"} if several else {}
     out = cast("AudioStream", container.add_stream(codec.encoder, rate=_RATE, options=options))
     out.codec_context.layout = layout
+    out.time_base = Fraction(1, _RATE)  # the muxer's clock is to have ticks of it
     return out

@@ -61,6 +61,7 @@ class Film:
                 for name in self.audio
             ]
             for index, track in enumerate(tracks):
+                track.bit_rate = 128_000
                 track.metadata["language"] = ("eng", "fra")[index % 2]
                 if self.audio_title:
                     track.metadata["title"] = self.audio_title
