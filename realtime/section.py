@@ -25,18 +25,21 @@ class Section(NamedTuple):
     start_s: Fraction | None = None
     duration_s: Fraction | None = None
 
-    def cut(self, origin_s: Fraction, *, from_zero: bool = False) -> Cut:
+    def cut(self, origin_s: Fraction, *, tick_s: Fraction, from_zero: bool = False) -> Cut:
         """Return the part of an input whose first time stamp is `origin_s`.
 
         With a start, or `from_zero`, the output begins at zero; every stream is moved by the same
-        time.
+        time. After a start that is whole ticks of the picture, which may be as long as a frame is
+        shown: else it would be moved by more, or less, than its sound.
         """
         begin_s = None if self.start_s is None else origin_s + self.start_s
         end_s = None
         if self.duration_s is not None:
             end_s = (origin_s if begin_s is None else begin_s) + self.duration_s
-        first_s = origin_s if from_zero else Fraction(0)
-        return Cut(begin_s, end_s, first_s if begin_s is None else begin_s)
+        shift_s = origin_s if from_zero else Fraction(0)
+        if begin_s is not None:
+            shift_s = begin_s // tick_s * tick_s
+        return Cut(begin_s, end_s, shift_s)
 
 
 WHOLE: Final = Section()

@@ -203,6 +203,19 @@ def test_tags_are_carried(
         assert psnr(decode(output)[0], decode(clip)[0]) > 28
 
 
+@pytest.mark.parametrize("suffix", [".mov", ".mkv"])
+def test_prores_says_its_colours_and_has_no_full_range(suffix: str, tmp_path: Path) -> None:
+    tags = {"colorspace": 1, "color_primaries": 1, "color_trc": 1, "color_range": FULL_RANGE}
+    clip = Film(colour=tags, options={"qp": "0"}, audio=()).build(tmp_path / "a.mp4")
+    output = tmp_path / f"out{suffix}"
+    echo(clip, output, Coding("prores"))
+    with av.open(str(output)) as container:
+        frame = next(container.decode(video=0))
+    assert (frame.colorspace, frame.color_primaries, frame.color_trc) == (1, 1, 1)
+    assert frame.color_range in (0, LIMITED)  # as decoders take it
+    assert psnr(decode(output)[0], decode(clip)[0]) > 38
+
+
 def test_the_size_as_coded_decides_what_is_left_open(tmp_path: Path) -> None:
     """A phone's 854x480 held upright is 854 lines high, and BT.601 all the same."""
     film = Film(48, 860, range(2), rotation=(90, False, False), audio=())
@@ -283,6 +296,9 @@ def test_hdr_is_kept_when_asked(tmp_path: Path) -> None:
     for coding in (Coding("h264"), Coding("ffv1", pix_fmt="yuv410p")):
         with pytest.raises(SinkError, match="10 bits"):
             echo(clip, tmp_path / "flat.mkv", coding, keep_hdr=True)
+    with pytest.raises(SinkError) as caught:
+        echo(clip, tmp_path / "out.webm", Coding(), keep_hdr=True)
+    assert "--codec av1" in caught.value.hint
     deeper = Coding("ffv1", pix_fmt="yuv420p12le")
     assert echo(clip, tmp_path / "deeper.mkv", deeper, keep_hdr=True).notes == outcome.notes
     with pytest.raises(SinkError, match="yuv420p11le"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import itertools
 import time
@@ -93,6 +94,16 @@ def test_a_timecode_track_is_made_anew(suffix: str, tmp_path: Path) -> None:
         kinds = {s.type: s.metadata.get("timecode") for s in container.streams}
     assert kinds == {"video": "01:00:00:00", "audio": None, "data": "01:00:00:00"}
     assert times(tmp_path / f"out{suffix}") == times(clip)
+
+
+def test_a_timecode_of_the_file_is_not_said_to_be_lost(tmp_path: Path) -> None:
+    film = Film(codec="mpeg2video", audio=("pcm_s16le",), rate=Fraction(25), options={})
+    clip = dataclasses.replace(film, time_base=Fraction(1, 25)).build(tmp_path / "a.mxf")
+    notes = "\n".join(echo(clip, tmp_path / "out.mp4").notes)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert [s.metadata["timecode"] for s in container.streams.data] == ["00:00:00:00"]
+    assert "product_name" in notes
+    assert "timecode" not in notes
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])

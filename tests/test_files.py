@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from media import ANIMATION, SIGNING, ClipMaker, decode, packets, psnr, times
+from media.clips import Film
 from media.fields import fields
 from rich.console import Console
 from stylecam.realtime import engines, stylize
@@ -57,6 +59,50 @@ def test_sound_a_container_cannot_hold_is_reencoded_and_said(tmp_path: Path) -> 
     assert "sound re-encoded as Opus: webm cannot hold aac" in outcome.notes
     before, after = packets(ANIMATION), packets(tmp_path / "out.webm")
     assert abs(float(after[-1][0] - before[-1][0])) < 0.1
+
+
+@pytest.mark.parametrize("codec", ["libopus", "flac"])
+def test_sound_that_quicktime_cannot_hold_becomes_aac(codec: str, tmp_path: Path) -> None:
+    clip = Film(audio=(codec,)).build(tmp_path / "a.mkv")
+    says = f"sound re-encoded as AAC: mov cannot hold {codec.removeprefix('lib')}"
+    assert says in echo(clip, tmp_path / "out.mov").notes
+    before, after = heard(clip), heard(tmp_path / "out.mov")
+    samples = min(before.size, after.size)
+    assert samples > 20_000
+    assert np.corrcoef(before[:samples], after[:samples])[0, 1] > 0.95  # in time, too
+
+
+@pytest.mark.parametrize("name", ["a.avi", "a.mkv"])
+def test_raw_sound_without_a_layout_goes_into_mp4(name: str, tmp_path: Path) -> None:
+    """AVI and Matroska tell how many channels there are, and MP4 has to say where."""
+    clip = Film(audio=("pcm_s16le",), options={"bf": "0"}).build(tmp_path / name)
+    with av.open(str(clip)) as container:
+        assert container.streams.audio[0].layout.name == "2 channels"
+    notes = echo(clip, tmp_path / "out.mp4").notes
+    assert not any("sound" in note for note in notes)
+    before, after = (b"".join(data for _, data in packets(p)) for p in (clip, tmp_path / "out.mp4"))
+    assert before == after
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mp4"])
+def test_sound_with_a_coarse_clock_is_reencoded_in_time(suffix: str, tmp_path: Path) -> None:
+    """In AVI the picture's clock ticks 25 times a second, this sound's 23 times."""
+    film = Film(codec="mpeg4", options={}, audio=("wmav2",), seconds=2, rate=Fraction(25))
+    clip = dataclasses.replace(film, time_base=Fraction(1, 25)).build(tmp_path / "a.avi")
+    notes = echo(clip, tmp_path / f"out{suffix}").notes
+    assert not any("damaged" in note for note in notes)
+    before, after = heard(clip)[10_000:80_000], heard(tmp_path / f"out{suffix}")[10_000:80_000]
+    assert np.corrcoef(before, after)[0, 1] > 0.95
+
+
+def heard(path: Path) -> np.ndarray:
+    """Return the sound from time 0 on, at 48 kHz."""
+    mono = av.AudioResampler("flt", "mono")
+    with av.open(str(path)) as container:
+        chunks = [chunk for chunk in container.decode(audio=0) if chunk.pts is not None]
+    silence = np.zeros(round(chunks[0].time * 48_000), np.float32)
+    sounds = [m.to_ndarray()[0] for chunk in chunks for m in mono.resample(chunk)]
+    return np.concatenate([silence, *sounds])
 
 
 @pytest.mark.parametrize(

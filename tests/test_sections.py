@@ -11,10 +11,11 @@ from typing import Any
 
 import av
 import pytest
-from media import ANIMATION, decode, psnr, times
+from media import ANIMATION, decode, packets, psnr, times
 from media.clips import Film
-from media.running import echoed
+from media.running import echo, echoed
 from stylecam.realtime.errors import UsageError
+from stylecam.realtime.outputs import FileOptions
 from stylecam.realtime.section import WHOLE, Section, parse_time
 from stylecam.realtime.sources import open_file
 from stylecam.realtime.stats import Stats
@@ -67,6 +68,18 @@ def test_a_part_has_the_pictures_of_the_whole(name: str, tmp_path: Path) -> None
         assert part == pictures[first:]
         assert said == notes
         assert all(abs(a - b) < tick for a, b in zip(found, times[first:], strict=True))
+
+
+def test_the_sound_of_a_part_is_moved_as_its_picture(tmp_path: Path) -> None:
+    """Where the picture's clock has no finer ticks than frames, as in AVI and MXF."""
+    film = Film(rate=Fraction(25), time_base=Fraction(1, 25), options={"bf": "0"})
+    scale = {"video_track_timescale": "25"}
+    clip = dataclasses.replace(film, muxer_options=scale).build(tmp_path / "a.mp4")
+    output = tmp_path / "out.mp4"
+    echo(clip, output, FileOptions(section=Section(Fraction(1, 10))))
+    moved = times(clip)[3] - times(output)[0]
+    sound = [t for t, _ in packets(clip) if t >= Fraction(1, 10)]
+    assert abs(sound[0] - packets(output)[0][0] - moved) < Fraction(1, 1000)
 
 
 def test_a_part_by_the_command(tmp_path: Path) -> None:

@@ -128,6 +128,16 @@ def test_tags_that_are_not_utf8_are_carried(suffix: str, tmp_path: Path) -> None
     assert b"Gr\xf6\xdfe!" in (tmp_path / f"out{suffix}").read_bytes()
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize("before", [".mp4", ".mov", ".mkv"])
+def test_the_title_of_a_track_is_kept(before: str, suffix: str, tmp_path: Path) -> None:
+    clip = Film(audio_title="Commentary").build(tmp_path / f"a{before}")
+    echo(clip, tmp_path / f"out{suffix}")
+    with av.open(str(tmp_path / f"out{suffix}")) as container:
+        metadata = container.streams.audio[0].metadata
+    assert metadata["title" if suffix == ".mkv" else "name"] == "Commentary"
+
+
 def test_no_audio(tmp_path: Path) -> None:
     clip = EVERYTHING["all.mkv"].build(tmp_path / "all.mkv")
     outcome = echo(clip, tmp_path / "out.mkv", FileOptions(audio=False))

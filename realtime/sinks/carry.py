@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 from .codecs import PICTURES_ONLY, QUICKTIME
 from .original import Original, add_copy, stream_metadata, wanted_metadata
 from .packet_times import PacketTimes
-from .transcode import StreamCopy, Transcode, takes_opus
+from .transcode import StreamCopy, Transcode, sound_codec
 
 if TYPE_CHECKING:
     from av import Packet
@@ -77,12 +77,12 @@ class Carried:
             kind == "audio"
             and stream.codec_context is not None
             and muxer not in PICTURES_ONLY
-            and takes_opus(self._container)
+            and (codec := sound_codec(self._container)) is not None
         ):
-            transcode = Transcode(self._container, cast("AudioStream", stream))
+            transcode = Transcode(self._container, cast("AudioStream", stream), codec)
             transcode.out.metadata.update(stream_metadata(stream))
             self._converters[stream.index] = transcode
-            how = "Opus, mixed to stereo" if transcode.mixed else "Opus"
+            how = f"{codec.name}, mixed to stereo" if transcode.mixed else codec.name
             self.notes.append(f"sound re-encoded as {how}: {muxer} cannot hold {name}")
         else:
             what = {"audio": "sound", "video": "cover", "subtitle": "subtitles"}.get(kind, kind)

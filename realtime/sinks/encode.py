@@ -77,6 +77,9 @@ class Encoder:
             coded = VideoFrame.from_ndarray(frame.image, format="rgb24")
         else:
             coded = self._yuv(frame.picture, pix_fmt)
+            # ProRes is told by its frames, not by the encoder.
+            colour = self._info.colour
+            coded.color_primaries, coded.color_trc = colour.primaries, colour.transfer
         coded.pts, coded.time_base = frame.pts, frame.time_base
         coded.duration = frame.duration
         return coded

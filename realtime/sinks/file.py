@@ -14,7 +14,7 @@ from ..frame import Frame, VideoInfo
 from ..planar import Converter
 from .codecs import LIVE
 from .encode import Encoder
-from .formats import Coding, settings_for
+from .formats import Coding, as_coded, settings_for
 from .mux import Muxer
 from .original import Original
 from .partial import PartialFile, write_error
@@ -54,6 +54,7 @@ class FileSink:
         import av
 
         settings = settings_for(path, coding or Coding(), info)
+        info = as_coded(info, settings)
         if is_sequence(path):
             raise SinkError(
                 "numbered pictures are made of files only", hint="name a video: -o out.mkv"

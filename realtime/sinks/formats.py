@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from ..colour import HLG, PQ
+from ..colour import HLG, LIMITED, PQ
 from ..errors import SinkError, UsageError
 from ..ffmpeg import NO_DRIVER, PIPE
 from ..frame import VideoInfo
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 QUALITY: Final = 75
 """Of 0 to 100: hard to tell from the original on a screen."""
+
+_FOR_HDR: Final = "add --codec hevc or --codec av1, or leave out --keep-hdr"
 
 _QP2LAMBDA: Final = 118
 """FFmpeg's unit of quality (FF_QP2LAMBDA)."""
@@ -80,7 +82,7 @@ def settings_for(path: Path, coding: Coding, info: VideoInfo) -> Settings:
     if hdr and min(map(bits, formats)) < 10:
         raise SinkError(
             f"HDR needs 10 bits, and {codec} is written with 8",
-            hint="add --codec hevc or --codec av1, or leave out --keep-hdr",
+            hint=_FOR_HDR,
         )
     for encoder in _encoders(kind, coding.encoder):
         options = encoder_options(kind, encoder, coding.quality)
@@ -89,15 +91,32 @@ def settings_for(path: Path, coding: Coding, info: VideoInfo) -> Settings:
                 continue
             notes = _notes(coding, info, codec, encoder, pix_fmt)
             return Settings(container, codec, encoder, options, pix_fmt, notes)
+    raise _unwritable(codec, tuple(dict.fromkeys(formats)), problem, coding=coding, info=info)
+
+
+def _unwritable(
+    codec: str, formats: tuple[str, ...], problem: str, *, coding: Coding, info: VideoInfo
+) -> SinkError:
+    """Say why no encoder took any of `formats`, and what helps."""
     if (info.width % 2 or info.height % 2) and all(map(subsampled, formats)):
         problem = "odd sizes need chroma of 4:4:4, as in yuv444p"
+    hint = "choose another --codec; vp9 and ffv1 take every size"
+    if coding.pix_fmt or coding.encoder != "software":
+        hint = "leave out --pix-fmt and --encoder, or choose another --codec"
+    elif info.colour.transfer in (PQ, HLG):  # libvpx may be built for 8 bits
+        hint = _FOR_HDR
     size = f"{info.width}x{info.height}"
-    raise SinkError(
-        f"{codec} cannot be written at {size} as {', '.join(dict.fromkeys(formats))}: {problem}",
-        hint="leave out --pix-fmt and --encoder, or choose another --codec"
-        if coding.pix_fmt or coding.encoder != "software"
-        else "choose another --codec; vp9 and ffv1 take every size",
-    )
+    what = f"{codec} cannot be written at {size} as {', '.join(formats)}: {problem}"
+    return SinkError(what, hint=hint)
+
+
+def as_coded(info: VideoInfo, settings: Settings) -> VideoInfo:
+    """Return what the output is, of pictures as `info` says: ProRes cannot tell of full range, and
+    every decoder takes it for limited.
+    """
+    if settings.codec != "prores":
+        return info
+    return dataclasses.replace(info, colour=info.colour._replace(range=LIMITED))
 
 
 def _notes(

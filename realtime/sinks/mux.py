@@ -182,6 +182,8 @@ class Muxer:
             return
         with av.open(path, metadata_errors=TAG_ERRORS) as written:
             kept = {key.lower() for key in wanted_metadata(written)}
+            if name in QUICKTIME:  # which make a track of it
+                kept |= {"timecode" for s in written.streams if "timecode" in s.metadata}
             lost = sorted(key for key in metadata if key.lower() not in kept)
             left = len(written.chapters())
             kinds.subtract(_kind(s) for s in written.streams if s.discard != Discard.all)

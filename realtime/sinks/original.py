@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import io
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from ..ffmpeg import TAG_ERRORS, is_adts
 from ..section import EVERYTHING, Cut
 from .codecs import PICTURES_ONLY
+from .transcode import guessed_layout
 
 if TYPE_CHECKING:
     from av import Packet
@@ -82,27 +83,50 @@ def add_copy(container: OutputContainer, original: Original, stream: Stream) -> 
     """Add a stream for a copy of one of the original's; None where the container takes none."""
     if container.format.name in PICTURES_ONLY:
         return None
-    if _takes(container, stream):
-        return _add(container, stream)
+    for told in _told(original, stream):
+        if _takes(container, stream, told):
+            return _add(container, stream, told)
+    return None
+
+
+def _told(original: Original, stream: Stream) -> Iterator[dict[str, Any]]:
+    """Yield what a container may have to be told of a stream beside what its header says: first
+    nothing.
+    """
+    yield {}
+    if stream.type != "audio":
+        return
+    sound = cast("AudioStream", stream)
     # Where a header can be mended afterwards, Matroska does that itself.
-    setup = _adts_setup(original, stream)
-    return _add(container, stream, setup) if setup and _takes(container, stream, setup) else None
+    if setup := _adts_setup(original, sound):
+        yield {"extradata": setup}
+    if sound.codec_context is not None and (layout := guessed_layout(sound)):
+        yield {"layout": layout}
 
 
-def _takes(container: OutputContainer, stream: Stream, setup: bytes = b"") -> bool:
-    """Whether a container takes a stream: found out by writing such a header into memory."""
+def _takes(container: OutputContainer, stream: Stream, told: dict[str, Any]) -> bool:
+    """Whether a container takes a stream: found out by writing such a header into memory. MP4
+    refuses raw sound without a layout only at its end, after some.
+    """
     import av
 
+    raw = stream.type == "audio" and stream.codec_context.name.startswith("pcm_")
     trial = av.open(
         io.BytesIO(),
         "w",
         format=container.format.name,
-        options=container.options,
+        options={} if raw else container.options,  # in memory, no end is written with "faststart"
         metadata_errors=TAG_ERRORS,
     )
     try:
-        _add(trial, stream, setup)
+        out = _add(trial, stream, told)
         trial.start_encoding()
+        if raw:
+            count = cast("AudioStream", out).layout.nb_channels
+            silence = av.Packet(bytes(24 * count))  # whole samples of any size
+            silence.stream, silence.pts, silence.dts = out, 0, 0
+            trial.mux(silence)
+            trial.close()
     except (av.FFmpegError, ValueError):
         return False
     finally:
@@ -111,19 +135,19 @@ def _takes(container: OutputContainer, stream: Stream, setup: bytes = b"") -> bo
     return True
 
 
-def _add(container: OutputContainer, stream: Stream, setup: bytes = b"") -> Stream:
+def _add(container: OutputContainer, stream: Stream, told: dict[str, Any]) -> Stream:
     out = container.add_stream_from_template(stream)
-    if setup:
-        out.codec_context.extradata = setup
+    for name, value in told.items():
+        setattr(out.codec_context, name, value)
     return out
 
 
-def _adts_setup(original: Original, stream: Stream) -> bytes:
+def _adts_setup(original: Original, stream: AudioStream) -> bytes:
     """Return what the first packet of ADTS tells, as a header has it; b"" for other streams."""
     import av
     from av.bitstream import BitStreamFilterContext
 
-    if stream.type != "audio" or not is_adts(cast("AudioStream", stream)):
+    if not is_adts(stream):
         return b""
     if (first := original.first(stream)) is None:
         return b""
@@ -141,9 +165,12 @@ def wanted_metadata(container: InputContainer | Any) -> dict[str, str]:
 
 
 def stream_metadata(stream: Stream) -> dict[str, str]:
-    """Return what a stream's metadata says of its content."""
-    return {
+    """Return what a stream's metadata says of its content, in the words that muxers know."""
+    said = {
         key: value
         for key, value in stream.metadata.items()
         if not key.lower().startswith(_OF_THE_STREAM)
     }
+    if "name" in said:  # as MP4's and MOV's are read; they are written, as all are, from "title"
+        said.setdefault("title", said.pop("name"))
+    return said

@@ -17,7 +17,7 @@ from ..planar import Converter
 from ..snapshots import Snapshot, Snapshots, encode
 from . import workfolder
 from .encode import Encoder
-from .formats import Coding, configure, settings_for
+from .formats import Coding, as_coded, configure, settings_for
 from .mux import Muxer, check_header
 from .original import Original
 from .partial import came_meanwhile, check_writable, write_error
@@ -60,9 +60,10 @@ class ResumableSink:
 
         self._force = force or (bool(existing(path)) and workfolder.made_by_same_job(path, job))
         check_writable(path, force=self._force)
-        self._path, self._info, self._original = path, info, original
-        self._settings, self._stopped = settings_for(path, coding, info), stopped
-        self._whole_only = whole_only
+        self._settings = settings_for(path, coding, info)
+        self._info = info = as_coded(info, self._settings)
+        self._path, self._original = path, original
+        self._stopped, self._whole_only = stopped, whole_only
         try:
             check_header(self._settings, info, original)
         except (av.FFmpegError, OSError, ValueError) as error:

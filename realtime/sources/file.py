@@ -30,6 +30,8 @@ _LEAD_FRAMES: Final = 4
 _RUNNING_CLOCKS: Final = frozenset({"mpegts", "mpeg"})
 """Formats whose time stamps are a broadcaster's clock: they begin anywhere."""
 
+_MPEG_TICK: Final = Fraction(1, 90_000)
+
 _MATRICES: Final = {8: "YCgCo", 14: "ICtCp"}
 """FFmpeg's numbers of those that are known and that swscale does not convert."""
 
@@ -60,7 +62,11 @@ class FileSource:
         try:
             container = self.decoder.container
             origin_s = Fraction(container.start_time or 0, 1_000_000)
-            self.cut = section.cut(origin_s, from_zero=container.format.name in _RUNNING_CLOCKS)
+            self.cut = section.cut(
+                origin_s,
+                tick_s=self.decoder.stream.time_base or _MPEG_TICK,
+                from_zero=container.format.name in _RUNNING_CLOCKS,
+            )
             if self.cut.begin_s is None or path == PIPE:
                 self._frames = self.decoder.frames()
             else:
@@ -126,7 +132,7 @@ class FileSource:
             height=converter.height,
             width=converter.width,
             fps=rate,
-            time_base=stream.time_base or Fraction(1, 90_000),
+            time_base=stream.time_base or _MPEG_TICK,
             frames=self._count(rate),
             colour=converter.colour,
             bits=converter.bits,

@@ -35,6 +35,7 @@ class Film:
     rotation: tuple[int, bool, bool] | None = None
     """Degrees counter-clockwise, mirrored left-right, mirrored upside down."""
     audio: Sequence[str] = ("aac",)
+    audio_title: str = ""
     audio_start: int = 0
     """Time stamp of the first sound, in 1/48000 s."""
     seconds: float = 0.5
@@ -60,7 +61,10 @@ class Film:
                 for name in self.audio
             ]
             for index, track in enumerate(tracks):
+                track.bit_rate = 128_000
                 track.metadata["language"] = ("eng", "fra")[index % 2]
+                if self.audio_title:
+                    track.metadata["title"] = self.audio_title
             if self.chapters:
                 container.set_chapters(CHAPTERS)
             extras = self._add_extras(container, matroska=path.suffix == ".mkv")
