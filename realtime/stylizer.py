@@ -84,10 +84,10 @@ class Stylizer:
         self.strength = strength
         self._size, self._order = size, order
         statistics: Literal["smoothed", "frame"] = "smoothed" if clip else "frame"
-        self._options = dataclasses.replace(options, statistics=statistics)
+        options = dataclasses.replace(options, statistics=statistics)
         self._lock = threading.Lock()
-        self._for_calls = OnDemandEngine(partial(self._build, live=True))
-        self._for_streams = OnDemandEngine(partial(self._build, live=False))
+        self._for_calls = OnDemandEngine(partial(_build, options, self._style, live=True))
+        self._for_streams = OnDemandEngine(partial(_build, options, self._style, live=False))
         self._latest: object = None
         self._converter = Converter()
 
@@ -203,17 +203,6 @@ class Stylizer:
                 hint="take all of a stream, or close the iterator, before another and before close",
             )
 
-    def _build(self, into: Fit, *, live: bool) -> Engine:
-        height, width = into.padded
-        return open_engine(
-            self._options,
-            self.style,
-            height=height,
-            width=width,
-            live=live,
-            expected=Expected(*into.work, BT709),
-        )
-
     def _rgb(self, picture: Any) -> Image:
         shape, kind = getattr(picture, "shape", None), getattr(picture, "dtype", None)
         if kind != np.uint8 or shape is None or len(shape) != 3 or shape[2] != 3 or 0 in shape:
@@ -224,3 +213,15 @@ class Stylizer:
             )
         rgb = picture[..., ::-1] if self._order == "bgr" else picture
         return np.require(rgb, requirements=["C", "W"])  # Pillow's arrays are read-only
+
+
+def _build(options: EngineOptions, style: Style, into: Fit, *, live: bool) -> Engine:
+    height, width = into.padded
+    return open_engine(
+        options,
+        style,
+        height=height,
+        width=width,
+        live=live,
+        expected=Expected(*into.work, BT709),
+    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -253,6 +255,28 @@ def test_calls_and_a_stream_do_not_disturb_each_other() -> None:
             paint(frames[0])
             list(paint.stream(frames))
         assert opened == [True, False]
+
+
+@pytest.mark.parametrize("way", ["called", "streamed", "left early"])
+def test_what_nobody_closed_is_given_back_with_its_last_name(way: str) -> None:
+    """At once: its memory is not Python's, so the collector of cycles would not come for it."""
+    frames = pictures(5)
+    gc.disable()
+    try:
+        paint = Stylizer("comic")
+        if way == "called":
+            paint(frames[0])
+        else:
+            stream = paint.stream(frames)
+            for _ in range(1 if way == "left early" else len(frames)):
+                next(stream)
+            del stream
+        engines = [paint._for_calls._engine, paint._for_streams._engine]
+        left = [weakref.ref(each) for each in (paint, *engines) if each is not None]
+        del paint, engines
+        assert [each() for each in left] == [None] * len(left)
+    finally:
+        gc.enable()
 
 
 @pytest.mark.needs_display

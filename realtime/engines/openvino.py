@@ -31,13 +31,12 @@ class OpenVINOEngine:
     """A style compiled for one size: several streams for files, one fast one when live."""
 
     planar = False
+    _free: deque[ov.InferRequest]
 
     def __init__(
         self, options: EngineOptions, style: Style, *, height: int, width: int, live: bool
     ) -> None:
         ov = load()
-        from .openvino_requests import Request
-
         core, device = ov.Core(), _device(options)
         model = _read(core, style)
         if not style.native:
@@ -70,9 +69,7 @@ class OpenVINOEngine:
                 f"it says: {_last_line(error)}",
             ) from error
         self._output_shape = tuple(self._compiled.output(0).shape)
-        self._free: deque[Request] = deque()
-        for _ in range(self.depth):
-            self._free.append(Request(self._free, self._compiled.create_infer_request()))
+        self._free = deque(self._compiled.create_infer_request() for _ in range(self.depth))
         self.description = "OpenVINO " + self._describe(core, device, precision)
 
     def _describe(self, core: ov.Core, device: str, precision: str | None) -> str:
@@ -107,11 +104,13 @@ class OpenVINOEngine:
 
     def submit(self, picture: Image, strength: float = 1.0) -> Request:
         """Start on (H, W, 3); it must stay unchanged until the result is taken."""
+        from .openvino_requests import Request
+
         if not self._free:
             raise EngineError(f"more than {self.depth} pictures under way")
         image = np.ascontiguousarray(picture)
         statistics = None if self.statistics is None else self.statistics.step(image)
-        return self._free.popleft().start(image[np.newaxis], self._output_shape, statistics)
+        return Request(self._free, image[np.newaxis], self._output_shape, statistics)
 
     def close(self) -> None:
         """Wait for a measurement under way, drop the network; callers wait for their requests."""
