@@ -23,7 +23,7 @@ import numpy as np
 from .colour import BT709
 from .engines import NAMES, Engine, EngineOptions, Pending, open_engine
 from .engines.on_demand import OnDemandEngine
-from .errors import UsageError
+from .errors import StylecamError, UsageError
 from .fit import Fit, fit, sides
 from .frame import Expected, Image, as_rgb
 from .pipeline import mix
@@ -111,7 +111,7 @@ class Stylizer:
 
     def __call__(self, picture: Image) -> Image:
         """Return the painting of one picture, with the lowest latency."""
-        with self._alone():
+        with self._alone(self._for_calls):
             return self._end(self._begin(picture, self._for_calls))
 
     def stream(self, pictures: Iterable[Image]) -> Iterator[Image]:
@@ -129,7 +129,7 @@ class Stylizer:
                         yield self._next(begun)
                 if begun:
                     self._demand_open(begun[0])
-                with self._alone():
+                with self._alone(self._for_streams):
                     if self._latest is not own:
                         self._take_over(own)
                     begun.append(self._begin(picture, self._for_streams))
@@ -174,17 +174,25 @@ class Stylizer:
 
     def _next(self, begun: deque[_Begun]) -> Image:
         self._demand_open(begun[0])
-        with self._alone():
+        with self._alone(self._for_streams):
             return self._end(begun.popleft())
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self, painter: OnDemandEngine) -> Iterator[None]:
+        """Paint in the block, as the only thread. What Ctrl-C breaks off, as in a notebook, may
+        hold a slot or half a measurement: the next picture then has another engine.
+        """
         if not self._lock.acquire(blocking=False):
             raise UsageError(
                 "a Stylizer paints for one thread at a time", hint="make one for each thread"
             )
         try:
             yield
+        except StylecamError:
+            raise
+        except BaseException:
+            painter.close()
+            raise
         finally:
             self._lock.release()
 

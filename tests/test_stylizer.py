@@ -129,6 +129,27 @@ def test_a_stream_that_is_left_early_leaves_the_rest_working() -> None:
         assert paint(frames[0]).shape == frames[0].shape
 
 
+@pytest.mark.parametrize("way", ["called", "streamed"])
+def test_after_ctrl_c_it_paints_on(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a notebook, in which it lives on."""
+    from stylecam.realtime.engines.openvino_requests import Measuring
+
+    frame = pictures(1)[0]
+    with Stylizer("comic") as paint:
+
+        def painted() -> Image:
+            return paint(frame) if way == "called" else next(paint.stream([frame]))
+
+        def interrupted(_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Measuring, "_result", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                painted()
+        assert np.abs(painted().astype(int) - by_the_engine([frame])[0]).max() <= 1
+
+
 def test_a_second_thread_is_told_to_take_one_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
