@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import cv2  # noqa: F401 - before PyAV: opening a window hangs otherwise
 import numpy as np
+import numpy.typing as npt
 
 from .colour import BT709
 from .engines import NAMES, Engine, EngineOptions, Pending, open_engine
@@ -109,12 +110,12 @@ class Stylizer:
             )
         self._strength = float(strength)
 
-    def __call__(self, picture: Image) -> Image:
+    def __call__(self, picture: npt.NDArray[Any]) -> Image:
         """Return the painting of one picture, with the lowest latency."""
         with self._alone(self._for_calls):
             return self._end(self._begin(picture, self._for_calls))
 
-    def stream(self, pictures: Iterable[Image]) -> Iterator[Image]:
+    def stream(self, pictures: Iterable[npt.NDArray[Any]]) -> Iterator[Image]:
         """Yield the painting of each picture, in order, while the next ones are being painted:
         more pictures a second than one call after another, each a little later. A picture must
         stay as it is until its painting came. A stream is a clip of its own; take all of it, or
@@ -159,7 +160,7 @@ class Stylizer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _begin(self, picture: Image, painter: OnDemandEngine) -> _Begun:
+    def _begin(self, picture: npt.NDArray[Any], painter: OnDemandEngine) -> _Begun:
         image = self._rgb(picture)
         height, width = image.shape[:2]
         into = fit(height, width, size=self._size)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 import threading
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -298,6 +300,22 @@ def test_what_nobody_closed_is_given_back_with_its_last_name(way: str) -> None:
         assert [each() for each in left] == [None] * len(left)
     finally:
         gc.enable()
+
+
+def test_a_type_checker_takes_the_example_of_the_readme(tmp_path: Path) -> None:
+    """OpenCV does not promise uint8 of what a camera gives."""
+    repository = Path(__file__).parents[1]
+    words = (repository / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "example.py").write_text(words.split("```python\n")[1].split("```")[0])
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--follow-imports=silent", "example.py"],
+        cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": str(repository / ".types")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.needs_display
