@@ -218,7 +218,8 @@ class Stylizer:
             found = type(picture).__name__ if shape is None else f"{kind} of shape {shape}"
             raise UsageError(
                 f"a picture is a uint8 array (height, width, 3), not {found}",
-                hint="of values in 0..1: (x * 255).astype(np.uint8); of grey: np.dstack([x] * 3)",
+                hint="of values in 0..1: (x * 255).astype(np.uint8); of grey: np.dstack([x] * 3); "
+                "of RGBA: x[..., :3]; of a Pillow image: np.asarray(x.convert('RGB'))",
             )
         rgb = picture[..., ::-1] if self._order == "bgr" else picture
         return np.require(rgb, requirements=["C", "W"])  # Pillow's arrays are read-only

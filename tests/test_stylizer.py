@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import traceback
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -232,6 +233,13 @@ def test_an_engine_that_takes_planes_gets_planes(
 def test_what_is_no_picture_is_said(wrong: Image) -> None:
     with Stylizer() as paint, pytest.raises(UsageError, match="uint8 array"):
         paint(wrong)
+
+
+def test_a_traceback_shows_the_remedy() -> None:
+    with pytest.raises(UsageError) as caught:
+        Stylizer(order="gbr")
+    shown = traceback.format_exception(caught.value)
+    assert shown[-1] == "hint: one of rgb, bgr\n"
 
 
 def test_wrong_options_are_said_at_once() -> None:
