@@ -56,7 +56,7 @@ class Stylizer:
     lie: "rgb", or "bgr" as OpenCV has them. `engine` is one of `engines.NAMES`, or `EngineOptions`
     to say more; it is built for the first picture (a second or so), and again when the size of
     pictures changes.
-    For one thread.
+    For one thread, of the process in which it was made.
 
     Raises StylecamError with the remedy in its `hint`.
     """

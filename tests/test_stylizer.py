@@ -115,6 +115,22 @@ def test_threads_may_begin_at_once_with_one_each() -> None:
     assert done.stdout.split() == [b"painted"] * 4
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_is_told_to_make_one_of_its_own() -> None:
+    program = (
+        "import multiprocessing, numpy\n"
+        "from stylecam.realtime.stylizer import Stylizer\n"
+        "picture = numpy.zeros((64, 64, 3), 'uint8')\n"
+        "paint = Stylizer()\n"
+        "paint(picture)\n"
+        "multiprocessing.get_context('fork').Process(target=paint, args=(picture,)).start()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, timeout=60, capture_output=True, text=True
+    )
+    assert "hint: make a Stylizer in each process" in done.stderr
+
+
 def test_a_stream_that_is_left_early_leaves_the_rest_working() -> None:
     frames = pictures(8)
     with Stylizer("comic") as paint:
