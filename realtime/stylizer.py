@@ -11,7 +11,7 @@ import dataclasses
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from numbers import Real
@@ -115,7 +115,7 @@ class Stylizer:
         with self._alone(self._for_calls):
             return self._end(self._begin(picture, self._for_calls))
 
-    def stream(self, pictures: Iterable[npt.NDArray[Any]]) -> Iterator[Image]:
+    def stream(self, pictures: Iterable[npt.NDArray[Any]]) -> Generator[Image]:
         """Yield the painting of each picture, in order, while the next ones are being painted:
         more pictures a second than one call after another, each a little later. A picture must
         stay as it is until its painting came. A stream is a clip of its own; take all of it, or

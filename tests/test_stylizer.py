@@ -327,10 +327,11 @@ def test_what_nobody_closed_is_given_back_with_its_last_name(way: str) -> None:
 
 
 def test_a_type_checker_takes_the_example_of_the_readme(tmp_path: Path) -> None:
-    """OpenCV does not promise uint8 of what a camera gives."""
+    """OpenCV does not promise uint8 of what a camera gives; a stream is there to be closed."""
     repository = Path(__file__).parents[1]
     words = (repository / "README.md").read_text(encoding="utf-8")
-    (tmp_path / "example.py").write_text(words.split("```python\n")[1].split("```")[0])
+    example = words.split("```python\n")[1].split("```")[0]
+    (tmp_path / "example.py").write_text(example + "paint.stream([picture]).close()\n")
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--follow-imports=silent", "example.py"],
         cwd=tmp_path,
