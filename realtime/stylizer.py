@@ -50,15 +50,16 @@ class Stylizer:
     from each to the next, so that the painting holds still. It starts over at a cut, and with
     `restart`. `clip=False` is for pictures that have nothing to do with each other.
 
-    `style` is a built-in name, the path of an `.onnx` file or a blend ("great-wave:0.6,comic:0.4");
-    `strength` how much of the painting is mixed with the picture, 0 to 1, and may be set between
-    pictures; `size` the working size: a short side (360) or "640x360". `order` says how channels
-    lie: "rgb", or "bgr" as OpenCV has them. `engine` is one of `engines.NAMES`, or `EngineOptions`
-    to say more; it is built for the first picture (a second or so), and again when the size of
-    pictures changes.
+    `style` is a built-in name (`stylecam styles` lists them), the path of an `.onnx` file or a
+    blend ("great-wave:0.6,comic:0.4"); `strength` how much of the painting is mixed with the
+    picture, 0 to 1, and may be set between pictures; `size` the working size: a short side (360) or
+    "640x360". `order` says how channels lie: "rgb", or "bgr" as OpenCV has them. `engine` is
+    "auto", "openvino", "tensorrt", "torch" or "echo" (no painting), or to say more an
+    `EngineOptions` of `stylecam.realtime.engines`; it is built for the first picture (a second or
+    so), and again when the size of pictures changes.
     For one thread, of the process in which it was made.
 
-    Raises StylecamError with the remedy in its `hint`.
+    Raises `StylecamError` of `stylecam.realtime.errors` with the remedy in its `hint`.
     """
 
     def __init__(
