@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ..cache import cache_folder
+from ..cache import cache_folder, drop_unused
 from ..errors import EngineError, StyleError
 from ..frame import Image
 from ..machine import usable_cores
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .openvino_requests import Request
 
 MOST_STREAMS: Final = 4
+_KEPT_BYTES: Final = 256_000_000
 _MEASURE_CONFIG: Final = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
 """Variances lose too much in bfloat16."""
 
@@ -198,10 +199,13 @@ def _compiled(
 
 def _cached() -> dict[str, Any]:
     """Return where compiled networks are kept, about 1 MB each: opening one again takes a third
-    less. OpenVINO knows them by all that they are made of, and compiles anew what is broken.
+    less. OpenVINO knows them by all that they are made of, and compiles anew what is broken. It
+    deletes none, and photos of many sizes make many.
     """
     try:
-        return {"CACHE_DIR": str(cache_folder("openvino"))}
+        folder = cache_folder("openvino")
+        drop_unused(folder.glob("*.blob"), _KEPT_BYTES)
+        return {"CACHE_DIR": str(folder)}
     except OSError:  # no home that can be written to
         return {}
 
