@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -15,6 +17,25 @@ def cache_folder(part: str) -> Path:
     folder = _root() / part
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def drop_unused(files: Iterable[Path], most_bytes: int) -> None:
+    """Delete those of `files` that were not used for longest, so that the others have `most_bytes`
+    at most. What another process deletes first, or holds open on Windows, does not matter.
+    """
+    used: list[tuple[float, int, Path]] = []
+    for path in files:
+        with suppress(OSError):
+            status = path.stat()
+            # Many systems note the reading of a file once a day, or never.
+            used.append((max(status.st_atime, status.st_mtime), status.st_size, path))
+    together = 0
+    for _, size, path in sorted(used, reverse=True):
+        together += size
+        if together > most_bytes:
+            with suppress(OSError):
+                path.chmod(0o600)  # Windows deletes nothing that is read-only, as OpenVINO's are
+                path.unlink()
 
 
 def _root() -> Path:

@@ -207,19 +207,24 @@ def _live(options: argparse.Namespace, look: Look) -> int:
         size("--camera-size", asked) if asked else None,
         None if asked_fps is None else rate("--camera-fps", asked_fps),
     )
-    outcome = stylize_live(
-        Input(options.webcam, mode, options.mirror, options.denoise),
-        look,
-        Outputs(
-            not options.no_window,
-            None if options.output is None else Path(options.output),
-            fill,
-            options.force,
-            _coding(options),
-        ),
-        console=status_console(quiet=options.json),
-        seconds=options.seconds,
-    )
+    try:
+        outcome = stylize_live(
+            Input(options.webcam, mode, options.mirror, options.denoise),
+            look,
+            Outputs(
+                not options.no_window,
+                None if options.output is None else Path(options.output),
+                fill,
+                options.force,
+                _coding(options),
+            ),
+            console=status_console(quiet=options.json),
+            seconds=options.seconds,
+        )
+    except StylecamError as error:
+        failed = {"input": options.webcam, "error": error.message, "hint": error.hint}
+        _print_result(options, failed, [])
+        raise
     lines = [f"note: {note}" for note in outcome.notes]
     if outcome.output is not None:
         frames = outcome.stats.frames

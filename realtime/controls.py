@@ -30,8 +30,8 @@ class Controls:
     """Style, strength, snapshot and recording, by the name of a command. Only in the main thread.
 
     Files are named by the time and written into `folder`, that of -o's file; without one, into the
-    folder that stylecam was started in. An error is shown over the picture until the next command,
-    and given to `tell`, which may keep it for longer.
+    folder that stylecam was started in. An error is shown over the picture until the next command.
+    It is given to `tell`, too, which may keep it for longer, as is where a snapshot went.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Controls:
         try:
             self._engine.poll()
             if self._saving and self._saving[0].done:
-                self._say(self._saving.pop().result())
+                self._say(self._saved())
         except StylecamError as error:
             self._complain(error)
         recording = self._recording
@@ -103,10 +103,15 @@ class Controls:
         """Wait for the snapshot that is being written. Raises SinkError when that fails."""
         try:
             while self._saving:
-                self._saving.pop().result()
+                self._saved()
         except StylecamError as error:
             self._mend(error)
             raise
+
+    def _saved(self) -> str:
+        message = self._saving.pop().result()
+        self._tell(message)
+        return message
 
     def _say(self, message: str) -> None:
         self._message, self._until_s = message, self._clock() + _MESSAGE_S

@@ -7,11 +7,13 @@ from contextlib import contextmanager
 
 
 class StylecamError(Exception):
-    """A message for the user, and the remedy."""
+    """A message for the user, and the remedy, which a traceback shows below it."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
         self.message, self.hint = message, hint
+        if hint:
+            self.add_note(f"hint: {hint}")
 
 
 class SourceError(StylecamError):

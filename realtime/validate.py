@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import Final
@@ -110,6 +111,13 @@ def _check_input(inputs: list[Path]) -> None:
             "- would read a video from the terminal",
             hint="name a file, or let a program write it: ffmpeg ... -f matroska - | stylecam -",
         )
+    for path in inputs:
+        if re.match(r"\w{2,}:[/\\]", str(path)) and not path.exists():  # as Path has http://host
+            raise UsageError(
+                f"{path} is an address, which only --webcam reads from",
+                hint="all of it: ffmpeg -i URL -c copy -f matroska - | stylecam - -o out.mkv; "
+                "live: stylecam --webcam URL",
+            )
 
 
 def _check_output(output: str | None, *, live: bool) -> None:

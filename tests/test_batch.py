@@ -63,8 +63,10 @@ def test_a_batch_that_was_done_before_is_done(tmp_path: Path) -> None:
     echoed("a.mp4", "-o", "out/", cwd=tmp_path, code=1)  # one alone is asked about
 
 
-def test_one_that_fails_is_told_to_programs(tmp_path: Path) -> None:
-    done = echoed("missing.mp4", "-o", "out.mp4", "--json", cwd=tmp_path, code=1)
+@pytest.mark.parametrize("words", [["missing.mp4"], ["--webcam", "missing.mp4", "--no-window"]])
+def test_one_that_fails_is_told_to_programs(words: list[str], tmp_path: Path) -> None:
+    done = echoed(*words, "-o", "out.mp4", "--json", cwd=tmp_path, code=1)
+    assert json.loads(done.stdout)["input"] == "missing.mp4"
     assert json.loads(done.stdout)["error"] == "missing.mp4: no such file"
     assert b"error: missing.mp4: no such file" in done.stderr
 

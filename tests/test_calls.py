@@ -236,8 +236,8 @@ def test_a_stream_that_breaks_off_is_opened_again() -> None:
         pauses.append(seconds)
 
     try:
-        url = f"http://127.0.0.1:{server.server_port}/"
-        with closing(open_live(url, stats=stats, sleep=pause)) as source:
+        place = f"127.0.0.1:{server.server_port}/"
+        with closing(open_live(f"http://me:pass@{place}", stats=stats, sleep=pause)) as source:
             stamps = [frame.pts for frame in itertools.islice(source, 20)]
     finally:
         server.shutdown()
@@ -245,7 +245,9 @@ def test_a_stream_that_breaks_off_is_opened_again() -> None:
         thread.join()
     assert len(stamps) == 20
     assert stamps == sorted(stamps)
-    assert set(troubles) == {f"{url} sends no frames; trying again"}
+    # Who sees the picture is not told the password.
+    assert source.info.description == f"http://{place}: 96x64, 25 fps"
+    assert set(troubles) == {f"http://{place} sends no frames; trying again"}
     assert set(pauses) == {0.5}
     assert not stats.trouble
 

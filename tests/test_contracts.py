@@ -149,7 +149,8 @@ def test_a_slot_is_free_again_after_the_network_failed() -> None:
     under_way[0]._request = Failing()
     with pytest.raises(EngineError, match="out of memory"):
         under_way[0].result()
-    under_way[0]._request = request
+    assert engine._free.pop() is not request
+    engine._free.append(request)
     engine.submit(picture).result()
     for pending in under_way[1:]:
         pending.result()

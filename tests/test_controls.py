@@ -250,6 +250,22 @@ def test_controls(tmp_path: Path) -> None:
         assert times(videos[1])[0] == 0
 
 
+def test_where_a_snapshot_went_is_told_to_who_hides_the_text(tmp_path: Path) -> None:
+    told: list[str] = []
+    with closing(SwitchingEngine(find("great-wave"), lambda _: EchoEngine())) as engine:
+        recording = RecordingSink(_no_file)
+        controls = Controls(
+            engine, built_in(), recording, Stats(), folder=tmp_path, tell=told.append
+        )
+        frame = next(iter(PatternSource(64, 96)))
+        controls.command("snapshot", frame)
+        shown_by(controls, "saved")
+        controls.command("snapshot", frame)  # and the run ends
+        controls.finish()
+    assert sorted(told) == [f"saved {path}" for path in sorted(tmp_path.glob("*.png"))]
+    assert len(told) == 2
+
+
 def test_figures_are_renewed_twice_a_second_and_what_a_viewer_does_at_once() -> None:
     stats, moments_s = Stats(), [0.0]
     with closing(SwitchingEngine(find("great-wave"), lambda _: EchoEngine())) as engine:

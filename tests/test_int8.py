@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -143,6 +144,25 @@ def test_a_kept_network_paints_the_same(tmp_path: Path, monkeypatch: pytest.Monk
         path.write_bytes(path.read_bytes()[:1000])
     with opened("comic", image) as engine:
         assert np.array_equal(first["comic"], paint(engine, image))
+
+
+def test_of_kept_networks_those_go_that_were_not_used_for_longest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A photo of another size makes another one, and OpenVINO deletes none."""
+    monkeypatch.setenv("STYLECAM_CACHE", str(tmp_path))
+    folder = tmp_path / "openvino"
+    folder.mkdir()
+    for name, used_s in (("older.blob", 1e9), ("newer.blob", 1.1e9)):
+        with (folder / name).open("wb") as file:
+            file.truncate(200_000_000)
+        os.utime(folder / name, (used_s, used_s))
+        (folder / name).chmod(0o440)
+    (folder / "other.txt").touch()
+    with opened("comic", np.zeros((64, 64, 3), np.uint8)):
+        left = {path.name for path in folder.iterdir()}
+    assert {"newer.blob", "other.txt"} < left
+    assert "older.blob" not in left
 
 
 def test_no_folder_to_keep_it_in_is_no_fault(

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from contextlib import closing
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -51,6 +52,17 @@ def test_a_recording_says_what_came_of_it(tmp_path: Path) -> None:
         controls.command("record", frames[0])
         assert controls.lines()[-1] == f"saved {recording.saved[0]}"
     assert recording.saved == list(tmp_path.glob("*.mov"))
+
+
+@pytest.mark.parametrize("name", ["o.mp4", "o.webm"])
+def test_what_is_live_has_a_key_frame_every_two_seconds(name: str, tmp_path: Path) -> None:
+    source = PatternSource(64, 96, fps=Fraction(5), frames=25, live=True, sleep=lambda _: None)
+    with closing(FileSink(tmp_path / name, source.info)) as sink:
+        for frame in source:
+            sink.write(frame)
+    with av.open(str(tmp_path / name)) as written:
+        keys = [i for i, packet in enumerate(written.demux(video=0)) if packet.is_keyframe]
+    assert keys == [0, 10, 20]
 
 
 def test_a_recording_that_was_interrupted_while_it_closed_is_closed_again(tmp_path: Path) -> None:

@@ -78,6 +78,7 @@ def test_sizes_that_are_none(size: str) -> None:
         ("clip.mp4 --format y4m -o out.mp4", "--format y4m: for standard", "leave it out"),
         ("--webcam --format y4m", "--format y4m: for standard output only", "add -o -"),
         ("--webcam -o rtmp://host/x", "does not stream", "-o - | ffmpeg -i - -c copy -f flv rtmp:"),
+        ("https://host/clip.mp4 -o out.mp4", "is an address", "-f matroska - | stylecam -"),
         ("clip.mp4 -o srt://host/x", "does not stream", "ffmpeg -re -i - -c copy -f mpegts srt:"),
     ],
 )

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import subprocess
 import sys
 import threading
+import traceback
+import weakref
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -110,6 +115,22 @@ def test_threads_may_begin_at_once_with_one_each() -> None:
     assert done.stdout.split() == [b"painted"] * 4
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_is_told_to_make_one_of_its_own() -> None:
+    program = (
+        "import multiprocessing, numpy\n"
+        "from stylecam.realtime.stylizer import Stylizer\n"
+        "picture = numpy.zeros((64, 64, 3), 'uint8')\n"
+        "paint = Stylizer()\n"
+        "paint(picture)\n"
+        "multiprocessing.get_context('fork').Process(target=paint, args=(picture,)).start()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, timeout=60, capture_output=True, text=True
+    )
+    assert "hint: make a Stylizer in each process" in done.stderr
+
+
 def test_a_stream_that_is_left_early_leaves_the_rest_working() -> None:
     frames = pictures(8)
     with Stylizer("comic") as paint:
@@ -125,6 +146,27 @@ def test_a_stream_that_is_left_early_leaves_the_rest_working() -> None:
         with pytest.raises(OSError, match="gone"):
             list(paint.stream(failing()))
         assert paint(frames[0]).shape == frames[0].shape
+
+
+@pytest.mark.parametrize("way", ["called", "streamed"])
+def test_after_ctrl_c_it_paints_on(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a notebook, in which it lives on."""
+    from stylecam.realtime.engines.openvino_requests import Measuring
+
+    frame = pictures(1)[0]
+    with Stylizer("comic") as paint:
+
+        def painted() -> Image:
+            return paint(frame) if way == "called" else next(paint.stream([frame]))
+
+        def interrupted(_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Measuring, "_result", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                painted()
+        assert np.abs(painted().astype(int) - by_the_engine([frame])[0]).max() <= 1
 
 
 def test_a_second_thread_is_told_to_take_one_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,6 +251,13 @@ def test_what_is_no_picture_is_said(wrong: Image) -> None:
         paint(wrong)
 
 
+def test_a_traceback_shows_the_remedy() -> None:
+    with pytest.raises(UsageError) as caught:
+        Stylizer(order="gbr")
+    shown = traceback.format_exception(caught.value)
+    assert shown[-1] == "hint: one of rgb, bgr\n"
+
+
 def test_wrong_options_are_said_at_once() -> None:
     with pytest.raises(StyleError):
         Stylizer("grate-wave")
@@ -253,6 +302,45 @@ def test_calls_and_a_stream_do_not_disturb_each_other() -> None:
             paint(frames[0])
             list(paint.stream(frames))
         assert opened == [True, False]
+
+
+@pytest.mark.parametrize("way", ["called", "streamed", "left early"])
+def test_what_nobody_closed_is_given_back_with_its_last_name(way: str) -> None:
+    """At once: its memory is not Python's, so the collector of cycles would not come for it."""
+    frames = pictures(5)
+    gc.disable()
+    try:
+        paint = Stylizer("comic")
+        if way == "called":
+            paint(frames[0])
+        else:
+            stream = paint.stream(frames)
+            for _ in range(1 if way == "left early" else len(frames)):
+                next(stream)
+            del stream
+        engines = [paint._for_calls._engine, paint._for_streams._engine]
+        left = [weakref.ref(each) for each in (paint, *engines) if each is not None]
+        del paint, engines
+        assert [each() for each in left] == [None] * len(left)
+    finally:
+        gc.enable()
+
+
+def test_a_type_checker_takes_the_example_of_the_readme(tmp_path: Path) -> None:
+    """OpenCV does not promise uint8 of what a camera gives; a stream is there to be closed."""
+    repository = Path(__file__).parents[1]
+    words = (repository / "README.md").read_text(encoding="utf-8")
+    example = words.split("```python\n")[1].split("```")[0]
+    (tmp_path / "example.py").write_text(example + "paint.stream([picture]).close()\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--follow-imports=silent", "example.py"],
+        cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": str(repository / ".types")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.needs_display

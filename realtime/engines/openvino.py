@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ..cache import cache_folder
+from ..cache import cache_folder, drop_unused
 from ..errors import EngineError, StyleError
 from ..frame import Image
 from ..machine import usable_cores
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .openvino_requests import Request
 
 MOST_STREAMS: Final = 4
+_KEPT_BYTES: Final = 256_000_000
 _MEASURE_CONFIG: Final = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
 """Variances lose too much in bfloat16."""
 
@@ -31,13 +32,12 @@ class OpenVINOEngine:
     """A style compiled for one size: several streams for files, one fast one when live."""
 
     planar = False
+    _free: deque[ov.InferRequest]
 
     def __init__(
         self, options: EngineOptions, style: Style, *, height: int, width: int, live: bool
     ) -> None:
         ov = load()
-        from .openvino_requests import Request
-
         core, device = ov.Core(), _device(options)
         model = _read(core, style)
         if not style.native:
@@ -70,9 +70,7 @@ class OpenVINOEngine:
                 f"it says: {_last_line(error)}",
             ) from error
         self._output_shape = tuple(self._compiled.output(0).shape)
-        self._free: deque[Request] = deque()
-        for _ in range(self.depth):
-            self._free.append(Request(self._free, self._compiled.create_infer_request()))
+        self._free = deque(self._compiled.create_infer_request() for _ in range(self.depth))
         self.description = "OpenVINO " + self._describe(core, device, precision)
 
     def _describe(self, core: ov.Core, device: str, precision: str | None) -> str:
@@ -107,11 +105,13 @@ class OpenVINOEngine:
 
     def submit(self, picture: Image, strength: float = 1.0) -> Request:
         """Start on (H, W, 3); it must stay unchanged until the result is taken."""
+        from .openvino_requests import Request
+
         if not self._free:
             raise EngineError(f"more than {self.depth} pictures under way")
         image = np.ascontiguousarray(picture)
         statistics = None if self.statistics is None else self.statistics.step(image)
-        return self._free.popleft().start(image[np.newaxis], self._output_shape, statistics)
+        return Request(self._free, image[np.newaxis], self._output_shape, statistics)
 
     def close(self) -> None:
         """Wait for a measurement under way, drop the network; callers wait for their requests."""
@@ -199,10 +199,13 @@ def _compiled(
 
 def _cached() -> dict[str, Any]:
     """Return where compiled networks are kept, about 1 MB each: opening one again takes a third
-    less. OpenVINO knows them by all that they are made of, and compiles anew what is broken.
+    less. OpenVINO knows them by all that they are made of, and compiles anew what is broken. It
+    deletes none, and photos of many sizes make many.
     """
     try:
-        return {"CACHE_DIR": str(cache_folder("openvino"))}
+        folder = cache_folder("openvino")
+        drop_unused(folder.glob("*.blob"), _KEPT_BYTES)
+        return {"CACHE_DIR": str(folder)}
     except OSError:  # no home that can be written to
         return {}
 

@@ -27,6 +27,11 @@ QUALITY: Final = 75
 
 _FOR_HDR: Final = "add --codec hevc or --codec av1, or leave out --keep-hdr"
 
+_LIVE_GOP_S: Final = 2
+"""Seconds from key frame to key frame of what is live, for who joins in; x264 would take 8. YouTube
+warns from 4 (support.google.com/youtube/answer/2853702).
+"""
+
 _QP2LAMBDA: Final = 118
 """FFmpeg's unit of quality (FF_QP2LAMBDA)."""
 
@@ -227,6 +232,8 @@ def configure(codec: VideoCodecContext, settings: Settings, info: VideoInfo) -> 
     codec.colorspace, codec.color_range = colour.matrix, colour.range
     codec.color_primaries, codec.color_trc = colour.primaries, colour.transfer
     codec.thread_type = "AUTO"
+    if info.live:
+        codec.gop_size = round(_LIVE_GOP_S * info.fps)
     codec.options = dict(settings.options)
     if halves_chroma(settings.pix_fmt):
         codec.options["chroma_sample_location"] = "left"  # as planar.Converter makes it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -48,6 +49,8 @@ class NetworkSource:
         import cv2
 
         self._url, self._stats = url, stats or Stats()
+        self._title = re.sub("(?<=://)[^/]*@", "", url)
+        """What is shown, over the picture too, which others may see: no password."""
         self._sleep, self._stopped, self._clock = sleep, stopped, clock
         capture = BackgroundCall(lambda: _open(url)).result()  # which a signal may end
         if capture is None:
@@ -70,7 +73,7 @@ class NetworkSource:
             time_base=MICROSECONDS,
             live=True,
             sample_aspect_ratio=_pixel_shape(capture),
-            description=f"{url}: {width}x{height}, {fps:.4g} fps",
+            description=f"{self._title}: {width}x{height}, {fps:.4g} fps",
         )
 
     def __iter__(self) -> Iterator[Frame]:
@@ -86,19 +89,19 @@ class NetworkSource:
                 break
             stamp = round(1000 * self._capture.get(cv2.CAP_PROP_POS_MSEC))
             last, count = max(last + 1, stamp), count + 1
-            self._stats.trouble = misfit(bgr, self.info, self._url)
+            self._stats.trouble = misfit(bgr, self.info, self._title)
             yield Frame(to_rgb(bgr, self.info), last, MICROSECONDS, self._clock())
         else:
             return
         if not count:
             raise SourceError(
-                f"{self._url} gives no pictures",
+                f"{self._title} gives no pictures",
                 hint="download it first: where its index is at the end, it cannot be played from a "
                 "server that cannot seek",
             )
         if count < _WHOLE * self._frames:
             raise SourceError(
-                f"{self._url} broke off after {count} of {self._frames} frames",
+                f"{self._title} broke off after {count} of {self._frames} frames",
                 hint="check the network and start again, or download it first",
             )
 
@@ -108,12 +111,12 @@ class NetworkSource:
             ok, bgr = self._capture.read()
             captured = self._clock()
             if ok:
-                self._stats.trouble = misfit(bgr, self.info, self._url)
+                self._stats.trouble = misfit(bgr, self.info, self._title)
                 pause_s = _FIRST_RETRY_S
                 last = clock_pts(captured, origin, last)
                 yield Frame(to_rgb(bgr, self.info), last, MICROSECONDS, captured)
                 continue
-            self._stats.trouble = f"{self._url} sends no frames; trying again"
+            self._stats.trouble = f"{self._title} sends no frames; trying again"
             self._capture.release()
             self._sleep(pause_s)
             pause_s = min(2 * pause_s, _LAST_RETRY_S)
