@@ -69,6 +69,31 @@ def test_it_ends_only_when_nothing_is_left(tmp_path: Path) -> None:
         pairs(tmp_path)
 
 
+def test_a_view_of_one_colour_gives_its_turn_to_the_next_scene(tmp_path: Path) -> None:
+    """A white sky, black frames of a film: the generator's gradient is not finite there."""
+    save_photos(tmp_path, ["a.png", "b.png"])
+    whole = pairs(tmp_path)
+    before = [whole[step].first for step in range(20)]
+    cv2.imwrite(str(tmp_path / "b.png"), np.full((120, 160, 3), 255, np.uint8))
+    with av.open(str(tmp_path / "black.mp4"), "w") as container:
+        video = container.add_stream("libx264", rate=10)
+        video.width, video.height, video.pix_fmt = 160, 120, "yuv420p"
+        for _ in range(4):
+            black = av.VideoFrame.from_ndarray(np.zeros((120, 160, 3), np.uint8), format="rgb24")
+            container.mux(video.encode(black))
+        container.mux(video.encode(None))
+    stream = pairs(tmp_path)
+    assert len(stream.scenes.frame_pairs) > 0
+    for step in range(20):
+        assert min(view.std((2, 3)).max() for view in stream[step][:2]) > 0.01
+    (tmp_path / "black.mp4").unlink()
+    kept = pairs(tmp_path)  # those that showed something are as they were
+    assert sum(torch.equal(kept[step].first, before[step]) for step in range(20)) == 10
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(TrainingError, match="of one colour"):
+        pairs(tmp_path)[0]
+
+
 def heif(path: Path, image: np.ndarray, mode: str = "RGB", **told: Any) -> Path:
     made = pillow_heif.from_bytes(mode=mode, size=image.shape[1::-1], data=image.tobytes())
     made.save(path, quality=90, **told)
