@@ -76,7 +76,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_spoils_nothing(
     learner = trainer(workplace, vgg, dataclasses.replace(TINY, learning_rate=0.1))
     learner.load(torch.load("run/checkpoint.pt", weights_only=True))
     with torch.no_grad():
-        learner.targets[0][0]["1_1"] *= float("inf")
+        learner.targets[0][0].grams["1_1"] *= float("inf")
     with pytest.raises(Diverged, match="step 2: style, gradient is no longer finite") as caught:
         train(learner, pairs(workplace), workplace / "run", card={"name": "tiny"})
     assert "checkpoint.pt of step 1 is kept" in str(caught.value)
@@ -131,6 +131,21 @@ def test_a_resumed_run_takes_the_discriminator_s_changes(workplace: Path, vgg: V
     assert [group["lr"] for group in learner.discriminator_optimizer.param_groups] == [0.01]
 
 
+def test_a_loss_that_a_resumed_run_has_no_more_is_not_told_any_more(
+    workplace: Path, vgg: VGG19
+) -> None:
+    """Its last figure would be repeated in every row, in TensorBoard and in the card."""
+    asked = dataclasses.replace(TINY, texture=9.0)
+    train(trainer(workplace, vgg, asked), pairs(workplace), workplace / "run",
+          card={"name": "tiny"}, stop=iter([False, True]).__next__)  # fmt: skip
+    learner = trainer(workplace, vgg)
+    checkpoint.restore(learner, workplace / "run" / "checkpoint.pt")
+    train(learner, pairs(workplace), workplace / "run", card={"name": "tiny"})
+    rows = [json.loads(row) for row in Path("run/stats.jsonl").read_text().splitlines()]
+    assert ["texture" in row for row in rows] == [True, False]
+    assert "texture" not in find("run/tiny.onnx").card["losses"]
+
+
 def test_figures_before_a_divergence_are_written_down(workplace: Path, vgg: VGG19) -> None:
     learner = trainer(workplace, vgg)
 
@@ -138,7 +153,7 @@ def test_figures_before_a_divergence_are_written_down(workplace: Path, vgg: VGG1
         def __getitem__(self, step: int) -> Pair:
             if step == 2:
                 with torch.no_grad():
-                    learner.targets[0][0]["1_1"] *= float("inf")
+                    learner.targets[0][0].grams["1_1"] *= float("inf")
             return super().__getitem__(step)
 
     stream = Spoiling(Scenes([workplace / "photos"], crop=64), batch=1, crop=64, seed=0, steps=3)
