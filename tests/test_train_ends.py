@@ -86,6 +86,17 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_spoils_nothing(
     assert all(value.isfinite().all() for value in learner.generator.state_dict().values())
 
 
+def test_what_diverges_in_a_further_stage_goes_on_from_the_one_before(
+    workplace: Path, vgg: VGG19
+) -> None:
+    learner = trainer(workplace, vgg)
+    with torch.no_grad():
+        learner.targets[0][0].grams["1_1"] *= float("inf")
+    with pytest.raises(Diverged, match="; the stage before is kept\n  hint: --resume --set lear"):
+        train(learner, pairs(workplace), workplace / "run/stage-2", card={"name": "tiny"},
+              before=Generator("small"))  # fmt: skip
+
+
 def test_a_checkpoint_that_cannot_be_written_does_not_cost_the_style(
     workplace: Path,
     vgg: VGG19,

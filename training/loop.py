@@ -149,9 +149,11 @@ def train(
         journal.row()
         journal.close()
         kept = f"{run / 'checkpoint.pt'} of step {saved} is kept" if saved else "nothing is kept"
+        if before is not None and not saved:
+            kept = "the stage before is kept"
         raise Diverged(
             f"{error}; {kept}",
-            hint=f"{'--resume ' if saved else ''}--set "
+            hint=f"{'--resume ' if saved or before is not None else ''}--set "
             f"learning_rate={recipe.learning_rate / 3:.1g}, or less weight for that term",
         ) from error
     except BaseException:
