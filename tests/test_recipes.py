@@ -84,11 +84,11 @@ def test_names_are_names_of_files(tmp_path: Path, text: str) -> None:
         read_recipe(path)
 
 
-@pytest.mark.parametrize("painting", ["[]", '""', "[3]"])
+@pytest.mark.parametrize("painting", ["[]", '""', "[3]", "3", '{file = "a.png"}'])
 def test_a_painting_is_needed(tmp_path: Path, painting: str) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(f'name = "mine"\npainting = {painting}\n')
-    with pytest.raises(TrainingError, match="painting"):
+    with pytest.raises(TrainingError, match="the file name of a picture"):
         read_recipe(path)
 
 

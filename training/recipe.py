@@ -84,7 +84,8 @@ class Recipe:
             raise TrainingError(f"size: {self.size!r} is not one of {', '.join(SIZES)}")
         if self.name in ("", ".", "..") or any(c in "/\\" or ord(c) < 32 for c in self.name):
             raise TrainingError(f"name: {self.name!r} cannot be the name of a file")
-        if not self.paintings or not all(isinstance(name, str) and name for name in self.paintings):
+        names = self.paintings if isinstance(self.paintings, list) else []
+        if not names or not all(isinstance(name, str) and name for name in names):
             raise TrainingError(
                 "painting: the file name of a picture, or a list of them, is needed"
             )
