@@ -137,7 +137,11 @@ def test_what_is_left_and_what_fits_is_told_of_all_stages() -> None:
     losses = {"style": 0.5, "content": 1.0, "temporal": 0.1}
     row = Row(10, 30, losses, 2.0, 40.0, 10, True)
     assert "step 10/30, 40 s left; style 0.5 content 1 temporal 0.1" in told(row, Place())
-    assert "stage 1/3, step 10/30, 4 min left" in told(row, Place(1, 3, steps_after=100))
+    assert "stage 1/3, step 10/30, 4 min left; style 0.5 temporal" in told(
+        row, Place(1, 3, steps_after=100)
+    )
+    strokes = row._replace(losses=losses | {"texture": 2.0})
+    assert "style 0.5 texture 2 temporal 0.1" in told(strokes, Place())
     timed = Place(1, 3, steps_after=100, minutes_after=2.0)
     assert "stage 1/3, step 10/30, 3 min left" in told(row, timed)
     shown = io.StringIO()
