@@ -20,7 +20,7 @@ from stylecam.training.recipe import (
     stages_of,
     to_values,
 )
-from stylecam.training.start import BASES, find_start, read_start
+from stylecam.training.start import BASES, STYLES, find_start, read_start
 
 RECIPES = Path(__file__).parent.parent / "training" / "recipes"
 
@@ -39,6 +39,14 @@ def test_there_is_a_base_of_each_size(size: str) -> None:
     assert network.size == size
     recipe = read_recipe(RECIPES / card["recipe"])
     assert (card["name"], card["steps"]) == (recipe.name, recipe.steps) == (f"base-{size}", 800)
+
+
+def test_a_folder_does_not_hide_the_style_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "comic").mkdir()
+    assert find_start("comic", "small").path == STYLES / "comic.onnx"
 
 
 @pytest.mark.parametrize(
