@@ -53,7 +53,9 @@ def trainer(workplace: Path, vgg: VGG19, recipe: Recipe = TINY, *, timed: bool =
     return Trainer(recipe, paintings=[workplace / "painting.png"], vgg=vgg, timed=timed)
 
 
-def test_an_error_costs_nothing_that_was_trained(workplace: Path, vgg: VGG19) -> None:
+def test_an_error_costs_nothing_that_was_trained(
+    workplace: Path, vgg: VGG19, caplog: pytest.LogCaptureFixture
+) -> None:
     class Vanishing(Pairs):
         def __getitem__(self, step: int) -> Pair:
             if step == 1:
@@ -65,6 +67,7 @@ def test_an_error_costs_nothing_that_was_trained(workplace: Path, vgg: VGG19) ->
         train(trainer(workplace, vgg), stream, workplace / "run", card={"name": "tiny"})
     assert torch.load("run/checkpoint.pt", weights_only=True)["step"] == 1
     assert find("run/tiny.onnx").card["steps"] == 1
+    assert f"the style as of step 1 is {workplace / 'run' / 'tiny.onnx'}" in caplog.text
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_and_spoils_nothing(

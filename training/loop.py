@@ -159,6 +159,7 @@ def train(
     except BaseException:
         if trainer.step:
             finish()
+            LOG.warning("the style as of step %d is %s", trainer.step, result)
         raise
     if not trainer.step:
         return None
