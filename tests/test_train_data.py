@@ -242,10 +242,9 @@ def test_a_picture_with_transparency_is_read_as_it_is_shown(tmp_path: Path) -> N
 
 
 def test_all_stages_share_what_was_read_of_videos(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_clip: ClipMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = long_clip(tmp_path / "a.mp4", frames=12)
-    film = Scenes([path], crop=72)
+    film = Scenes([make_clip()], crop=72)
     monkeypatch.setattr(scenes, "read_frame_pairs", None)  # not again
     for batch, crop, steps in ((1, 64, 1), (2, 72, 5)):
         stage = Pairs(film, batch=batch, crop=crop, seed=3, steps=steps)
