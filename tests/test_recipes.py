@@ -20,7 +20,7 @@ from stylecam.training.recipe import (
     stages_of,
     to_values,
 )
-from stylecam.training.start import BASES, find_start, read_start
+from stylecam.training.start import BASES, STYLES, find_start, read_start
 
 RECIPES = Path(__file__).parent.parent / "training" / "recipes"
 
@@ -39,6 +39,14 @@ def test_there_is_a_base_of_each_size(size: str) -> None:
     assert network.size == size
     recipe = read_recipe(RECIPES / card["recipe"])
     assert (card["name"], card["steps"]) == (recipe.name, recipe.steps) == (f"base-{size}", 800)
+
+
+def test_a_folder_does_not_hide_the_style_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "comic").mkdir()
+    assert find_start("comic", "small").path == STYLES / "comic.onnx"
 
 
 @pytest.mark.parametrize(
@@ -84,11 +92,11 @@ def test_names_are_names_of_files(tmp_path: Path, text: str) -> None:
         read_recipe(path)
 
 
-@pytest.mark.parametrize("painting", ["[]", '""', "[3]"])
+@pytest.mark.parametrize("painting", ["[]", '""', "[3]", "3", '{file = "a.png"}'])
 def test_a_painting_is_needed(tmp_path: Path, painting: str) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(f'name = "mine"\npainting = {painting}\n')
-    with pytest.raises(TrainingError, match="painting"):
+    with pytest.raises(TrainingError, match="the file name of a picture"):
         read_recipe(path)
 
 

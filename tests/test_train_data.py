@@ -13,7 +13,7 @@ import numpy as np
 import pillow_heif
 import pytest
 import torch
-from media import psnr
+from media import ClipMaker, psnr
 from media.clips import Film
 from PIL import Image
 from stylecam.realtime.sources.pattern import PatternSource
@@ -65,8 +65,70 @@ def test_what_is_no_photo_is_left_out_and_the_next_takes_its_turn(
 def test_it_ends_only_when_nothing_is_left(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"no picture")
     (tmp_path / "b.mp4").write_bytes(b"no video")
-    with pytest.raises(TrainingError, match=r"a\.jpg"):
+    with pytest.raises(TrainingError, match=r"none of the photos can be used, .*a\.jpg"):
         pairs(tmp_path)
+    (tmp_path / "a.jpg").unlink()
+    with pytest.raises(TrainingError, match=r"none of the videos can be used, .*b\.mp4"):
+        pairs(tmp_path)
+
+
+def test_a_video_that_gives_no_pairs_is_left_out_with_the_reason(
+    tmp_path: Path, make_clip: ClipMaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_clip("one.mp4", frames=1)
+    make_clip("sound.mp4", audio="aac", picture=False)
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
+    save_photos(tmp_path, ["a.png"])
+    assert not pairs(tmp_path).scenes.frame_pairs
+    said = {record.getMessage().removeprefix(f"{tmp_path}/") for record in caplog.records}
+    assert said == {
+        "bad.mp4 cannot be read as a video (Invalid data found when processing input); it is left "
+        "out",
+        "one.mp4 has no two frames in a row; it is left out",
+        "sound.mp4 has no picture; it is left out",
+    }
+
+
+def test_where_a_video_changes_its_size_there_is_no_pair(tmp_path: Path) -> None:
+    """As in the recording of a call."""
+    stream = b""
+    for width, height in ((128, 96), (160, 120)):
+        encoder = av.CodecContext.create("libx264", "w")
+        encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
+        encoder.time_base = Fraction(1, 30)
+        for _ in range(3):
+            frame = av.VideoFrame.from_ndarray(PatternSource(height, width).image(0))
+            frame.pts = None
+            stream += b"".join(map(bytes, encoder.encode(frame)))
+        stream += b"".join(map(bytes, encoder.encode(None)))
+    (tmp_path / "call.mkv").write_bytes(stream)
+    shapes = [pair.shape for pair in Scenes([tmp_path], crop=64).frame_pairs]
+    assert shapes == [(2, 96, 128, 3), (2, 120, 160, 3)]
+
+
+def test_a_view_of_one_colour_gives_its_turn_to_the_next_scene(tmp_path: Path) -> None:
+    """A white sky, black frames of a film: the generator's gradient is not finite there."""
+    save_photos(tmp_path, ["a.png", "b.png"])
+    whole = pairs(tmp_path)
+    before = [whole[step].first for step in range(20)]
+    cv2.imwrite(str(tmp_path / "b.png"), np.full((120, 160, 3), 255, np.uint8))
+    with av.open(str(tmp_path / "black.mp4"), "w") as container:
+        video = container.add_stream("libx264", rate=10)
+        video.width, video.height, video.pix_fmt = 160, 120, "yuv420p"
+        for _ in range(4):
+            black = av.VideoFrame.from_ndarray(np.zeros((120, 160, 3), np.uint8), format="rgb24")
+            container.mux(video.encode(black))
+        container.mux(video.encode(None))
+    stream = pairs(tmp_path)
+    assert len(stream.scenes.frame_pairs) > 0
+    for step in range(20):
+        assert min(view.std((2, 3)).max() for view in stream[step][:2]) > 0.01
+    (tmp_path / "black.mp4").unlink()
+    kept = pairs(tmp_path)  # those that showed something are as they were
+    assert sum(torch.equal(kept[step].first, before[step]) for step in range(20)) == 10
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(TrainingError, match="of one colour"):
+        pairs(tmp_path)[0]
 
 
 def heif(path: Path, image: np.ndarray, mode: str = "RGB", **told: Any) -> Path:
@@ -180,10 +242,9 @@ def test_a_picture_with_transparency_is_read_as_it_is_shown(tmp_path: Path) -> N
 
 
 def test_all_stages_share_what_was_read_of_videos(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_clip: ClipMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = long_clip(tmp_path / "a.mp4", frames=12)
-    film = Scenes([path], crop=72)
+    film = Scenes([make_clip()], crop=72)
     monkeypatch.setattr(scenes, "read_frame_pairs", None)  # not again
     for batch, crop, steps in ((1, 64, 1), (2, 72, 5)):
         stage = Pairs(film, batch=batch, crop=crop, seed=3, steps=steps)

@@ -53,7 +53,9 @@ def trainer(workplace: Path, vgg: VGG19, recipe: Recipe = TINY, *, timed: bool =
     return Trainer(recipe, paintings=[workplace / "painting.png"], vgg=vgg, timed=timed)
 
 
-def test_an_error_costs_nothing_that_was_trained(workplace: Path, vgg: VGG19) -> None:
+def test_an_error_costs_nothing_that_was_trained(
+    workplace: Path, vgg: VGG19, caplog: pytest.LogCaptureFixture
+) -> None:
     class Vanishing(Pairs):
         def __getitem__(self, step: int) -> Pair:
             if step == 1:
@@ -65,6 +67,7 @@ def test_an_error_costs_nothing_that_was_trained(workplace: Path, vgg: VGG19) ->
         train(trainer(workplace, vgg), stream, workplace / "run", card={"name": "tiny"})
     assert torch.load("run/checkpoint.pt", weights_only=True)["step"] == 1
     assert find("run/tiny.onnx").card["steps"] == 1
+    assert f"the style as of step 1 is {workplace / 'run' / 'tiny.onnx'}" in caplog.text
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_and_spoils_nothing(
@@ -76,7 +79,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_spoils_nothing(
     learner = trainer(workplace, vgg, dataclasses.replace(TINY, learning_rate=0.1))
     learner.load(torch.load("run/checkpoint.pt", weights_only=True))
     with torch.no_grad():
-        learner.targets[0][0]["1_1"] *= float("inf")
+        learner.targets[0][0].grams["1_1"] *= float("inf")
     with pytest.raises(Diverged, match="step 2: style, gradient is no longer finite") as caught:
         train(learner, pairs(workplace), workplace / "run", card={"name": "tiny"})
     assert "checkpoint.pt of step 1 is kept" in str(caught.value)
@@ -84,6 +87,17 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_spoils_nothing(
     after = [(workplace / "run" / name).read_bytes() for name in ("checkpoint.pt", "tiny.onnx")]
     assert after == before
     assert all(value.isfinite().all() for value in learner.generator.state_dict().values())
+
+
+def test_what_diverges_in_a_further_stage_goes_on_from_the_one_before(
+    workplace: Path, vgg: VGG19
+) -> None:
+    learner = trainer(workplace, vgg)
+    with torch.no_grad():
+        learner.targets[0][0].grams["1_1"] *= float("inf")
+    with pytest.raises(Diverged, match="; the stage before is kept\n  hint: --resume --set lear"):
+        train(learner, pairs(workplace), workplace / "run/stage-2", card={"name": "tiny"},
+              before=Generator("small"))  # fmt: skip
 
 
 def test_a_checkpoint_that_cannot_be_written_does_not_cost_the_style(
@@ -131,6 +145,21 @@ def test_a_resumed_run_takes_the_discriminator_s_changes(workplace: Path, vgg: V
     assert [group["lr"] for group in learner.discriminator_optimizer.param_groups] == [0.01]
 
 
+def test_a_loss_that_a_resumed_run_has_no_more_is_not_told_any_more(
+    workplace: Path, vgg: VGG19
+) -> None:
+    """Its last figure would be repeated in every row, in TensorBoard and in the card."""
+    asked = dataclasses.replace(TINY, texture=9.0)
+    train(trainer(workplace, vgg, asked), pairs(workplace), workplace / "run",
+          card={"name": "tiny"}, stop=iter([False, True]).__next__)  # fmt: skip
+    learner = trainer(workplace, vgg)
+    checkpoint.restore(learner, workplace / "run" / "checkpoint.pt")
+    train(learner, pairs(workplace), workplace / "run", card={"name": "tiny"})
+    rows = [json.loads(row) for row in Path("run/stats.jsonl").read_text().splitlines()]
+    assert ["texture" in row for row in rows] == [True, False]
+    assert "texture" not in find("run/tiny.onnx").card["losses"]
+
+
 def test_figures_before_a_divergence_are_written_down(workplace: Path, vgg: VGG19) -> None:
     learner = trainer(workplace, vgg)
 
@@ -138,7 +167,7 @@ def test_figures_before_a_divergence_are_written_down(workplace: Path, vgg: VGG1
         def __getitem__(self, step: int) -> Pair:
             if step == 2:
                 with torch.no_grad():
-                    learner.targets[0][0]["1_1"] *= float("inf")
+                    learner.targets[0][0].grams["1_1"] *= float("inf")
             return super().__getitem__(step)
 
     stream = Spoiling(Scenes([workplace / "photos"], crop=64), batch=1, crop=64, seed=0, steps=3)

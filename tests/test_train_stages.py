@@ -95,6 +95,40 @@ def test_more_steps_for_a_recipe_that_is_done_are_its_last_stage_s(
     assert (steps, card["steps_before"], card["steps"]) == ([2, 3], 5, 4)
 
 
+def test_a_recipe_that_changes_does_not_change_its_runs_in_silence(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workplace / "tiny.toml").write_text(STAGES)
+    words = ["tiny.toml", "--photos", "photos", *VALUES]
+    with stopped_at(1):
+        assert main(words) == 0
+    (workplace / "tiny.toml").write_text(STAGES.replace("style = 30", "style = 40"))
+    with stopped_at(1):
+        assert main([*words, "--resume"]) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "continuing with the recipe as it was: changes of tiny.toml need a run" in said
+    (workplace / "tiny.toml").write_text(STAGES)
+    with stopped_at(1):
+        assert main([*words, "--resume"]) == 0
+    assert "as it was" not in capsys.readouterr().err
+
+
+def test_a_recipe_without_its_painting_says_where_it_was_looked_for(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workplace / "tiny.toml").write_text(STAGES)
+    words = ["tiny.toml", "--photos", "photos", "--paintings", "photos", *VALUES]
+    with stopped_at(1):
+        assert main(words) == 0
+    (workplace / "painting.png").rename("elsewhere.png")
+    for more in (["--resume"], ["--run-folder", "another"]):
+        capsys.readouterr()
+        assert main([*words, *more]) == 1
+        assert (
+            "painting.png is neither in . nor in photos\n  hint: --pain" in capsys.readouterr().err
+        )
+
+
 def test_a_recipe_by_minutes_counts_the_steps_that_were_taken(workplace: Path) -> None:
     (workplace / "tiny.toml").write_text(STAGES)
     assert main(["tiny.toml", "--photos", "photos", *VALUES, "--minutes", "0.03"]) == 0
@@ -137,7 +171,11 @@ def test_what_is_left_and_what_fits_is_told_of_all_stages() -> None:
     losses = {"style": 0.5, "content": 1.0, "temporal": 0.1}
     row = Row(10, 30, losses, 2.0, 40.0, 10, True)
     assert "step 10/30, 40 s left; style 0.5 content 1 temporal 0.1" in told(row, Place())
-    assert "stage 1/3, step 10/30, 4 min left" in told(row, Place(1, 3, steps_after=100))
+    assert "stage 1/3, step 10/30, 4 min left; style 0.5 temporal" in told(
+        row, Place(1, 3, steps_after=100)
+    )
+    strokes = row._replace(losses=losses | {"texture": 2.0})
+    assert "style 0.5 texture 2 temporal 0.1" in told(strokes, Place())
     timed = Place(1, 3, steps_after=100, minutes_after=2.0)
     assert "stage 1/3, step 10/30, 3 min left" in told(row, timed)
     shown = io.StringIO()

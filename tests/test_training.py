@@ -94,9 +94,14 @@ def test_vgg_reads_torchvision_files_alike(vgg: VGG19, tmp_path: Path) -> None:
     again = load_vgg19(tmp_path / "vgg19.pth")
     a, b = vgg(picture()), again(picture())
     assert all(torch.allclose(a[name], b[name], rtol=1e-3, atol=1e-2) for name in a)
-    (tmp_path / "bad.pth").write_bytes(b"nothing")
+    bad = tmp_path / "bad.pth"
+    for contents in (b"nothing", b""):
+        bad.write_bytes(contents)
+        with pytest.raises(TrainingError, match=r"bad\.pth"):
+            load_vgg19(bad)
+    torch.save([1, 2], bad)
     with pytest.raises(TrainingError, match=r"bad\.pth"):
-        load_vgg19(tmp_path / "bad.pth")
+        load_vgg19(bad)
 
 
 def test_losses_are_zero_where_they_should_be(vgg: VGG19) -> None:

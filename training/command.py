@@ -151,9 +151,6 @@ def plan(options: argparse.Namespace) -> Plan:
         made = resumed(options)
     else:
         made = begun(options)
-    for path in {path for stage in made.paintings for path in stage}:
-        if not path.exists():
-            raise TrainingError(f"{path}: no such file or folder")
     demand_writable(made.run)
     if made.output is not None:
         demand_writable(made.output.parent)

@@ -5,14 +5,21 @@ Pictures are float (3, H, W) tensors, RGB in 0..1.
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from .errors import TrainingError
 from .motion import SHIFT_PX, Pair, frame_pair, still_pair
 from .scenes import SHORT_SIDE_PX, Scenes
+
+TRIES: Final = 10
+ONE_COLOUR: Final = 1e-4
+"""Deviation, of 1, below which a view shows nothing."""
 
 
 class Pairs(Dataset[Pair]):
@@ -44,10 +51,20 @@ class Pairs(Dataset[Pair]):
         return Pair.cat([self._one(step * self.batch + index) for index in range(self.batch)])
 
     def _one(self, index: int) -> Pair:
+        """Return one pair; instead of one without anything on it, such as a film's black frames or
+        a white sky, that of the scene which comes next. Instance norm has no finite gradient there.
+        """
         total = len(self.scenes)
         epoch, place = divmod(index, total)
-        chosen = int(np.random.default_rng((self.seed, epoch)).permutation(total)[place])
+        order = np.random.default_rng((self.seed, epoch)).permutation(total)
         random = np.random.default_rng((self.seed, epoch, place, 1))
+        for turn in range(max(TRIES, total)):
+            pair = self._pair(int(order[(place + turn) % total]), random)
+            if min(float(view.std((2, 3)).max()) for view in pair[:2]) > ONE_COLOUR:
+                return pair
+        raise TrainingError("the photos are of one colour: there is nothing to train on")
+
+    def _pair(self, chosen: int, random: np.random.Generator) -> Pair:
         views = self._crop(self.scenes.views(chosen), random)
         if len(views) == 2:
             return frame_pair(*views)

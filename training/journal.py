@@ -67,7 +67,7 @@ class Journal:
         them, for a run that is resumed.
         """
         if self._recent:
-            self._trainer.figures |= {
+            self._trainer.figures = {
                 key: float(np.mean([row[key] for row in self._recent if key in row]))
                 for key in self._recent[-1]
             }

@@ -149,14 +149,17 @@ def train(
         journal.row()
         journal.close()
         kept = f"{run / 'checkpoint.pt'} of step {saved} is kept" if saved else "nothing is kept"
+        if before is not None and not saved:
+            kept = "the stage before is kept"
         raise Diverged(
             f"{error}; {kept}",
-            hint=f"{'--resume ' if saved else ''}--set "
+            hint=f"{'--resume ' if saved or before is not None else ''}--set "
             f"learning_rate={recipe.learning_rate / 3:.1g}, or less weight for that term",
         ) from error
     except BaseException:
         if trainer.step:
             finish()
+            LOG.warning("the style as of step %d is %s", trainer.step, result)
         raise
     if not trainer.step:
         return None

@@ -1,4 +1,4 @@
-"""What the generator is asked for: content, style, smoothness and steadiness."""
+"""What the generator is asked for: content, style, texture, colours and steadiness."""
 
 from __future__ import annotations
 
@@ -43,6 +43,8 @@ def texture_loss(features: dict[str, Tensor], targets: dict[str, Tensor]) -> Ten
     """Distance of covariance matrices, as `style_loss` is that of Gram matrices.
 
     Means make up 0.5 to 0.9 of a Gram matrix: with those right, strokes hardly count any more.
+    `targets` holds (1, C, C) matrices. 0 is the painting itself, 4 one colour; a photo is at 2 to
+    5.
     """
     return _distance({name: covariance(features[name]) for name in TAPS}, targets)
 

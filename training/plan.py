@@ -32,6 +32,8 @@ class Plan:
     """None: the style in the run folder is the result."""
     recipe_name: str
     """The recipe's file, for the card."""
+    recipe_sha256: str
+    """What that file was, empty without one."""
     start: Start | None
     """What the first stage starts from; None: a resumed run whose checkpoint does not say."""
     reached: int = 0
@@ -48,6 +50,7 @@ class Plan:
             "minutes": self.minutes,
             "output": None if self.output is None else str(self.output),
             "recipe_name": self.recipe_name,
+            "recipe_sha256": self.recipe_sha256,
             "paintings": [[digest(path) for path in stage] for stage in self.paintings],
             "base": None if self.start is None else [self.start.name, self.start.sha256],
         }
@@ -70,11 +73,11 @@ def begun(options: argparse.Namespace) -> Plan:
     if is_recipe(what):
         recipe = read_recipe(what)
         output = output_of(options.output, recipe.name)
-        recipe_name, default = what.name, None
+        recipe_name, recipe_sha256, default = what.name, digest(what), None
     else:
         output = output_of(options.output, what.stem) or Path(f"{what.stem}.onnx")
         recipe = Recipe(output.stem, what.name)
-        recipe_name, default = "of stylecam train", MINUTES
+        recipe_name, recipe_sha256, default = "of stylecam train", "", MINUTES
     recipe = changed(recipe, changes_of(options))
     run: Path = options.run_folder or Path("runs") / recipe.name
     if (run / "checkpoint.pt").exists():
@@ -89,6 +92,7 @@ def begun(options: argparse.Namespace) -> Plan:
         run,
         output,
         recipe_name,
+        recipe_sha256,
         find_start(options.base, recipe.size),
     )
 
@@ -113,7 +117,10 @@ def changes_of(options: argparse.Namespace) -> list[str]:
 
 
 def paintings_of(options: argparse.Namespace, recipe: Recipe) -> list[list[Path]]:
-    """Return the paintings of each stage: a recipe's lie beside it, else among the shipped ones."""
+    """Return the paintings of each stage: a recipe's lie beside it, else among the shipped ones.
+
+    Raises TrainingError when there is none.
+    """
     if not is_recipe(options.what):
         return [[options.what]]
     return [[_painting(options, name) for name in s.paintings] for s in stages_of(recipe)]
@@ -122,7 +129,13 @@ def paintings_of(options: argparse.Namespace, recipe: Recipe) -> list[list[Path]
 def _painting(options: argparse.Namespace, name: str) -> Path:
     beside: Path = options.what.parent / name
     there: Path = options.paintings / name
-    return beside if beside.exists() else there
+    for path in (beside, there):
+        if path.exists():
+            return path
+    raise TrainingError(
+        f"{options.what}: its painting {name} is neither in {beside.parent} nor in {there.parent}",
+        hint="--paintings with the folder where it is",
+    )
 
 
 def output_of(given: str | None, name: str) -> Path | None:

@@ -117,10 +117,10 @@ def told(row: Row, place: Place) -> str:
     """Return a row as text that fits beside a bar into 80 columns, what matters most first. The
     time that is left is that of all stages, at this one's pace.
     """
-    shown = ["style", "content", "temporal"]
+    shown = ["style", "texture" if "texture" in row.losses else "content", "temporal"]
     stage, left_s = "", row.seconds_left
     if place.of > 1:
-        shown.remove("content")
+        del shown[1]
         stage = f"stage {place.number}/{place.of}, "
         left_s += 60 * place.minutes_after or row.seconds_a_step * place.steps_after
     figures = " ".join(f"{name} {row.losses[name]:.2g}" for name in shown)

@@ -32,9 +32,10 @@ class Recipe:
     content: float = 0.4
     style: float = 20.0
     texture: float = 0.0
-    """Of the strokes alone, at the scales of `style`, which colours and contrast may satisfy."""
+    """Of strokes alone: `style` may be satisfied by the painting's colours and contrast."""
     coarse: float = 0.5
-    """Share of the style loss that is taken at half size, where larger strokes show."""
+    """Share of the losses of style and texture that is taken at half size, where larger strokes
+    show."""
     palette: float = 3.0
     colours: float = 0.0
     """Of the distribution of colours: rare ones, which `palette` leaves out, appear."""
@@ -84,7 +85,8 @@ class Recipe:
             raise TrainingError(f"size: {self.size!r} is not one of {', '.join(SIZES)}")
         if self.name in ("", ".", "..") or any(c in "/\\" or ord(c) < 32 for c in self.name):
             raise TrainingError(f"name: {self.name!r} cannot be the name of a file")
-        if not self.paintings or not all(isinstance(name, str) and name for name in self.paintings):
+        names = self.paintings if isinstance(self.paintings, list) else []
+        if not names or not all(isinstance(name, str) and name for name in names):
             raise TrainingError(
                 "painting: the file name of a picture, or a list of them, is needed"
             )

@@ -19,7 +19,7 @@ from .plan import (
     paintings_of,
 )
 from .recipe import Recipe, changed, from_values, read_recipe, stages_of
-from .start import Start
+from .start import Start, digest
 
 
 def resumed(options: argparse.Namespace) -> Plan:
@@ -49,6 +49,7 @@ def resumed(options: argparse.Namespace) -> Plan:
         run,
         output or (about["output"] and Path(about["output"])),
         about["recipe_name"],
+        about.get("recipe_sha256", ""),
         None if base is None else Start(*base),
         reached,
     )
@@ -61,6 +62,8 @@ def resumed(options: argparse.Namespace) -> Plan:
     notes = [*_differences(before, recipe)]
     if minutes != about["minutes"]:
         notes.append(f"minutes {_minutes(about['minutes'])}, now {_minutes(minutes)}")
+    if is_recipe(options.what) and made.recipe_sha256 not in ("", digest(options.what)):
+        notes.append(f"the recipe as it was: changes of {options.what} need a run of their own")
     return dataclasses.replace(made, notes=tuple(notes))
 
 

@@ -41,10 +41,11 @@ class Scenes:
         self._needed_px = max(crop, SHORT_SIDE_PX[1])
         files = sorted(path for source in sources for path in files_of(source))
         self.photos = [path for path in files if path.suffix.lower() in PHOTO_SUFFIXES]
+        videos = [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES]
         # Tensors, as processes that read photos share those: each would get a copy of an array.
-        self.frame_pairs: list[Tensor] = self._frame_pairs(
-            [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES]
-        )
+        self.frame_pairs: list[Tensor] = self._frame_pairs(videos)
+        if videos and not len(self):
+            raise _none_of("videos", videos)
         if not len(self):
             known = ", ".join(sorted(KNOWN))
             named = ", ".join(str(source) for source in sources)
@@ -69,9 +70,7 @@ class Scenes:
             except TrainingError as error:
                 self._unreadable.add(chosen)
                 LOG.warning("%s; it is left out", error)
-        raise TrainingError(
-            f"none of the {len(self)} photos can be read, {self.photos[0]} to begin with"
-        )
+        raise _none_of("photos", self.photos)
 
     def samples(self, count: int = 4) -> list[Tensor]:
         """Return photos or frames from all over, (3, H, W) each."""
@@ -104,3 +103,7 @@ class Scenes:
         height, width = sides[len(sides) // 2]
         if min(height, width) < WANTED_PX:
             yield f"photos of {width}x{height} pixels are small: {WANTED_PX} or more are better"
+
+
+def _none_of(kind: str, files: list[Path]) -> TrainingError:
+    return TrainingError(f"none of the {kind} can be used, {files[0]} to begin with")

@@ -57,7 +57,7 @@ def find_start(named: str | None, size: str) -> Start:
         path = BASES[size]
         return Start(path.stem, digest(path), path)
     path = Path(named)
-    if not path.exists():
+    if not path.is_file():
         path = STYLES / f"{named}.onnx"
     if not path.is_file():
         raise TrainingError(

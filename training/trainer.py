@@ -128,14 +128,34 @@ class Trainer:
         generator steps first, so it has when it is the discriminator's.
         """
         recipe, which = self.recipe, self.step % len(self.paintings)
-        pair = pair.to(self.device)
         # Each step draws its own numbers, so that a resumed run ends where a whole one does.
         seed = (recipe.seed * 1_000_003 + self.step) * ranks.world() + ranks.rank()
         torch.manual_seed(seed)
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.learning_rate * self.rate(progress)
 
-        views = [pair.first, pair.second]
+        painted, terms = self._paint(pair.to(self.device), which, heard=self.adversarial(progress))
+        weights = {name: float(getattr(recipe, name)) for name in terms}
+        weights["temporal"] *= self.ramp(progress)
+        loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        ranks.average_gradients(self.generator.parameters())
+        norm = nn.utils.clip_grad_norm_(self.generator.parameters(), recipe.gradient_clip)
+        self._demand_finite(terms | {"gradient": norm})
+        self.optimizer.step()
+        self.generator.head.settle()
+        self._follow()
+        if recipe.adversarial > 0:
+            terms["discriminator"] = self._discriminator_step(painted.detach(), which)
+        self.step += 1
+        return {name: float(term.detach()) for name, term in terms.items()}
+
+    def _paint(self, pair: Pair, which: int, *, heard: bool) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the painting of the first view, and the terms of the loss, each named as its
+        weight in the recipe is; the adversarial one if the discriminator is `heard`.
+        """
+        recipe, views = self.recipe, [pair.first, pair.second]
         if recipe.equivariance > 0:
             shift = self._shift()
             views.append(pair.first.roll(shift, (2, 3)))
@@ -157,25 +177,11 @@ class Trainer:
             terms["colours"] = losses.colours_loss(painted, painting)
         if recipe.equivariance > 0:
             terms["equivariance"] = losses.equivariance_loss(painted, rolled[0], shift)
-        if self.adversarial(progress):
+        if heard:
             self.discriminator.requires_grad_(False)  # its own gradients come later
             terms["adversarial"] = adversarial_loss(self.discriminator, painted)
-        weights = {name: float(getattr(recipe, name)) for name in terms}
-        weights["temporal"] *= self.ramp(progress)
-        loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.discriminator.requires_grad_(True)
-        ranks.average_gradients(self.generator.parameters())
-        norm = nn.utils.clip_grad_norm_(self.generator.parameters(), recipe.gradient_clip)
-        self._demand_finite(terms | {"gradient": norm})
-        self.optimizer.step()
-        self.generator.head.settle()
-        self._follow()
-        if recipe.adversarial > 0:
-            terms["discriminator"] = self._discriminator_step(painted.detach(), which)
-        self.step += 1
-        return {name: float(term.detach()) for name, term in terms.items()}
+            self.discriminator.requires_grad_(True)
+        return painted, terms
 
     def _shift(self) -> tuple[int, int]:
         """Draw a shift that is no whole step of the network's grid in both directions."""
@@ -199,21 +205,20 @@ class Trainer:
         ]
 
     def _style(self, painted: Tensor, features: dict[str, Tensor], which: int) -> dict[str, Tensor]:
-        """Return the losses of style and of texture; that at half size, where larger strokes show,
-        has its share.
+        """Return the loss of style and, where it counts, that of texture: of both views together,
+        the painting and that at half its size, where larger strokes show.
         """
-        share = self.recipe.coarse
-        views = [(1 - share, features)]
+        share, (fine, coarse) = self.recipe.coarse, self.targets[which]
+        views = [(1 - share, features, fine)]
         if share:
-            views.append((share, self._features(F.avg_pool2d(painted, 2))))
-        terms = {"style": painted.new_zeros(())}
+            views.append((share, self._features(F.avg_pool2d(painted, 2)), coarse))
+        style = [part * losses.style_loss(view, target.grams) for part, view, target in views]
+        terms = {"style": torch.stack(style).sum()}
         if self.recipe.texture > 0:
-            terms["texture"] = painted.new_zeros(())
-        for (part, view), target in zip(views, self.targets[which], strict=False):
-            terms["style"] = terms["style"] + part * losses.style_loss(view, target.grams)
-            if "texture" in terms:
-                texture = losses.texture_loss(view, target.covariances)
-                terms["texture"] = terms["texture"] + part * texture
+            texture = [
+                part * losses.texture_loss(view, target.covariances) for part, view, target in views
+            ]
+            terms["texture"] = torch.stack(texture).sum()
         return terms
 
     def _features(self, x_NCHW: Tensor, upto: str = "4_1") -> dict[str, Tensor]:

@@ -92,7 +92,7 @@ def load_vgg19(path: Path | None = None) -> VGG19:
             for name, index in _TORCHVISION.items()
             for part in ("weight", "bias")
         }
-    except (KeyError, RuntimeError, pickle.UnpicklingError) as error:
+    except (EOFError, KeyError, TypeError, RuntimeError, pickle.UnpicklingError) as error:
         raise TrainingError(f"{path} is not a torchvision-layout VGG19 state dict") from error
     # torchvision's network expects inputs divided by 255 and by these deviations.
     deviation = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1) * 255

@@ -33,18 +33,24 @@ def read_frame_pairs(
 ) -> list[FramePair]:
     """Take up to `count` pairs, spread over a video, with a short side of `short_side` at most.
 
-    Raises TrainingError when the file is not a video.
+    Raises TrainingError when the file is not a video, or one without two frames in a row.
     """
     frame_pairs: list[FramePair] = []
     try:
         with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise TrainingError(f"{path} has no picture")
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             for before, after in _spread(container, stream, count):
-                frame_pairs.append(FramePair(_small(before, short_side), _small(after, short_side)))
-    except (av.FFmpegError, IndexError, OSError) as error:
+                pair = FramePair(_small(before, short_side), _small(after, short_side))
+                if pair.first.shape == pair.second.shape:  # a call's size changes on the way
+                    frame_pairs.append(pair)
+    except (av.FFmpegError, OSError) as error:
         if not frame_pairs:  # else: cut short, as a copy that was not finished is
-            raise TrainingError(f"{path} cannot be read as a video ({error})") from error
+            raise TrainingError(f"{path} cannot be read as a video ({error.strerror})") from error
+    if not frame_pairs:
+        raise TrainingError(f"{path} has no two frames in a row")
     return frame_pairs
 
 
