@@ -25,6 +25,7 @@ from media import ClipMaker
 from media.clips import Film
 from stylecam.realtime.sinks.display import display_problem
 from stylecam.realtime.sources.pattern import PatternSource
+from stylecam.training.vgg import VGG19, load_vgg19
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -129,3 +130,8 @@ def make_clip(tmp_path: Path) -> ClipMaker:
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def vgg() -> VGG19:
+    return load_vgg19()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import json
 import os
@@ -15,9 +14,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from media import SIGNING
+from media.training import make_folder, pairs, trainer
 from stylecam.realtime.cli import main as stylecam
-from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import find
 from stylecam.training import data
 from stylecam.training.command import main
@@ -29,71 +27,16 @@ from stylecam.training.network import SIZES
 from stylecam.training.recipe import Recipe, read_recipe
 from stylecam.training.scenes import Scenes
 from stylecam.training.trainer import Trainer
-from stylecam.training.vgg import VGG19, load_vgg19
-from stylecam.training.videos import read_frame_pairs
+from stylecam.training.vgg import VGG19
 
 TRAINING = Path(__file__).parent.parent / "training"
 RECIPES = sorted((TRAINING / "recipes").glob("*.toml"))
-TINY = Recipe("tiny", "painting.png", "Tiny", "Nobody", "CC0", batch=1, crop=96, steps=4,
-              painting_long_side=128, warmup_steps=1, adversarial_from=1, equivariance=100,
-              gradient_penalty=0.1, discriminator_dropout=0.1)  # fmt: skip
 TINY_VALUES = ["crop=96", "painting_long_side=128"]
-
-
-@pytest.fixture(scope="session")
-def vgg() -> VGG19:
-    return load_vgg19()
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "photos").mkdir()
-    for index in range(3):
-        photo = PatternSource(120, 160).image(40 * index)
-        cv2.imwrite(str(tmp_path / "photos" / f"{index}.png"), photo)
-    cv2.imwrite(str(tmp_path / "painting.png"), PatternSource(150, 130).image(5)[:, :, ::-1])
-    return tmp_path
-
-
-def pairs(folder: Path, recipe: Recipe = TINY) -> Pairs:
-    return Pairs(
-        Scenes([folder / "photos"], crop=recipe.crop),
-        batch=recipe.batch,
-        crop=recipe.crop,
-        seed=0,
-        steps=recipe.steps,
-    )
-
-
-def trainer(folder: Path, vgg: VGG19, recipe: Recipe = TINY) -> Trainer:
-    return Trainer(recipe, paintings=[folder / "painting.png"], vgg=vgg)
-
-
-def test_a_step_has_its_pair_whatever_came_before(folder: Path) -> None:
-    stream = Pairs(Scenes([folder / "photos"], crop=64), batch=2, crop=64, seed=1, steps=100)
-    one, again, later = stream[7], stream[7], stream[8]
-    assert one.first.shape == one.second.shape == (2, 3, 64, 64)
-    assert torch.equal(one.second, again.second)
-    assert not torch.equal(one.first, later.first)
-    other = Pairs(Scenes([folder / "photos"], crop=64), batch=2, crop=64, seed=2, steps=100)
-    assert not torch.equal(one.first, other[7].first)
-
-
-def test_every_photo_has_its_turn(folder: Path) -> None:
-    stream = Pairs(Scenes([folder / "photos"], crop=96), batch=3, crop=96, seed=0, steps=10)
-    means = {round(float(photo.mean()), 2) for photo in stream[0].first}
-    assert len(means) == 3
-
-
-def test_videos_give_neighbouring_frames(folder: Path) -> None:
-    frame_pairs = read_frame_pairs(SIGNING, count=10)
-    assert len(frame_pairs) == 10
-    near = np.mean([np.abs(a.astype(int) - b).mean() for a, b in frame_pairs])
-    far = np.abs(frame_pairs[0].first.astype(int) - frame_pairs[-1].first).mean()
-    assert 0 < near < far
-    stream = Pairs(Scenes([SIGNING], crop=96), batch=1, crop=96, seed=0, steps=5)
-    assert not stream.scenes.photos
-    assert stream[0].motion.visible_N1HW.mean() > 0.5
+    return make_folder(tmp_path)
 
 
 def test_a_run_stops_resumes_and_ends_where_an_uninterrupted_one_does(
@@ -134,81 +77,6 @@ def test_a_run_stops_resumes_and_ends_where_an_uninterrupted_one_does(
     assert json.loads(last)["step"] == 4
     assert {"seconds", "learning_rate", "style"} <= json.loads(last).keys()
     assert cv2.imread(str(folder / "run" / "preview.jpg")).shape[0] == 512
-
-
-def test_training_lowers_the_style_loss(folder: Path, vgg: VGG19) -> None:
-    recipe = dataclasses.replace(
-        TINY, steps=40, warmup_steps=5, adversarial=0.0, tone=0.0, temporal=10.0
-    )
-    learner, stream = trainer(folder, vgg, recipe), pairs(folder, recipe)
-    history = [learner.train_step(stream[i], progress=i / 40)["style"] for i in range(30)]
-    assert np.mean(history[-5:]) < 0.8 * np.mean(history[:3])
-
-
-WEIGHTS = ("content", "style", "texture", "palette", "colours", "tone", "temporal",
-           "total_variation", "adversarial", "equivariance")  # fmt: skip
-
-
-def test_every_weight_reaches_the_gradient(folder: Path, vgg: VGG19) -> None:
-    recipe = dataclasses.replace(
-        TINY,
-        crop=64,
-        texture=9.0,
-        colours=3.0,
-        adversarial_from=0,
-        gradient_clip=1e6,
-        temporal_from=1.0,
-    )
-    learner, pair = trainer(folder, vgg, recipe), pairs(folder, recipe)[0]
-
-    def gradient(**changes: float) -> torch.Tensor:
-        learner.load(copy.deepcopy(begun))
-        learner.recipe = dataclasses.replace(recipe, **changes)
-        learner.train_step(pair, progress=0.0)
-        return torch.cat([p.grad.flatten() for p in learner.generator.parameters()])
-
-    begun = copy.deepcopy(learner.state())
-    whole = gradient()
-    assert torch.equal(gradient(), whole)
-    same = [name for name in WEIGHTS if torch.equal(gradient(**{name: 0.0}), whole)]
-    assert same == []
-
-
-def test_after_each_step_flat_areas_are_held_flat_and_the_mean_follows(
-    folder: Path, vgg: VGG19
-) -> None:
-    learner, stream = trainer(folder, vgg), pairs(folder)
-    expected = {name: value.clone() for name, value in learner.average.named_parameters()}
-    for step in range(3):
-        learner.train_step(stream[step], progress=step / 4)
-        for parameter in learner.generator.head.conv.parameters():
-            sums = parameter.detach().reshape(3, 4, -1, 9 if parameter.ndim > 1 else 1).mean(3)
-            assert sums.std(1).max() < 1e-6
-        keep = min(TINY.ema, (step + 1) / (step + 10))
-        for name, value in learner.generator.named_parameters():
-            expected[name] = keep * expected[name] + (1 - keep) * value.detach()
-    for name, value in learner.average.named_parameters():
-        assert torch.allclose(value, expected[name], atol=1e-6), name
-    trained = dict(learner.generator.named_parameters())
-    assert any((value - expected[name]).abs().max() > 1e-4 for name, value in trained.items())
-
-
-def test_the_temporal_weight_ramps_up(folder: Path, vgg: VGG19) -> None:
-    learner = trainer(folder, vgg, dataclasses.replace(TINY, temporal_from=0.2))
-    assert learner.ramp(0) == pytest.approx(0.2)
-    assert 0.2 < learner.ramp(0.3) < 1
-    assert learner.ramp(0.6) == learner.ramp(1) == 1
-
-
-def test_the_ramp_weighs_the_temporal_loss(folder: Path, vgg: VGG19) -> None:
-    recipe = dataclasses.replace(TINY, crop=64, gradient_clip=1e6, temporal_from=0.0)
-    pair, gradients = pairs(folder, recipe)[0], []
-    for temporal in (0.0, 1500.0):
-        learner = trainer(folder, vgg, dataclasses.replace(recipe, temporal=temporal))
-        learner.train_step(pair, progress=0.0)
-        grads = [p.grad for p in learner.generator.parameters()]
-        gradients.append(torch.cat([grad.flatten() for grad in grads if grad is not None]))
-    assert torch.equal(*gradients)
 
 
 def test_the_command_makes_a_style_and_goes_on_with_it(

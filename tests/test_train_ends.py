@@ -34,15 +34,10 @@ from stylecam.training.scenes import Scenes
 from stylecam.training.stages import Stages
 from stylecam.training.start import digest
 from stylecam.training.trainer import Trainer
-from stylecam.training.vgg import VGG19, load_vgg19
+from stylecam.training.vgg import VGG19
 
 TINY = Recipe("tiny", "painting.png", batch=1, crop=64, steps=3, painting_long_side=96)
 VALUES = ["--device", "cpu", "--set", "crop=64", "painting_long_side=96"]
-
-
-@pytest.fixture(scope="session")
-def vgg() -> VGG19:
-    return load_vgg19()
 
 
 def pairs(workplace: Path) -> Pairs:

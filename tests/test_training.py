@@ -33,11 +33,6 @@ from stylecam.training.network import SIZES, Generator, Head, StyleGraph
 from stylecam.training.vgg import VGG19, has_bfloat16, load_vgg19
 
 
-@pytest.fixture(scope="session")
-def vgg() -> VGG19:
-    return load_vgg19()
-
-
 def picture(index: int = 0, side: int = 96) -> torch.Tensor:
     image = PatternSource(side, side).image(index).astype(np.float32) / 255
     return torch.from_numpy(image).permute(2, 0, 1)[None]
