@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import random
-import select
 import signal
 import subprocess
 import sys
@@ -21,7 +20,10 @@ from stylecam.realtime.ffmpeg import PIPE
 from stylecam.realtime.sinks.partial import write_error
 from stylecam.realtime.sinks.pipe import Pipe
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there FFmpeg writes by itself")
+if sys.platform == "win32":
+    pytest.skip("there FFmpeg writes by itself", allow_module_level=True)
+import fcntl
+import termios
 
 STYLECAM = [sys.executable, "-m", "stylecam.realtime.cli", "--engine", "echo"]
 LIVE = ["--webcam", "pattern", "--no-window"]
@@ -96,6 +98,20 @@ def test_an_error_of_standard_output_names_it() -> None:
     assert error.hint == "write a file instead: -o out.mkv"
 
 
+def wait_until_full(descriptor: int) -> None:
+    """Wait until what is written into a pipe of a process holds that process up."""
+    end = time.monotonic() + 30
+    before, held = 0, waiting_bytes(descriptor)
+    while held < 32_768 or held != before:
+        assert time.monotonic() < end
+        time.sleep(0.5)
+        before, held = held, waiting_bytes(descriptor)
+
+
+def waiting_bytes(descriptor: int) -> int:
+    return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
 @pytest.mark.parametrize(
     ("numbers", "code", "says"),
     [
@@ -117,7 +133,7 @@ def test_a_reader_that_stops_reading_does_not_hold_signals_back(
         try:
             assert process.stdout is not None
             assert process.stderr is not None
-            assert select.select([process.stdout], [], [], 30)[0]  # more follows than a pipe holds
+            wait_until_full(process.stdout.fileno())
             for number in numbers:
                 process.send_signal(number)
                 time.sleep(0.2)  # two at once may be heard in any order, in a thread each
