@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 from media import arrive, decode, packets, times
 from rich.console import Console
-from stylecam.realtime import cli, doctor
-from stylecam.realtime.batch import Job, run_all
+from stylecam.realtime import cli
+from stylecam.realtime.cli import doctor
+from stylecam.realtime.cli.batch import Job, run_all
 from stylecam.realtime.engines import EngineOptions, open_engine
 from stylecam.realtime.engines.checks import check_openvino, check_torch
 from stylecam.realtime.engines.echo import EchoEngine

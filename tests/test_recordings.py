@@ -15,8 +15,8 @@ from pathlib import Path
 import av
 import pytest
 from media import decode, times
+from stylecam.realtime.cli.doctor import unfinished
 from stylecam.realtime.controls import Controls
-from stylecam.realtime.doctor import unfinished
 from stylecam.realtime.engines import Pending
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.errors import EngineError, SinkError, StylecamError

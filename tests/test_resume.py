@@ -20,7 +20,7 @@ from media.clips import Film
 from rich.console import Console
 from stylecam.realtime import engines, job, stylize
 from stylecam.realtime.atomic import put_in_place
-from stylecam.realtime.batch import Job, run_all
+from stylecam.realtime.cli.batch import Job, run_all
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.engines.environment import Environment
 from stylecam.realtime.errors import SinkError

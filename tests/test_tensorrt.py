@@ -18,8 +18,8 @@ from media import SIGNING, decode, psnr
 from rich.console import Console
 from stylecam.kernels.rgb_to_yuv420 import rgb_to_yuv420_reference
 from stylecam.kernels.yuv420_to_rgb import yuv420_to_rgb_reference
-from stylecam.realtime import build as build_command
 from stylecam.realtime import engines, planar
+from stylecam.realtime.cli import build as build_command
 from stylecam.realtime.colour import BT709
 from stylecam.realtime.engines import (
     EngineOptions,

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from .errors import OutputExists, SinkError, SourceError, Stopped, StylecamError, UsageError
-from .ffmpeg import PIPE
-from .job import FileOptions, Look
-from .styles import Style
-from .stylize import default_output, stylize_file
+from ..errors import OutputExists, SinkError, SourceError, Stopped, StylecamError, UsageError
+from ..ffmpeg import PIPE
+from ..job import FileOptions, Look
+from ..styles import Style
+from ..stylize import default_output, stylize_file
 from .summary import Summary
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The `stylecam` command: parse, open, run, report.
+"""The `stylecam` command: parse, open, run, report. Nothing outside this folder imports it.
 
 Imports are late: `stylecam --help` must not wait for OpenCV.
 """
@@ -15,16 +15,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from . import DEMO
+from .. import DEMO
+from ..errors import Stopped, StylecamError, UsageError, raise_interrupt
 from .commands import COMMANDS, refuse_misspelt
-from .errors import Stopped, StylecamError, UsageError, raise_interrupt
 from .flags import parser
 from .terminal import print_json, status_console
 from .validate import check_mode, rate, size
 
 if TYPE_CHECKING:
-    from .job import FileOptions, Look
-    from .sinks.formats import Coding
+    from ..job import FileOptions, Look
+    from ..sinks.formats import Coding
 
 _NO_ACCESS: Final = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 _DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -69,7 +69,7 @@ def _run(argv: list[str]) -> int:
 
 def _explained(error: OSError | ImportError) -> StylecamError:
     """Return what a user can do something about; raise the error if that is nothing."""
-    from .system_libraries import missing_library
+    from ..system_libraries import missing_library
 
     if isinstance(error, ImportError):
         if remedy := missing_library(error):
@@ -86,7 +86,7 @@ def _explained(error: OSError | ImportError) -> StylecamError:
 
 def _prepare_process() -> None:
     """Let signals clean up as Ctrl-C does, and names that a stream cannot print be printed."""
-    from .signals import break_off_on_signals
+    from ..signals import break_off_on_signals
 
     break_off_on_signals()
     for stream in (sys.stdout, sys.stderr):
@@ -120,10 +120,10 @@ def _stylize(argv: list[str]) -> int:
 
 
 def _look(options: argparse.Namespace) -> Look:
-    from .engines import EngineOptions
-    from .engines.foreign import RANGES
-    from .job import Look
-    from .styles import DEFAULT, find
+    from ..engines import EngineOptions
+    from ..engines.foreign import RANGES
+    from ..job import Look
+    from ..styles import DEFAULT, find
 
     style_range = options.style_range
     if style_range is not None and style_range not in RANGES:
@@ -167,8 +167,8 @@ def _files(options: argparse.Namespace, look: Look) -> int:
 
 
 def _file_options(options: argparse.Namespace) -> FileOptions:
-    from .job import FileOptions
-    from .section import Section, parse_time
+    from ..job import FileOptions
+    from ..section import Section, parse_time
 
     return FileOptions(
         allow_truncated=options.allow_truncated,
@@ -183,7 +183,7 @@ def _file_options(options: argparse.Namespace) -> FileOptions:
 
 
 def _coding(options: argparse.Namespace) -> Coding:
-    from .sinks.formats import Coding
+    from ..sinks.formats import Coding
 
     return Coding(options.codec, options.encoder, options.quality, options.pix_fmt, options.format)
 
@@ -191,8 +191,8 @@ def _coding(options: argparse.Namespace) -> Coding:
 def _live(options: argparse.Namespace, look: Look) -> int:
     from fractions import Fraction
 
-    from .live import Input, Outputs, VirtualCamera, stylize_live
-    from .sources import CameraMode
+    from ..live import Input, Outputs, VirtualCamera, stylize_live
+    from ..sources import CameraMode
 
     fill = None
     if options.virtual_camera is not None:
@@ -241,7 +241,3 @@ def _print_result(options: argparse.Namespace, values: Any, lines: Iterable[str]
     else:
         for line in lines:
             print(line, file=to)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
