@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from .controls import Controls
-from .dashboard import LiveSink, describe
 from .engines import Engine, open_engine
 from .engines.report import Report
+from .engines.switching import SwitchingEngine
 from .errors import SourceError, WindowClosed
 from .fit import SMALLEST, Fit, fit
 from .frame import Expected, VideoInfo
@@ -26,12 +26,12 @@ from .planar import engine_colour
 from .recordings import Recordings
 from .signals import stop_on_signals
 from .sinks import Sink, abort_on_error
+from .sinks.dashboard import LiveSink, describe
 from .sources import CameraMode, Source, open_live
 from .sources.capture import prepare_opencv
 from .sources.devices import devices, find
 from .stats import Stats
 from .styles import Style, built_in
-from .switch import SwitchingEngine
 from .threads import Threads
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .dashboard import ProgressSink
 from .engines import open_engine
 from .engines.report import Report
 from .engines.snapshotting import SnapshottingEngine
@@ -22,6 +21,7 @@ from .pipeline import run
 from .planar import engine_colour
 from .signals import stop_on_signals
 from .sinks import Sink, abort_on_error
+from .sinks.dashboard import ProgressSink
 from .sinks.sequence import existing
 from .snapshots import Snapshots
 from .sources import Source, open_file

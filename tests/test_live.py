@@ -21,7 +21,6 @@ import numpy as np
 import pytest
 from media import decode
 from rich.console import Console
-from stylecam.realtime.dashboard import LiveSink, ProgressSink
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.errors import (
     EngineError,
@@ -35,6 +34,7 @@ from stylecam.realtime.frame import Frame, Image
 from stylecam.realtime.live import size_advice
 from stylecam.realtime.pipeline import run
 from stylecam.realtime.sinks import NullSink
+from stylecam.realtime.sinks.dashboard import LiveSink, ProgressSink
 from stylecam.realtime.sinks.window import compose, write_on
 from stylecam.realtime.sources.mirror import MirrorSource
 from stylecam.realtime.sources.pattern import PatternSource
@@ -124,7 +124,7 @@ def test_plain_lines_where_there_is_no_terminal() -> None:
 
 
 def test_a_table_of_every_stage_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stylecam.realtime.dashboard._TABLE_EVERY_S", 0.0)
+    monkeypatch.setattr("stylecam.realtime.sinks.dashboard._TABLE_EVERY_S", 0.0)
     text, stats, threads = io.StringIO(), Stats(), Threads()
     console = Console(file=text, force_terminal=True, width=100, color_system=None)
     sink = LiveSink(console, stats, engine=lambda: "echo")

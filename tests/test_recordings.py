@@ -19,6 +19,7 @@ from stylecam.realtime.cli.doctor import unfinished
 from stylecam.realtime.controls import Controls
 from stylecam.realtime.engines import Pending
 from stylecam.realtime.engines.echo import EchoEngine
+from stylecam.realtime.engines.switching import SwitchingEngine
 from stylecam.realtime.errors import EngineError, SinkError, StylecamError
 from stylecam.realtime.fit import fit
 from stylecam.realtime.frame import Frame, Image
@@ -31,7 +32,6 @@ from stylecam.realtime.sinks.recording import RecordingSink
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import built_in, find
-from stylecam.realtime.switch import SwitchingEngine
 from stylecam.realtime.threads import Threads
 
 

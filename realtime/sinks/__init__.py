@@ -6,6 +6,9 @@
 | resumable | a video file or numbered pictures, in segments: a killed run resumes |
 | image | one picture |
 | window | a window on the screen |
+| virtual_camera | a camera that other programs find |
+| recording | a file while one is open: started and stopped by a key |
+| dashboard | the terminal: how it goes, in figures |
 | null | nowhere, for measuring |
 """
 
