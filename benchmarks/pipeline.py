@@ -17,8 +17,8 @@ from stylecam.realtime.colour import BT709
 from stylecam.realtime.engines import EngineOptions, open_engine
 from stylecam.realtime.fit import fit
 from stylecam.realtime.job import Look
+from stylecam.realtime.pictures import Converter
 from stylecam.realtime.pipeline import run
-from stylecam.realtime.planar import Converter
 from stylecam.realtime.sinks import NullSink, Sink
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats

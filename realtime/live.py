@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from .colour import engine_colour
 from .controls import Controls
 from .engines import Engine, open_engine
 from .engines.report import Report
@@ -22,7 +23,6 @@ from .frame import Expected, VideoInfo
 from .job import Look, Outcome
 from .pacing import fine_waits
 from .pipeline import run
-from .planar import engine_colour
 from .recordings import Recordings
 from .signals import stop_on_signals
 from .sinks import Sink, abort_on_error

@@ -14,12 +14,12 @@ from contextlib import suppress
 from fractions import Fraction
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from . import planar
-from .colour import Colour
+from .colour import Colour, engine_colour
 from .engines import Engine, Pending
 from .errors import WindowClosed
 from .fit import Fit
-from .frame import Frame, Picture, Yuv420, as_rgb
+from .frame import Frame
+from .pictures import Converter, Picture, mix
 from .sinks import Sink, end_all
 from .sources import Source
 from .stats import Stats
@@ -69,7 +69,7 @@ def prepare(
     source: Iterable[Frame], fit: Fit, stats: Stats, *, planes: Colour | None = None
 ) -> Iterator[Prepared]:
     """Scale and pad each frame to the engine's size; for a planar engine in planes coded so."""
-    converter = None if planes is None else planar.Converter()
+    converter = None if planes is None else Converter()
     for frame in source:
         stats.taken()
         with stats.stage("fit"):
@@ -116,7 +116,7 @@ def collect(
     strength: Callable[[], float] | None,
 ) -> Iterator[Frame]:
     """Take each painting at the frame's own size, mixed with the photo if `strength()` < 1."""
-    converter = planar.Converter()
+    converter = Converter()
     for frame, pending in submitted:
         with stats.stage("engine wait"):
             painting = pending.result()
@@ -125,21 +125,6 @@ def collect(
             if strength is not None:
                 painting = mix(frame.picture, painting, strength(), converter)
         yield frame.painted(painting)
-
-
-def mix(photo: Picture, painting: Picture, strength: float, converter: planar.Converter) -> Picture:
-    """Return `strength` parts painting to 1 - `strength` parts photo, contiguous, in the form of
-    the painting; the caller keeps `converter` for the next.
-    """
-    import cv2
-    import numpy as np
-
-    if isinstance(painting, Yuv420):
-        return planar.mix(photo, painting, strength, converter)
-    if strength >= 1:
-        return np.ascontiguousarray(painting)
-    mixed = cv2.addWeighted(painting, strength, as_rgb(photo), 1 - strength, 0)
-    return mixed.astype(np.uint8, copy=False)
 
 
 def run(
@@ -169,7 +154,7 @@ def run(
     """
     live = source.info.live
     source.planar = engine.planar
-    planes = planar.engine_colour(source.info.colour) if engine.planar else None
+    planes = engine_colour(source.info.colour) if engine.planar else None
     # Scaled, the engine has not the photo at the size at which they are mixed.
     on_device = engine.planar and fit.work == fit.frame
     wanted = strength if callable(strength) else lambda: strength

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .colour import engine_colour
 from .engines import open_engine
 from .engines.report import Report
 from .engines.snapshotting import SnapshottingEngine
@@ -18,7 +19,6 @@ from .frame import Expected
 from .job import FileOptions, Look, Outcome, describe_job
 from .outputs import open_output
 from .pipeline import run
-from .planar import engine_colour
 from .signals import stop_on_signals
 from .sinks import Sink, abort_on_error
 from .sinks.dashboard import ProgressSink

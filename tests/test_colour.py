@@ -15,9 +15,8 @@ from rich.console import Console
 from stylecam.realtime.cli import main
 from stylecam.realtime.colour import BT709
 from stylecam.realtime.errors import SinkError
-from stylecam.realtime.frame import as_rgb
 from stylecam.realtime.job import FileOptions, Outcome
-from stylecam.realtime.planar import Converter, from_frame, rgb_frame
+from stylecam.realtime.pictures import Converter, as_rgb, from_frame, rgb_frame
 from stylecam.realtime.sinks.codecs import CONTAINERS
 from stylecam.realtime.sinks.formats import Coding, Settings, configure
 from stylecam.realtime.sources.convert import FrameConverter

@@ -21,7 +21,8 @@ from stylecam.realtime.errors import (
     EngineError,
     SinkError,
 )
-from stylecam.realtime.frame import Frame, Image, Picture
+from stylecam.realtime.frame import Frame
+from stylecam.realtime.pictures import Image, Picture
 from stylecam.realtime.sinks import NullSink
 from stylecam.realtime.sinks.file import FileSink
 from stylecam.realtime.sinks.recording import RecordingSink

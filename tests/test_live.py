@@ -30,8 +30,9 @@ from stylecam.realtime.errors import (
     WindowClosed,
 )
 from stylecam.realtime.fit import fit
-from stylecam.realtime.frame import Frame, Image
+from stylecam.realtime.frame import Frame
 from stylecam.realtime.live import size_advice
+from stylecam.realtime.pictures import Image
 from stylecam.realtime.pipeline import run
 from stylecam.realtime.sinks import NullSink
 from stylecam.realtime.sinks.dashboard import LiveSink, ProgressSink

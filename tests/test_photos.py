@@ -18,7 +18,7 @@ from media import decode, psnr, times
 from media.clips import Film
 from media.running import echo
 from stylecam.realtime.errors import SourceError
-from stylecam.realtime.frame import Image
+from stylecam.realtime.pictures import Image
 from stylecam.realtime.sources.kinds import painting_suffix
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, find

@@ -22,7 +22,8 @@ from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.engines.switching import SwitchingEngine
 from stylecam.realtime.errors import EngineError, SinkError, StylecamError
 from stylecam.realtime.fit import fit
-from stylecam.realtime.frame import Frame, Image
+from stylecam.realtime.frame import Frame
+from stylecam.realtime.pictures import Image
 from stylecam.realtime.pipeline import run
 from stylecam.realtime.recordings import Recordings
 from stylecam.realtime.sinks import NullSink

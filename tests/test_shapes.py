@@ -17,8 +17,9 @@ from stylecam.realtime.controls import Controls
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.engines.switching import SwitchingEngine
 from stylecam.realtime.fit import fit
-from stylecam.realtime.frame import Frame, Image
+from stylecam.realtime.frame import Frame
 from stylecam.realtime.letterbox import letterbox, squared
+from stylecam.realtime.pictures import Image
 from stylecam.realtime.pipeline import run
 from stylecam.realtime.sinks import NullSink, window
 from stylecam.realtime.sinks.recording import RecordingSink

@@ -15,8 +15,7 @@ from stylecam.realtime.errors import UsageError
 from stylecam.realtime.fit import fit
 from stylecam.realtime.live import Outputs
 from stylecam.realtime.pacing import wait_s
-from stylecam.realtime.pipeline import mix
-from stylecam.realtime.planar import Converter
+from stylecam.realtime.pictures import Converter, mix
 from stylecam.realtime.stats import Stats, percentiles
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..background import BackgroundCall
 from ..errors import EngineError, StylecamError
-from ..frame import Picture
+from ..pictures import Picture
 from ..styles import Style
 from ..threads import JOIN_TIMEOUT_S
 from . import Engine, Pending

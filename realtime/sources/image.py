@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from ..errors import SourceError
-from ..frame import Frame, Image, Mask, VideoInfo
+from ..frame import Frame, VideoInfo
+from ..pictures import Image, Mask
 from ..tags import Tags, orientation, read_tags, without_orientation
 from . import pillow
 
