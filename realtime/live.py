@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from fractions import Fraction
@@ -17,7 +16,7 @@ from .controls import Controls
 from .engines import Engine, open_engine
 from .engines.report import Report
 from .engines.switching import SwitchingEngine
-from .errors import SourceError, WindowClosed
+from .errors import SourceError
 from .fit import SMALLEST, Fit, fit
 from .frame import Expected, VideoInfo
 from .job import Look, Outcome
@@ -119,24 +118,15 @@ def stylize_live(
         if shown is not None:
             shown.attach(controls.lines, controls.command)
             sinks.append(recordings.parts)
-        status = LiveSink(
-            console,
-            stats,
-            title=lambda: " | ".join([source.info.description, *where]),
-            engine=lambda: f"{engine.style.name} | {engine.description}",
-            advice=lambda: size_advice(stats, into),
+        sinks.append(
+            LiveSink(
+                console,
+                stats,
+                title=lambda: " | ".join([source.info.description, *where]),
+                engine=lambda: f"{engine.style.name} | {engine.description}",
+                advice=lambda: size_advice(stats, into),
+            )
         )
-        sinks.append(status)
-
-        begun_s = time.perf_counter()
-
-        def waiting() -> None:
-            if seconds and time.perf_counter() - (stats.first_s or begun_s) >= seconds:
-                raise WindowClosed  # no frame comes that could tell
-            if shown is not None:
-                shown.idle()
-            status.idle()
-
         stack.enter_context(recordings.named(say))
         stack.enter_context(stop_on_signals(threads))
         stack.enter_context(fine_waits())
@@ -150,7 +140,6 @@ def stylize_live(
             stats=stats,
             strength=controls.strength,
             seconds=seconds,
-            waiting=waiting,
         )
         told = [no_window, *recordings.notes(), size_advice(stats, into)]
         notes = [note for note in told if note]

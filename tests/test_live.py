@@ -162,8 +162,8 @@ def test_a_dumb_terminal_is_shown_no_bar(monkeypatch: pytest.MonkeyPatch) -> Non
     assert text.getvalue() == ""
 
 
-def test_waiting_is_called_while_no_frame_comes() -> None:
-    """As a window's keys must be heard while the camera is unplugged."""
+def test_a_window_hears_its_keys_while_no_frame_comes() -> None:
+    """As while the camera is unplugged."""
 
     class Unplugged(PatternSource):
         def __iter__(self) -> Iterator[Frame]:
@@ -173,16 +173,16 @@ def test_waiting_is_called_while_no_frame_comes() -> None:
 
     calls: list[float] = []
 
-    def waiting() -> None:
-        calls.append(time.monotonic())
-        if len(calls) == 5:
-            raise WindowClosed
+    class Window(NullSink):
+        def idle(self) -> None:
+            calls.append(time.monotonic())
+            if len(calls) == 5:
+                raise WindowClosed
 
     stats, threads = Stats(), Threads()
     source = Unplugged(64, 64, live=True, sleep=threads.sleep)
     with threads:
-        run(source, EchoEngine(), [NullSink()], fit=fit(64, 64), threads=threads, stats=stats,
-            waiting=waiting)  # fmt: skip
+        run(source, EchoEngine(), [Window()], fit=fit(64, 64), threads=threads, stats=stats)
     assert (len(calls), stats.frames) == (5, 2)
 
 

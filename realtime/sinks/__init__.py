@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Protocol
+from fractions import Fraction
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ..frame import Frame
 
@@ -39,6 +40,29 @@ class Sink(Protocol):
 
     def abort(self) -> None:
         """Discard the output; a live recording is kept. Idempotent; does nothing after `close`."""
+        ...
+
+
+@runtime_checkable
+class Waiting(Protocol):
+    """A sink whose `write` and `close` may wait for another program: no longer once `ending()`."""
+
+    ending: Callable[[], bool]
+
+
+@runtime_checkable
+class Showing(Protocol):
+    """A sink that shows pictures on square pixels, and is told the shape of the source's."""
+
+    sample_aspect_ratio: Fraction
+
+
+@runtime_checkable
+class Idling(Protocol):
+    """A sink that goes on while no frame comes: a window must hear its keys."""
+
+    def idle(self) -> None:
+        """Called ten times a second then. Raises WindowClosed when the viewer has seen enough."""
         ...
 
 
