@@ -28,6 +28,8 @@ class Look:
 class FileOptions:
     """What the user may say about reading and writing a file."""
 
+    force: bool = False
+    """Whether the output may replace a file."""
     allow_truncated: bool = False
     audio: bool = True
     section: Section = WHOLE

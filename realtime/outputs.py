@@ -30,7 +30,6 @@ def open_output(
     *,
     options: FileOptions,
     job: Callable[[], dict[str, Any]],
-    force: bool,
     stopped: Callable[[], bool],
     whole_only: bool = False,
 ) -> Output:
@@ -40,7 +39,7 @@ def open_output(
     from .sources.image import ImageSource
 
     if isinstance(source, ImageSource):
-        return _open_for_photo(path, source, options, force=force)
+        return _open_for_photo(path, source, options)
     _refuse_picture(path, "name a video (-o out.mp4) or number the pictures (-o out_%05d.png)")
     from .sinks.original import Original
 
@@ -62,7 +61,7 @@ def open_output(
             source.info,
             original=original,
             coding=options.coding,
-            force=force,
+            force=options.force,
             stopped=stopped,
             whole_only=whole_only,
         )
@@ -74,7 +73,7 @@ def open_output(
         original=original,
         coding=options.coding,
         job=job(),
-        force=force,
+        force=options.force,
         stopped=stopped,
         whole_only=whole_only,
     )
@@ -82,9 +81,7 @@ def open_output(
     return sink
 
 
-def _open_for_photo(
-    path: Path, source: ImageSource, options: FileOptions, *, force: bool
-) -> Output:
+def _open_for_photo(path: Path, source: ImageSource, options: FileOptions) -> Output:
     """Open a photo, or where the suffix says so a video of one frame."""
     if is_sequence(path):
         raise SinkError(
@@ -99,10 +96,10 @@ def _open_for_photo(
         from .sinks.image import ImageSink
 
         quality = options.coding.quality
-        return ImageSink(path, force=force, quality=quality, tags=source.tags)
+        return ImageSink(path, force=options.force, quality=quality, tags=source.tags)
     left = [name for name, tag in zip(_TAGS, source.tags, strict=True) if tag]
     source.notes += [f"{name} left out: a video holds none" for name in left]
-    return open_recording(path, source.info, force=force, coding=options.coding)
+    return open_recording(path, source.info, force=options.force, coding=options.coding)
 
 
 def _idle(options: FileOptions, *, photo: bool) -> list[str]:

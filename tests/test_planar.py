@@ -121,9 +121,8 @@ def run_planar(
         sink = open_output(
             output,
             source,
-            options=FileOptions(coding=Coding(codec="ffv1", pix_fmt="yuv420p")),
+            options=FileOptions(force=True, coding=Coding(codec="ffv1", pix_fmt="yuv420p")),
             job=lambda: {"clip": str(clip)},
-            force=True,
             stopped=lambda: False,
         )
         into = fit(source.info.height, source.info.width, size=size)

@@ -149,16 +149,10 @@ def _files(options: argparse.Namespace, look: Look) -> int:
 
     if options.demo:
         jobs = plan([DEMO], options.output or "stylecam-demo.mp4", look.style)
-        force = options.force or options.output is None
     else:
-        jobs, force = plan(options.inputs, options.output, look.style), options.force
-    summary = run_all(
-        jobs,
-        look,
-        console=status_console(quiet=options.json),
-        force=force,
-        options=_file_options(options),
-    )
+        jobs = plan(options.inputs, options.output, look.style)
+    console = status_console(quiet=options.json)
+    summary = run_all(jobs, look, console=console, options=_file_options(options))
     _print_result(options, summary.as_json(), summary.lines())
     summary.raise_single()
     if summary.interrupted:
@@ -171,6 +165,7 @@ def _file_options(options: argparse.Namespace) -> FileOptions:
     from ..section import Section, parse_time
 
     return FileOptions(
+        force=options.force or (options.demo and options.output is None),
         allow_truncated=options.allow_truncated,
         audio=not options.no_audio,
         section=Section(

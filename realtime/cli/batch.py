@@ -92,7 +92,6 @@ def run_all(
     look: Look,
     *,
     console: Console,
-    force: bool = False,
     options: FileOptions | None = None,
 ) -> Summary:
     """Do the jobs in order. Of many, one that fails does not keep the others from being done, and
@@ -110,7 +109,6 @@ def run_all(
                 job.output,
                 look,
                 console=console,
-                force=force,
                 options=options,
                 whole_only=len(jobs) > 1,
             )
