@@ -25,9 +25,7 @@ from .sinks import Output, abort_on_error
 from .sinks.dashboard import ProgressSink
 from .sinks.sequence import existing
 from .sources import open_file
-from .sources.kinds import painting_suffix
 from .stats import Stats
-from .styles import Style
 from .threads import Threads
 
 if TYPE_CHECKING:
@@ -35,15 +33,6 @@ if TYPE_CHECKING:
 
     from .sources.file import FileSource
     from .sources.image import ImageSource
-
-
-def default_output(path: Path, style: Style) -> Path:
-    """Return the name of the result when none is given: clip.mov becomes clip.great-wave.mp4."""
-    if suffix := painting_suffix(path):
-        return path.with_name(f"{path.stem}.{style.name}{suffix}")
-    keeps = {".mp4", ".mkv", ".webm", ".mov", ".m4v"}
-    suffix = path.suffix.lower() if path.suffix.lower() in keeps else ".mp4"
-    return path.with_name(f"{path.stem}.{style.name}{suffix}")
 
 
 def stylize_file(

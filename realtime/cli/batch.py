@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import OutputExists, SinkError, SourceError, Stopped, StylecamError, UsageError
 from ..ffmpeg import PIPE
 from ..job import FileOptions, Look
+from ..sources.kinds import painting_suffix
 from ..styles import Style
-from ..stylize import default_output, stylize_file
+from ..stylize import stylize_file
 from .summary import Summary
 
 if TYPE_CHECKING:
@@ -76,6 +77,15 @@ def plan(
         if sources.get(job.output.resolve(), job.input) != job.input:
             raise UsageError(f"{job.output} is an input too", hint="name another folder with -o")
     return list(dict.fromkeys(jobs))
+
+
+def default_output(path: Path, style: Style) -> Path:
+    """Return the name of the result when none is given: clip.mov becomes clip.great-wave.mp4."""
+    if suffix := painting_suffix(path):
+        return path.with_name(f"{path.stem}.{style.name}{suffix}")
+    keeps = {".mp4", ".mkv", ".webm", ".mov", ".m4v"}
+    suffix = path.suffix.lower() if path.suffix.lower() in keeps else ".mp4"
+    return path.with_name(f"{path.stem}.{style.name}{suffix}")
 
 
 def _matching(path: Path) -> list[Path]:
