@@ -51,7 +51,7 @@ def open_output(
         options.audio,
         source.decoder.container if piped else None,
         source.decoder.others if piped else None,
-        source.jumps,
+        source.times.jumps,
     )
     if piped or path == PIPE or path.suffix.lower() == ".gif":
         from .sinks.file import FileSink
