@@ -100,8 +100,7 @@ def stylize_live(
         recordings = Recordings(
             outputs.file, source.info, coding=outputs.coding, force=outputs.force
         )
-        if recordings.whole is not None:
-            sinks.append(recordings.whole)
+        sinks.extend(recordings.sinks)
         into = fit(source.info.height, source.info.width, size=look.size)
         load = _engine_loader(look, into, source.info, console)
         engine = stack.enter_context(closing(SwitchingEngine(look.style, load)))
@@ -117,7 +116,6 @@ def stylize_live(
         stack.callback(controls.finish)
         if shown is not None:
             shown.attach(controls.lines, controls.command)
-            sinks.append(recordings.parts)
         sinks.append(
             LiveSink(
                 console,
@@ -127,25 +125,22 @@ def stylize_live(
                 advice=lambda: size_advice(stats, into),
             )
         )
-        stack.enter_context(recordings.named(say))
-        stack.enter_context(stop_on_signals(threads))
-        stack.enter_context(fine_waits())
-        stack.enter_context(threads)
-        run(
-            source,
-            engine,
-            sinks,
-            fit=into,
-            threads=threads,
-            stats=stats,
-            strength=controls.strength,
-            seconds=seconds,
-        )
-        told = [no_window, *recordings.notes(), size_advice(stats, into)]
-        notes = [note for note in told if note]
-        for path in recordings.parts.saved:
-            say(f"saved {path}")
-        outcome = Outcome(outputs.file, stats, engine.description, threads.stopping, notes)
+        with recordings.named(say), stop_on_signals(threads), fine_waits(), threads:
+            run(
+                source,
+                engine,
+                sinks,
+                fit=into,
+                threads=threads,
+                stats=stats,
+                strength=controls.strength,
+                seconds=seconds,
+            )
+            told = [no_window, *recordings.notes(), size_advice(stats, into)]
+            for path in recordings.parts.saved:
+                say(f"saved {path}")
+            notes = [note for note in told if note]
+            outcome = Outcome(outputs.file, stats, engine.description, threads.stopping, notes)
     say(f"{source.info.description}: {describe(stats)}")
     return outcome
 

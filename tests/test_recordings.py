@@ -252,9 +252,9 @@ def test_a_recording_says_once_that_it_is_silent(by: str, tmp_path: Path) -> Non
     if by != "nothing":
         recordings.parts.start(tmp_path / "part.mkv")
     for frame in itertools.islice(PatternSource(64, 96), 3):
-        for sink in filter(None, (recordings.whole, recordings.parts)):
+        for sink in recordings.sinks:
             sink.write(frame)
-    for sink in filter(None, (recordings.whole, recordings.parts)):
+    for sink in recordings.sinks:
         sink.close()
     said = [] if by == "nothing" else ["no sound: stylecam records the picture only"]
     assert recordings.notes() == said
