@@ -12,6 +12,8 @@ from .pictures import Image, Picture, Yuv420
 
 SMALLEST: Final = 64
 LARGEST: Final = 8192
+MULTIPLE: Final = 8
+"""Of the sides that the network takes: it halves them three times."""
 
 
 class Fit(NamedTuple):
@@ -72,14 +74,14 @@ def _scaled_planes(picture: Yuv420, size: tuple[int, int]) -> Yuv420:
     return made
 
 
-def fit(height: int, width: int, *, size: str | int | None = None, multiple: int = 8) -> Fit:
+def fit(height: int, width: int, *, size: str | int | None = None) -> Fit:
     """Choose the working size for frames of (height, width).
 
     `size` is "WIDTHxHEIGHT", or the length of the short side, or None for the frame's own. The
-    padded size is a multiple of `multiple`, and at least `SMALLEST` both ways. Raises UsageError.
+    padded size is a multiple of `MULTIPLE`, and at least `SMALLEST` both ways. Raises UsageError.
     """
     work = (height, width) if size is None else _parse_size(size, height, width)
-    padded = tuple(max(SMALLEST, -(-side // multiple) * multiple) for side in work)
+    padded = tuple(max(SMALLEST, -(-side // MULTIPLE) * MULTIPLE) for side in work)
     return Fit((height, width), work, (padded[0], padded[1]))
 
 

@@ -13,6 +13,7 @@ from .job import FileOptions
 from .sinks.codecs import CONTAINERS
 from .sinks.formats import Coding
 from .sinks.sequence import is_sequence
+from .sources import Reading
 from .sources.kinds import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
@@ -104,14 +105,14 @@ def _open_for_photo(path: Path, source: ImageSource, options: FileOptions) -> Ou
 
 def _idle(options: FileOptions, *, photo: bool) -> list[str]:
     """Return the flags given that have no effect on a photo, painted as a `photo` or a video."""
-    plain, coding, usual = FileOptions(), options.coding, Coding()
+    reading, coding, usual = options.reading, options.coding, Coding()
     given = {
-        "--start": options.section.start_s is not None,
-        "--duration": options.section.duration_s is not None,
-        "--no-audio": options.audio != plain.audio,
-        "--keep-hdr": options.keep_hdr != plain.keep_hdr,
-        "--decoder": options.decoder != plain.decoder,
-        "--allow-truncated": options.allow_truncated != plain.allow_truncated,
+        "--start": reading.section.start_s is not None,
+        "--duration": reading.section.duration_s is not None,
+        "--no-audio": not options.audio,
+        "--keep-hdr": reading.keep_hdr,
+        "--decoder": reading.decoder != Reading().decoder,
+        "--allow-truncated": reading.allow_truncated,
         "--codec": photo and coding.codec != usual.codec,
         "--encoder": photo and coding.encoder != usual.encoder,
         "--pix-fmt": photo and coding.pix_fmt != usual.pix_fmt,

@@ -31,9 +31,6 @@ from .threads import Threads
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from .sources.file import FileSource
-    from .sources.image import ImageSource
-
 
 def stylize_file(
     path: Path,
@@ -57,7 +54,10 @@ def stylize_file(
     piped = PIPE in (path, output)
     whole_only = whole_only or (not piped and bool(existing(output)))
     stats, threads = Stats(), Threads()
-    with closing(_open_input(path, options, stats)) as source, abort_on_error([]) as sinks:
+    with (
+        closing(open_file(path, stats=stats, reading=options.reading)) as source,
+        abort_on_error([]) as sinks,
+    ):
         sink = open_output(
             output,
             source,
@@ -97,17 +97,6 @@ def stylize_file(
         earlier_frames=earlier,
         stopped_by=signals[0] if signals else 0,
         kept=sink.resumes_after if whole_only and interrupted else None,
-    )
-
-
-def _open_input(path: Path, options: FileOptions, stats: Stats) -> ImageSource | FileSource:
-    return open_file(
-        path,
-        stats=stats,
-        allow_truncated=options.allow_truncated,
-        section=options.section,
-        keep_hdr=options.keep_hdr,
-        hardware=options.decoder == "auto",
     )
 
 

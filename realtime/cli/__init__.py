@@ -163,16 +163,15 @@ def _files(options: argparse.Namespace, look: Look) -> int:
 def _file_options(options: argparse.Namespace) -> FileOptions:
     from ..job import FileOptions
     from ..section import Section, parse_time
+    from ..sources import Reading
 
+    section = Section(
+        parse_time("--start", options.start), parse_time("--duration", options.duration)
+    )
     return FileOptions(
         force=options.force or (options.demo and options.output is None),
-        allow_truncated=options.allow_truncated,
         audio=not options.no_audio,
-        section=Section(
-            parse_time("--start", options.start), parse_time("--duration", options.duration)
-        ),
-        keep_hdr=options.keep_hdr,
-        decoder=options.decoder,
+        reading=Reading(options.allow_truncated, section, options.keep_hdr, options.decoder),
         coding=_coding(options),
     )
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 from ..errors import SourceError
 from ..ffmpeg import PIPE
 from ..frame import Frame, VideoInfo
-from ..section import WHOLE, Section
 from ..stats import Stats
+from . import Reading
 from .convert import TRANSPARENCY, Deinterlacer, FrameConverter
 from .decode import Decoder
 from .frame_times import FrameTimes
@@ -44,24 +44,15 @@ class FileSource:
     yielded: a resumed run counts, rather than seeks, so that it sees what the first run saw.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        stats: Stats,
-        allow_truncated: bool = False,
-        section: Section = WHOLE,
-        keep_hdr: bool = False,
-        hardware: bool = False,
-    ) -> None:
+    def __init__(self, path: Path, reading: Reading, *, stats: Stats) -> None:
         self.path, self.planar = path, False
-        self._stats, self._allow_truncated = stats, allow_truncated
+        self._stats, self._allow_truncated = stats, reading.allow_truncated
         self.skip, self._interlaced = 0, False
-        self.decoder = Decoder(path, stats=stats, hardware=hardware)
+        self.decoder = Decoder(path, stats=stats, hardware=reading.decoder == "auto")
         try:
             container = self.decoder.container
             origin_s = Fraction(container.start_time or 0, 1_000_000)
-            self.cut = section.cut(
+            self.cut = reading.section.cut(
                 origin_s,
                 tick_s=self.decoder.stream.time_base or _MPEG_TICK,
                 from_zero=container.format.name in _RUNNING_CLOCKS,
@@ -73,7 +64,7 @@ class FileSource:
             first = next(self._frames, None)
             if first is None:
                 raise _no_frame(path)
-            self._first, self._convert = first, FrameConverter(first, keep_hdr=keep_hdr)
+            self._first, self._convert = first, FrameConverter(first, keep_hdr=reading.keep_hdr)
             self._begin_at_zero(first)
             self._check_matrix(first)
             self.info = self._describe()
