@@ -24,7 +24,7 @@ from stylecam.benchmarks.gpu.table import markdown
 from stylecam.realtime.engines.statistics import SmoothedStatistics, Statistics
 from stylecam.realtime.engines.tensorrt_build import build_onnx
 from stylecam.realtime.engines.tensorrt_library import Library, load
-from stylecam.realtime.frame import Picture
+from stylecam.realtime.pictures import Picture
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from stylecam.benchmarks.perceptual import ShiftTolerantLPIPS
 from stylecam.realtime.cli import main
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.errors import StylecamError
-from stylecam.realtime.frame import Image
+from stylecam.realtime.pictures import Image
 from stylecam.realtime.styles import Style, built_in, find
 
 

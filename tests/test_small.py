@@ -9,15 +9,14 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 from stylecam.realtime.cli import main
+from stylecam.realtime.cli.flags import parser
+from stylecam.realtime.cli.validate import check_mode
 from stylecam.realtime.errors import UsageError
 from stylecam.realtime.fit import fit
-from stylecam.realtime.flags import parser
 from stylecam.realtime.live import Outputs
 from stylecam.realtime.pacing import wait_s
-from stylecam.realtime.pipeline import mix
-from stylecam.realtime.planar import Converter
+from stylecam.realtime.pictures import Converter, mix
 from stylecam.realtime.stats import Stats, percentiles
-from stylecam.realtime.validate import check_mode
 
 
 @pytest.mark.parametrize(

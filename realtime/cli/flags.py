@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Final, NoReturn
 
-from .errors import UsageError
+from ..errors import UsageError
 
 EXAMPLES: Final = """\
 examples:
