@@ -25,6 +25,7 @@ from stylecam.training.vgg import VGG19, has_bfloat16, load_vgg19
 from torch import Tensor
 
 from .rows import RESULTS
+from .texture import correlation, tinted
 
 SIDE_PX: Final = 192
 ITERATIONS: Final = 40
@@ -58,11 +59,25 @@ class Judge:
         with torch.no_grad():
             features = self._features(self._painting[None])
         self._targets = {name: losses.gram(value) for name, value in features.items()}
+        self._correlations = {name: correlation(value) for name, value in features.items()}
 
     @torch.no_grad()
     def distance(self, image: Image) -> float:
         """Return S of uint8 RGB (H, W, 3)."""
         return float(losses.style_loss(self._features(to_tensor(image)[None]), self._targets))
+
+    def texture(self, photo: Image, painted: Image) -> float:
+        """Return 1 - C_painted / C_tinted, C being the distance of correlations to the painting's.
+
+        0 is the photo in the painting's colours, 1 the whole painting; blurred it is below 0.
+        """
+        return 1 - self._unlike(painted) / self._unlike(tinted(photo, self._painting))
+
+    @torch.no_grad()
+    def _unlike(self, image: Image) -> float:
+        features = self._features(to_tensor(image)[None])
+        found = {name: correlation(value) for name, value in features.items()}
+        return float(losses.relative_distance(found, self._correlations))
 
     def best(self, photo: Image) -> float:
         """Return S after an optimisation of the pixels from the photo, unless it is known."""

@@ -67,7 +67,7 @@ class Protocol:
         long_side: int = 768,
         report: Callable[[str], None] = lambda text: None,
     ) -> dict[str, Any]:
-        """Return the row of one style; without its painting there is no coverage in it."""
+        """Return the row of one style; coverage and texture are in it if there is a painting."""
         options = options or EngineOptions(precision="f32")
         row: dict[str, Any] = {"style": style.name, "network_sha256": network_sha256(style.path)}
         row["statistics"] = options.statistics
@@ -111,7 +111,7 @@ class Protocol:
             judge = Judge(
                 painting, long_side=long_side, cache=cache_folder("quality") / "best.json"
             )
-        coverages, distances, shifted = {}, {}, []
+        coverages, textures, distances, shifted = {}, [], {}, []
         for name, photo in self.photos.items():
             report(f"{style.name}: {name}")
             view = square(photo)
@@ -124,6 +124,7 @@ class Protocol:
                     judge.distance(view), judge.distance(painted), judge.best(view)
                 )
                 coverages[name] = found.coverage
+                textures.append(judge.texture(view, painted))
         row: dict[str, Any] = {
             "st_lpips": round(statistics.mean(distances.values()), 3),
             "shift_error": round(statistics.mean(shifted), 2),
@@ -131,6 +132,7 @@ class Protocol:
         if coverages:
             row["coverage"] = round(statistics.mean(coverages.values()), 3)
             row["worst_coverage"] = round(min(coverages.values()), 3)
+            row["texture"] = round(statistics.mean(textures), 3)
         return row
 
 
@@ -245,7 +247,7 @@ BENCHMARK: Final = Benchmark(
     _measure,
     keys=("style", "statistics"),
     columns=(
-        *("style", "statistics", "coverage", "worst_coverage", "st_lpips"),
+        *("style", "statistics", "coverage", "worst_coverage", "texture", "st_lpips"),
         *("mean_shimmer", "shift_error", "noise_gain", "far_change", "border"),
     ),
 )
