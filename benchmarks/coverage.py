@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import cv2
 import numpy as np
@@ -34,21 +34,12 @@ SHIPPED: Final = RESULTS / "style_best.json"
 _WEIGHTS: Final = Recipe("none", "none")
 
 
-class StyleDistance(NamedTuple):
-    """S of one photo: as it is, painted, and at best."""
-
-    photo: float
-    network: float
-    best: float
-
-    @property
-    def coverage(self) -> float:
-        """Return the share of the way."""
-        return (self.photo - self.network) / (self.photo - self.best)
-
-
 class Judge:
-    """Measures style distances to one painting. What takes a while is kept in the file `cache`."""
+    """Compares pictures, uint8 RGB (H, W, 3), with one painting. What takes a while is kept in the
+    file `cache`.
+
+    Raises TrainingError when `painting` is not a picture, FileNotFoundError without VGG's weights.
+    """
 
     def __init__(self, painting: Path, *, long_side: int, cache: Path | None = None) -> None:
         self._vgg: VGG19 = load_vgg19(None)
@@ -61,9 +52,14 @@ class Judge:
         self._targets = {name: losses.gram(value) for name, value in features.items()}
         self._correlations = {name: correlation(value) for name, value in features.items()}
 
+    def coverage(self, photo: Image, painted: Image) -> float:
+        """Return the share of the way from a photo to its best that its painting goes."""
+        start = self.distance(photo)
+        return (start - self.distance(painted)) / (start - self.best(photo))
+
     @torch.no_grad()
     def distance(self, image: Image) -> float:
-        """Return S of uint8 RGB (H, W, 3)."""
+        """Return S of a picture."""
         return float(losses.style_loss(self._features(to_tensor(image)[None]), self._targets))
 
     def texture(self, photo: Image, painted: Image) -> float:

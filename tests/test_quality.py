@@ -107,6 +107,8 @@ def test_coverage_runs_from_the_photo_to_the_optimum(tmp_path: Path, photo: Imag
     assert len((tmp_path / "best.json").read_text().splitlines()) == 3
     painting = quality.read_photo(quality.PAINTINGS / "great-wave.jpg")
     assert judge.distance(square(painting, 192)) < 0.5 * judge.distance(view)
+    assert judge.coverage(view, view) == 0
+    assert 0.5 < judge.coverage(view, square(painting, 192)) < 1.2
 
 
 def test_texture_is_what_strokes_do_and_colours_and_blur_do_not(photo: Image) -> None:
@@ -196,6 +198,7 @@ def test_a_row_says_what_was_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path
             return {"style": style.name}
 
     monkeypatch.setattr(quality, "Protocol", Quick)
+    monkeypatch.setattr(quality, "_judge", lambda style, options: None)
     words = ["quality", "--style", "comic", "--results", str(tmp_path)]
     for more in ([], ["--painting", "folder/mine.jpg", "--long-side", "300"], ["--name", "x"]):
         assert bench([*words, *more]) == 0
@@ -248,6 +251,17 @@ def test_contrast_tells_why_a_pale_style_shimmers_less(clip: stability.Clip) -> 
     assert stability.contrast(clip.frames, clip.frames) == pytest.approx(1)
     halved = [frame // 2 for frame in clip.frames]
     assert stability.contrast(clip.frames, halved) == pytest.approx(0.5, rel=0.05)
+
+
+def test_a_painting_that_is_none_is_refused_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(quality, "Protocol", lambda: pytest.fail("clips were read"))
+    (tmp_path / "note.jpg").write_text("no picture")
+    for name in ("note.jpg", "missing.jpg"):
+        words = ["bench", "quality", "--no-save", "--style", "comic", "--painting"]
+        assert main([*words, str(tmp_path / name)]) == 2
+        assert f"{name} cannot be read as a picture" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
