@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from stylecam.realtime.atomic import write_whole
 from stylecam.realtime.styles import Style
 
 
@@ -29,6 +30,4 @@ def write_card(style: Style, row: dict[str, Any]) -> None:
     figures = {key: value for key, value in row.items() if key not in ("style", "network_sha256")}
     card = style.card | {"quality": figures}
     onnx.helper.set_model_props(model, {"stylecam": json.dumps(card, ensure_ascii=False)})
-    temporary = style.path.with_suffix(".part")
-    onnx.save(model, temporary)
-    temporary.replace(style.path)
+    write_whole(style.path, model.SerializeToString())

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import cv2
 import numpy as np
@@ -25,6 +25,7 @@ from stylecam.training.vgg import VGG19, has_bfloat16, load_vgg19
 from torch import Tensor
 
 from .rows import RESULTS
+from .texture import correlation, tinted
 
 SIDE_PX: Final = 192
 ITERATIONS: Final = 40
@@ -33,21 +34,12 @@ SHIPPED: Final = RESULTS / "style_best.json"
 _WEIGHTS: Final = Recipe("none", "none")
 
 
-class StyleDistance(NamedTuple):
-    """S of one photo: as it is, painted, and at best."""
-
-    photo: float
-    network: float
-    best: float
-
-    @property
-    def coverage(self) -> float:
-        """Return the share of the way."""
-        return (self.photo - self.network) / (self.photo - self.best)
-
-
 class Judge:
-    """Measures style distances to one painting. What takes a while is kept in the file `cache`."""
+    """Compares pictures, uint8 RGB (H, W, 3), with one painting. What takes a while is kept in the
+    file `cache`.
+
+    Raises TrainingError when `painting` is not a picture, FileNotFoundError without VGG's weights.
+    """
 
     def __init__(self, painting: Path, *, long_side: int, cache: Path | None = None) -> None:
         self._vgg: VGG19 = load_vgg19(None)
@@ -58,11 +50,30 @@ class Judge:
         with torch.no_grad():
             features = self._features(self._painting[None])
         self._targets = {name: losses.gram(value) for name, value in features.items()}
+        self._correlations = {name: correlation(value) for name, value in features.items()}
+
+    def coverage(self, photo: Image, painted: Image) -> float:
+        """Return the share of the way from a photo to its best that its painting goes."""
+        start = self.distance(photo)
+        return (start - self.distance(painted)) / (start - self.best(photo))
 
     @torch.no_grad()
     def distance(self, image: Image) -> float:
-        """Return S of uint8 RGB (H, W, 3)."""
+        """Return S of a picture."""
         return float(losses.style_loss(self._features(to_tensor(image)[None]), self._targets))
+
+    def texture(self, photo: Image, painted: Image) -> float:
+        """Return 1 - C_painted / C_tinted, C being the distance of correlations to the painting's.
+
+        0 is the photo in the painting's colours, 1 the whole painting; blurred it is below 0.
+        """
+        return 1 - self._unlike(painted) / self._unlike(tinted(photo, self._painting))
+
+    @torch.no_grad()
+    def _unlike(self, image: Image) -> float:
+        features = self._features(to_tensor(image)[None])
+        found = {name: correlation(value) for name, value in features.items()}
+        return float(losses.relative_distance(found, self._correlations))
 
     def best(self, photo: Image) -> float:
         """Return S after an optimisation of the pixels from the photo, unless it is known."""

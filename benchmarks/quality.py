@@ -13,7 +13,7 @@ import statistics
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -27,6 +27,9 @@ from stylecam.realtime.styles import Style, built_in, find
 from . import stability
 from .benchmark import Benchmark, Report, Row, parse_count
 from .cards import network_sha256, write_card
+
+if TYPE_CHECKING:
+    from .coverage import Judge
 
 HERE: Final = Path(__file__).parent
 PHOTOS: Final = HERE / "photos"
@@ -63,11 +66,10 @@ class Protocol:
         style: Style,
         *,
         options: EngineOptions | None = None,
-        painting: Path | None = None,
-        long_side: int = 768,
+        judge: Judge | None = None,
         report: Callable[[str], None] = lambda text: None,
     ) -> dict[str, Any]:
-        """Return the row of one style; without its painting there is no coverage in it."""
+        """Return the row of one style, with coverage and texture if there is a judge of those."""
         options = options or EngineOptions(precision="f32")
         row: dict[str, Any] = {"style": style.name, "network_sha256": network_sha256(style.path)}
         row["statistics"] = options.statistics
@@ -91,46 +93,38 @@ class Protocol:
             row["noise_gain"] = round(stability.noise_gain(paint, still), 2)
         with painter(style, options, still) as paint:
             row["far_change"] = round(stability.far_change(paint, still), 2)
-        row |= self._likeness(style, options, painting, long_side, report)
-        return row
+        return row | self._likeness(style, options, judge, report)
 
     def _likeness(
         self,
         style: Style,
         options: EngineOptions,
-        painting: Path | None,
-        long_side: int,
+        judge: Judge | None,
         report: Callable[[str], None],
     ) -> dict[str, Any]:
         from stylecam.training.pictures import to_tensor
 
-        from .coverage import Judge, StyleDistance, square
+        from .coverage import square
 
-        judge = None
-        if painting is not None:
-            judge = Judge(
-                painting, long_side=long_side, cache=cache_folder("quality") / "best.json"
-            )
-        coverages, distances, shifted = {}, {}, []
+        coverages, textures, distances, shifted = [], [], [], []
         for name, photo in self.photos.items():
             report(f"{style.name}: {name}")
             view = square(photo)
             with painter(style, options, view) as paint:
                 painted = paint(view)
                 shifted.append(stability.shift_error(paint, view))
-            distances[name] = self._perceptual(to_tensor(view)[None], to_tensor(painted)[None])
+            distances.append(self._perceptual(to_tensor(view)[None], to_tensor(painted)[None]))
             if judge is not None:
-                found = StyleDistance(
-                    judge.distance(view), judge.distance(painted), judge.best(view)
-                )
-                coverages[name] = found.coverage
+                coverages.append(judge.coverage(view, painted))
+                textures.append(judge.texture(view, painted))
         row: dict[str, Any] = {
-            "st_lpips": round(statistics.mean(distances.values()), 3),
+            "st_lpips": round(statistics.mean(distances), 3),
             "shift_error": round(statistics.mean(shifted), 2),
         }
-        if coverages:
-            row["coverage"] = round(statistics.mean(coverages.values()), 3)
-            row["worst_coverage"] = round(min(coverages.values()), 3)
+        if judge is not None:
+            row["coverage"] = round(statistics.mean(coverages), 3)
+            row["worst_coverage"] = round(min(coverages), 3)
+            row["texture"] = round(statistics.mean(textures), 3)
         return row
 
 
@@ -225,13 +219,15 @@ def _measure(options: argparse.Namespace, report: Report) -> list[Row]:
         asked = {"style": options.name, "long_side": options.long_side}
         asked["painting"] = options.painting and options.painting.name
         asked = {key: value for key, value in asked.items() if value}
-        protocol, measured = Protocol(), []
+        protocol: Protocol | None = None
+        measured = []
         for style in styles:
+            judge = _judge(style, options)  # first: what takes minutes is not done for nothing
+            protocol = protocol or Protocol()
             row = protocol.measure(
                 style,
                 options=EngineOptions(precision="f32", statistics=options.statistics),
-                painting=options.painting or painting_of(style),
-                long_side=options.long_side or style.card.get("painting_long_side", 768),
+                judge=judge,
                 report=report,
             )
             measured.append(row | asked)
@@ -240,12 +236,30 @@ def _measure(options: argparse.Namespace, report: Report) -> list[Row]:
     return measured
 
 
+def _judge(style: Style, options: argparse.Namespace) -> Judge | None:
+    """Return what compares a style with its painting, or with the one that is asked for; None when
+    there is neither. Raises UsageError when that is not a picture.
+    """
+    painting = options.painting or painting_of(style)
+    if painting is None:
+        return None
+    from stylecam.training.errors import TrainingError
+
+    from .coverage import Judge
+
+    long_side = options.long_side or style.card.get("painting_long_side", 768)
+    try:
+        return Judge(painting, long_side=long_side, cache=cache_folder("quality") / "best.json")
+    except (TrainingError, FileNotFoundError) as error:
+        raise UsageError(str(error)) from error
+
+
 BENCHMARK: Final = Benchmark(
     _arguments,
     _measure,
     keys=("style", "statistics"),
     columns=(
-        *("style", "statistics", "coverage", "worst_coverage", "st_lpips"),
+        *("style", "statistics", "coverage", "worst_coverage", "texture", "st_lpips"),
         *("mean_shimmer", "shift_error", "noise_gain", "far_change", "border"),
     ),
 )

@@ -14,6 +14,7 @@ from .cards import network_sha256
 
 COLUMNS: Final = {
     "coverage": "coverage",
+    "texture": "texture",
     "st_lpips": "st-LPIPS",
     "mean_shimmer": "shimmer",
     "contrast": "contrast",
@@ -50,8 +51,11 @@ def table(folder: Path = rows.RESULTS, *, each: bool = False) -> list[str]:
     lines = ["", f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]
     lines += [_line(row, each=each) for row in ours if each]
     if len(ours) > 1 or (ours and not each):
-        kept = {key: [row[key] for row in ours if key in row] for key in COLUMNS}
-        mean = {key: statistics.mean(values) for key, values in kept.items() if values}
+        mean = {
+            key: statistics.mean(row[key] for row in ours)
+            for key in COLUMNS
+            if all(key in row for row in ours)
+        }
         row = {"style": f"mean of our {len(ours)}", "commit": "", "date": ""} | mean
         lines.append(_line(row, each=each))
     return lines + [_line(row, each=each) for row in shown]

@@ -16,11 +16,13 @@ from stylecam.benchmarks.cards import network_sha256, write_card
 from stylecam.benchmarks.command import main as bench
 from stylecam.benchmarks.coverage import SHIPPED, Judge, square
 from stylecam.benchmarks.perceptual import ShiftTolerantLPIPS
+from stylecam.benchmarks.texture import tinted
 from stylecam.realtime.cli import main
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.errors import StylecamError
 from stylecam.realtime.pictures import Image
 from stylecam.realtime.styles import Style, built_in, find
+from stylecam.training.pictures import read_painting
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +107,34 @@ def test_coverage_runs_from_the_photo_to_the_optimum(tmp_path: Path, photo: Imag
     assert len((tmp_path / "best.json").read_text().splitlines()) == 3
     painting = quality.read_photo(quality.PAINTINGS / "great-wave.jpg")
     assert judge.distance(square(painting, 192)) < 0.5 * judge.distance(view)
+    assert judge.coverage(view, view) == 0
+    assert 0.5 < judge.coverage(view, square(painting, 192)) < 1.2
+
+
+def test_texture_is_what_strokes_do_and_colours_and_blur_do_not(photo: Image) -> None:
+    judge = Judge(quality.PAINTINGS / "grande-jatte.jpg", long_side=768)
+    view = square(photo)
+    painting = read_painting(quality.PAINTINGS / "grande-jatte.jpg", 768)
+    tint = tinted(view, painting)
+    colours = tint.reshape(-1, 3) / 255
+    assert colours.mean(0) == pytest.approx(painting.mean((1, 2)).numpy(), abs=0.02)
+    assert colours.std(0) == pytest.approx(painting.std((1, 2)).numpy(), abs=0.02)
+    assert judge.distance(tint) < 0.3 * judge.distance(view)  # so far by colours alone
+    assert judge.texture(view, tint) == 0
+    assert judge.texture(view, cv2.GaussianBlur(tint, (0, 0), 3)) < 0
+    half = (128 + (tint.astype(int) - 128) / 2).round().astype(np.uint8)
+    assert abs(judge.texture(view, half)) < 0.1
+    with quality.painter(find("grande-jatte"), EngineOptions(precision="f32"), view) as paint:
+        assert judge.texture(view, paint(view)) > 0.3
+    whole = (painting.permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+    assert judge.texture(view, whole) == pytest.approx(1, abs=0.01)
+
+
+def test_a_photo_without_colours_is_tinted_too() -> None:
+    grey = np.full((32, 32, 3), 100, np.uint8)
+    painting = read_painting(quality.PAINTINGS / "comic.jpg", 64)
+    mean = 255 * painting.mean((1, 2)).numpy()
+    assert tinted(grey, painting).reshape(-1, 3).mean(0) == pytest.approx(mean, abs=1)
 
 
 def test_an_installed_package_lacks_the_clip_and_says_so(
@@ -168,6 +198,7 @@ def test_a_row_says_what_was_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path
             return {"style": style.name}
 
     monkeypatch.setattr(quality, "Protocol", Quick)
+    monkeypatch.setattr(quality, "_judge", lambda style, options: None)
     words = ["quality", "--style", "comic", "--results", str(tmp_path)]
     for more in ([], ["--painting", "folder/mine.jpg", "--long-side", "300"], ["--name", "x"]):
         assert bench([*words, *more]) == 0
@@ -220,6 +251,17 @@ def test_contrast_tells_why_a_pale_style_shimmers_less(clip: stability.Clip) -> 
     assert stability.contrast(clip.frames, clip.frames) == pytest.approx(1)
     halved = [frame // 2 for frame in clip.frames]
     assert stability.contrast(clip.frames, halved) == pytest.approx(0.5, rel=0.05)
+
+
+def test_a_painting_that_is_none_is_refused_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(quality, "Protocol", lambda: pytest.fail("clips were read"))
+    (tmp_path / "note.jpg").write_text("no picture")
+    for name in ("note.jpg", "missing.jpg"):
+        words = ["bench", "quality", "--no-save", "--style", "comic", "--painting"]
+        assert main([*words, str(tmp_path / name)]) == 2
+        assert f"{name} cannot be read as a picture" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

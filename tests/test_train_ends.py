@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import io
 import json
 import os
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 import types
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -23,7 +25,7 @@ from stylecam.realtime.styles import find
 from stylecam.training import checkpoint, command, loop, ranks, signals
 from stylecam.training.command import main, parser, plan
 from stylecam.training.data import Pairs
-from stylecam.training.errors import Diverged
+from stylecam.training.errors import Diverged, TrainingError
 from stylecam.training.journal import Journal
 from stylecam.training.loop import Clock, Row, train
 from stylecam.training.motion import Pair
@@ -95,24 +97,42 @@ def test_what_diverges_in_a_further_stage_goes_on_from_the_one_before(
               before=Generator("small"))  # fmt: skip
 
 
+def no_room_for(*names: str) -> Callable[[Path, bytes], int]:
+    """Return `Path.write_bytes` on a disk that is full for files of these names."""
+    write = Path.write_bytes
+
+    def write_some(path: Path, data: bytes) -> int:
+        if path.name.startswith(names):
+            write(path, data[:10])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(path, data)
+
+    return write_some
+
+
 def test_a_checkpoint_that_cannot_be_written_does_not_cost_the_style(
     workplace: Path,
     vgg: VGG19,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """There may be room for the one and not for the other; PyTorch raises RuntimeError then."""
-
-    def full(state: object, path: Path) -> None:
-        path.write_bytes(b"a part")
-        raise RuntimeError("unexpected pos 64 vs 0\nand more")
-
-    monkeypatch.setattr(torch, "save", full)
+    """There may be room for the one and not for the other."""
+    monkeypatch.setattr(Path, "write_bytes", no_room_for("checkpoint"))
     monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
     train(trainer(workplace, vgg), pairs(workplace), workplace / "run", card={"name": "tiny"})
     assert find("run/tiny.onnx").card["steps"] == 3
-    assert "checkpoint.pt cannot be written: unexpected pos 64 vs 0; the run goes" in caplog.text
-    assert not list(Path("run").glob("*.part"))
+    assert "checkpoint.pt cannot be written: No space left on device; the run go" in caplog.text
+    assert not list(Path("run").glob("checkpoint*"))
+
+
+def test_a_style_that_cannot_be_written_is_named_and_leaves_no_part(
+    workplace: Path, vgg: VGG19, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "write_bytes", no_room_for("tiny"))
+    with pytest.raises(TrainingError, match=r"tiny\.onnx cannot be written: No space left"):
+        train(trainer(workplace, vgg), pairs(workplace), workplace / "run", card={"name": "tiny"})
+    assert not list(Path("run").glob("tiny*"))
+    assert Path("run/checkpoint.pt").exists()  # to go on from, once there is room
 
 
 def test_the_last_preview_is_of_the_style_that_is_written(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
-from stylecam.realtime.atomic import put_in_place
+from stylecam.realtime.atomic import write_whole
 
 from . import ranks
 from .errors import TrainingError
@@ -22,15 +23,13 @@ def save(trainer: Trainer, path: Path, about: dict[str, Any]) -> None:
     Raises TrainingError when it cannot be written, as on a full disk; an older one stays.
     """
     if ranks.rank() == 0:
-        temporary = path.with_suffix(".part")
+        # By way of memory: to a full disk torch's own writer says "unexpected pos 64 vs 0".
+        data = io.BytesIO()
+        torch.save(trainer.state() | {"about": about}, data)
         try:
-            torch.save(trainer.state() | {"about": about}, temporary)
-            put_in_place(temporary, path)
-        except (OSError, RuntimeError) as error:  # torch's writer raises the latter
-            why = getattr(error, "strerror", None) or str(error).splitlines()[0]
-            raise TrainingError(f"{path} cannot be written: {why}") from error
-        finally:
-            temporary.unlink(missing_ok=True)
+            write_whole(path, data.getvalue())
+        except OSError as error:
+            raise TrainingError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def read(path: Path, device: str = "cpu") -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import warnings
 from pathlib import Path
@@ -12,7 +13,7 @@ import onnx
 import torch
 from google.protobuf.message import DecodeError
 from onnx.reference import ReferenceEvaluator
-from stylecam.realtime.atomic import put_in_place
+from stylecam.realtime.atomic import write_whole
 
 from .errors import TrainingError
 from .network import MULTIPLE, SIZES, Generator, StyleGraph
@@ -23,9 +24,10 @@ OPSET = 17
 def export_style(generator: Generator, card: dict[str, Any], path: Path) -> None:
     """Write `path`: uint8 RGB (1, H, W, 3) in and out, H and W dynamic, initialisers named as the
     generator's parameters, `card` as JSON in the metadata. The file appears whole or not at all.
+
+    Raises TrainingError when it cannot be written, as on a full disk.
     """
-    temporary = path.with_suffix(".part")
-    graph = StyleGraph(generator).eval()
+    graph, exported = StyleGraph(generator).eval(), io.BytesIO()
     example = torch.zeros(1, 8 * MULTIPLE, 8 * MULTIPLE, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
         # The tracing exporter keeps parameter names and writes no shape arithmetic; it warns that
@@ -34,7 +36,7 @@ def export_style(generator: Generator, card: dict[str, Any], path: Path) -> None
         torch.onnx.export(
             graph,
             (example,),
-            str(temporary),
+            exported,  # type: ignore[arg-type]  # this one of the two takes files
             dynamo=False,
             opset_version=OPSET,
             input_names=["image"],
@@ -44,12 +46,14 @@ def export_style(generator: Generator, card: dict[str, Any], path: Path) -> None
                 "painting": {1: "height", 2: "width"},
             },
         )
-    model = onnx.load(temporary)
+    model = onnx.load_model_from_string(exported.getvalue())
     fold_constants(model.graph)
     onnx.helper.set_model_props(model, {"stylecam": json.dumps(card, ensure_ascii=False)})
     onnx.checker.check_model(model)
-    onnx.save(model, temporary)
-    put_in_place(temporary, path)
+    try:
+        write_whole(path, model.SerializeToString())
+    except OSError as error:
+        raise TrainingError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def fold_constants(graph: onnx.GraphProto) -> None:

@@ -36,7 +36,7 @@ def style_loss(features: dict[str, Tensor], targets: dict[str, Tensor]) -> Tenso
 
     `targets` holds (1, C, C) matrices. 0 is the painting itself; a photo is at about 2.
     """
-    return _distance({name: gram(features[name]) for name in TAPS}, targets)
+    return relative_distance({name: gram(features[name]) for name in TAPS}, targets)
 
 
 def texture_loss(features: dict[str, Tensor], targets: dict[str, Tensor]) -> Tensor:
@@ -46,10 +46,13 @@ def texture_loss(features: dict[str, Tensor], targets: dict[str, Tensor]) -> Ten
     `targets` holds (1, C, C) matrices. 0 is the painting itself, 4 one colour; a photo is at 2 to
     5.
     """
-    return _distance({name: covariance(features[name]) for name in TAPS}, targets)
+    return relative_distance({name: covariance(features[name]) for name in TAPS}, targets)
 
 
-def _distance(matrices: dict[str, Tensor], targets: dict[str, Tensor]) -> Tensor:
+def relative_distance(matrices: dict[str, Tensor], targets: dict[str, Tensor]) -> Tensor:
+    """Square distance of (N, C, C) matrices to (1, C, C) `targets`, each layer relative to its
+    target, mean over pictures and summed over layers.
+    """
     terms = [
         (matrices[name] - target).square().sum((1, 2)).mean()
         / target.square().sum().clamp_min(LEAST_FEATURE_VARIANCE)
