@@ -82,14 +82,15 @@ def versions_here(packages: Iterable[str]) -> dict[str, str]:
 
 def commit_of(folder: Path) -> str:
     """Return the commit of the checkout that holds `folder`, with "+" if anything but rows was
-    changed.
+    changed; of none, or where Git will not say, the release that is installed, or "unknown".
     """
     own = f":(top,exclude){RESULTS.parent.name}/{RESULTS.name}"
     try:
         commit = _git(folder, "rev-parse", "--short", "HEAD")
         changed = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ":/", own)
     except (OSError, subprocess.CalledProcessError):
-        return f"release {importlib.metadata.version('stylecam')}"
+        installed = versions_here(["stylecam"])
+        return f"release {installed['stylecam']}" if installed else "unknown"
     return commit + "+" * bool(changed)
 
 
