@@ -15,7 +15,7 @@ import pytest
 import torch
 from stylecam.benchmarks.architectures import ARCHITECTURES
 from stylecam.benchmarks.command import main as bench
-from stylecam.benchmarks.gpu import command
+from stylecam.benchmarks.gpu import command, compare, kernels
 from stylecam.benchmarks.gpu.bench import Bench, Row, Unavailable, psnr_db
 from stylecam.benchmarks.gpu.command import Part, main
 from stylecam.benchmarks.gpu.networks import carried, half_model, small
@@ -158,6 +158,21 @@ def test_carried_statistics_change_nothing_on_their_own_picture() -> None:
     with torch.no_grad():
         assert psnr_db(folded(photo), generator(photo)) > 80
         assert psnr_db(folded(photo * 0.5), generator(photo * 0.5)) < 40
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_what_is_not_a_number_fails_every_check(number: float) -> None:
+    """As float16 gives where it overflows: 99 dB would be the best there is."""
+    expected = torch.rand(1, 3, 8, 8)
+    found = psnr_db(torch.full_like(expected, number), expected)
+    assert compare.faithful(found, must=False) == {"psnr_db": 0.0}
+    with pytest.raises(AssertionError, match="0.0 dB from float32"):
+        compare.faithful(found, must=True)
+    bench = Bench(torch.device("cpu"), dry=True, deadline_s=0)
+    (case, *_) = kernels._cases(16, 16, bench.device)
+    broken = case._replace(kernel=lambda out: out.fill_(number))
+    with pytest.raises(AssertionError, match="differs from its reference"):
+        kernels._row(bench, broken, "no GPU")
 
 
 RTX = "tensorrt_rtx_bindings"

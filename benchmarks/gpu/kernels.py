@@ -61,7 +61,7 @@ def _row(bench: Bench, case: _Case, problem: str) -> Row:
     case.kernel(case.out)
     difference = (_values(case.out) - _values(expected)).abs()
     furthest, differing_share = float(difference.max()), float((difference > 0).float().mean())
-    if furthest > case.tolerance or differing_share > case.differing_share:
+    if not (furthest <= case.tolerance and differing_share <= case.differing_share):  # nor NaN
         raise AssertionError(
             f"differs from its reference by up to {furthest:g}, {differing_share:.2%} of it"
         )
