@@ -117,7 +117,8 @@ def _cases(height: int, width: int, device: torch.device) -> Iterator[_Case]:
             step,
             1e-3,
         )
-    before = (rgb + 0.02 * torch.randn(rgb.shape, generator=random).to(device)).half()
+    noise = torch.randn(rgb.shape, generator=random).to(device)
+    before = (rgb + 0.02 * noise).clamp(0, 1).half()  # beyond 1 a step of float16 is twice as long
     yield _Case(
         "temporal_blend",
         partial(temporal_blend, rgb, before),
