@@ -6,6 +6,7 @@ import importlib.util
 import itertools
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -89,19 +90,41 @@ def test_what_was_measured_is_kept_when_the_rest_is_broken_off(
     assert "| first |" in capsys.readouterr().out
 
 
-def test_a_part_runs_in_a_process_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # dry also where there is a GPU
+def test_a_part_keeps_its_rows_where_it_is_told(tmp_path: Path) -> None:
     into = tmp_path / "rows.jsonl"
-    assert command._apart("overlap", 60, into) == ""
+    assert main(["--part", "overlap", "--dry-run", "--into", str(into)]) == 0
     (row,) = map(json.loads, into.read_text().splitlines())
     assert (row["part"], row["dry"]) == ("overlap", True)
+
+
+def test_a_part_that_finds_no_gpu_any_more_measures_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a process of its own, as after a part that left the device broken."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    into = tmp_path / "rows.jsonl"
+    said = command._apart("overlap", 60, into)
+    assert said.startswith("ended with 2: ")
+    assert said.endswith("PyTorch finds no GPU any more")
+    assert said.removeprefix("ended with 2: ") in capsys.readouterr().err
+    assert not into.exists()
     assert command._apart("kernels", 0.1 - command._GRACE_S, into) == "stopped after 0 s"
-    assert command._apart("nothing", 60, into).startswith("ended with 2: ")
 
 
-def test_what_there_is_no_time_for_is_said() -> None:
+def test_a_part_that_crashes_is_not_waited_for_by_what_it_has_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal, subprocess, sys\n"
+        "child = [sys.executable, '-S', '-c', 'import time; time.sleep(20)']\n"
+        "subprocess.Popen(child)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    assert command._apart("kernels", 0, tmp_path / "rows.jsonl") == "ended with -9: it said nothing"
+
+
+def test_what_there_is_no_time_for_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     bench = Bench(torch.device("cpu"), dry=False, deadline_s=time.monotonic() + 5)
     assert bench.case({"n": 1}, lambda: {"fps": 2}, seconds=3) == {"n": 1, "fps": 2}
     assert bench.case({"n": 1}, lambda: {"fps": 2}, seconds=9)["skipped"] == "no time left"
@@ -111,6 +134,7 @@ def test_what_there_is_no_time_for_is_said() -> None:
 
     assert bench.case({}, absent) == {"skipped": "no TensorRT"}
     assert bench.case({}, lambda: {"x": 1 // 0})["error"].startswith("ZeroDivisionError")
+    assert "in <lambda>" in capsys.readouterr().err  # where, for who cannot run it again
 
 
 def test_targets_are_told_from_rows_of_the_same_run() -> None:

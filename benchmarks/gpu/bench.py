@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import math
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -72,6 +73,7 @@ class Bench:
         except Unavailable as reason:
             yield about | {"skipped": str(reason)}
         except Exception as error:  # whatever it is, the other cases go on, and the row says it
+            traceback.print_exc()
             yield about | {"error": f"{type(error).__name__}: {error}"}
 
     def captured(self, work: Callable[[], Tensor]) -> Callable[[], Tensor]:

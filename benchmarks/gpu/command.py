@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -77,6 +78,8 @@ def main(argv: list[str]) -> int:
             parser.error(f"there is no part {name!r}; there are {', '.join(parts())}")
     dry = options.dry_run or not torch.cuda.is_available()
     if options.into is not None:
+        if dry and not options.dry_run:
+            parser.error("PyTorch finds no GPU any more")  # figures of a CPU would pass for its
         _here(chosen[0], options.seconds, dry=dry, into=options.into)
         return 0
     here, found = describe_machine(), list[Row]()
@@ -130,6 +133,7 @@ def _here(name: str, seconds: float, *, dry: bool, into: Path) -> None:
             for row in parts()[name].measure(bench):
                 keep(row)
         except Exception as error:  # the other parts go on, and the row says it
+            traceback.print_exc()
             keep({"part": name, "error": f"{type(error).__name__}: {error}"})
 
 
@@ -137,16 +141,20 @@ def _apart(name: str, seconds: float, into: Path) -> str:
     """Run one part in a process of its own; returns how it failed, or ""."""
     command = [sys.executable, "-m", "stylecam.benchmarks.gpu", "--part", name]
     command += ["--seconds", f"{seconds:.0f}", "--into", str(into)]
-    try:
-        done = subprocess.run(
-            command, timeout=seconds + _GRACE_S, stderr=subprocess.PIPE, text=True, check=False
-        )
-    except subprocess.TimeoutExpired:
+    heard = into.with_suffix(".log")
+    # No pipe: what a part that crashed has started, such as compilers, would hold it open.
+    with heard.open("w", encoding="utf-8") as file:
+        try:
+            done = subprocess.run(command, timeout=seconds + _GRACE_S, stderr=file, check=False)
+            code = done.returncode
+        except subprocess.TimeoutExpired:
+            code = None
+    said = heard.read_text(encoding="utf-8", errors="replace")
+    print(said, end="", file=sys.stderr)
+    if code is None:
         return f"stopped after {seconds + _GRACE_S:.0f} s"
-    if done.returncode == 0:
-        return ""
-    last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-    return f"ended with {done.returncode}: {last}"
+    last = (said.strip().splitlines() or ["it said nothing"])[-1]
+    return f"ended with {code}: {last}" if code else ""
 
 
 def gpu(device: torch.device) -> Row:
