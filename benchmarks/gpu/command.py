@@ -47,7 +47,7 @@ def parts() -> dict[str, Part]:
     from . import compare, flow, kernels, overlap
 
     return {
-        "kernels": Part(kernels.measure, 1),
+        "kernels": Part(kernels.measure, 2),
         "engines": Part(compare.engines, 3),
         "overlap": Part(overlap.measure, 1),
         "end-to-end": Part(flow.end_to_end, 3),
