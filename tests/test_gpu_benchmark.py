@@ -7,9 +7,11 @@ import itertools
 import json
 import logging
 import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -92,9 +94,31 @@ def test_what_was_measured_is_kept_when_the_rest_is_broken_off(
 
 def test_a_part_keeps_its_rows_where_it_is_told(tmp_path: Path) -> None:
     into = tmp_path / "rows.jsonl"
-    assert main(["--part", "overlap", "--dry-run", "--into", str(into)]) == 0
+    assert main(["--part", "overlap", "--dry-run", "--into", str(into), "--until", "1"]) == 0
     (row,) = map(json.loads, into.read_text().splitlines())
     assert (row["part"], row["dry"]) == ("overlap", True)
+
+
+def test_the_time_of_a_part_includes_that_to_load_its_process(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Seconds, more from a cold disk: else each part ends as much too late, or is stopped."""
+    now_s, ends = 5.0, list[float]()
+
+    def measure(bench: Bench) -> Iterator[Row]:
+        ends.append(bench.deadline_s)
+        yield {"part": "slow to load"}
+
+    def run(line: list[str], **_: object) -> SimpleNamespace:
+        nonlocal now_s
+        now_s += 8  # as imports do
+        return SimpleNamespace(returncode=main([*line[3:], "--dry-run"]))
+
+    monkeypatch.setattr(command, "parts", lambda: {"slow to load": Part(measure, 1)})
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(command, "time", SimpleNamespace(monotonic=lambda: now_s))
+    assert command._apart("slow to load", 100, tmp_path / "rows.jsonl") == ""
+    assert ends == [105]
 
 
 def test_a_part_that_finds_no_gpu_any_more_measures_nothing(
@@ -194,9 +218,12 @@ def test_what_is_not_a_number_fails_every_check(number: float) -> None:
         compare.faithful(found, must=True)
     bench = Bench(torch.device("cpu"), dry=True, deadline_s=0)
     (case, *_) = kernels._cases(16, 16, bench.device)
-    broken = case._replace(kernel=lambda out: out.fill_(number))
+
+    def kernel(out: torch.Tensor) -> None:
+        out.fill_(number)
+
     with pytest.raises(AssertionError, match="differs from its reference"):
-        kernels._row(bench, broken, "no GPU")
+        kernels._row(bench, case._replace(kernel=kernel), "no GPU")
 
 
 def test_no_picture_of_the_kernels_goes_beyond_what_their_tolerance_is_for() -> None:

@@ -70,7 +70,9 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("--results", type=Path, default=results.RESULTS, help="folder of the rows")
     parser.add_argument("--table", type=Path, help="write the Markdown there too")
-    parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)  # of a part's own process
+    # Of a part's own process, which takes seconds to load: when to end, by the clock of both.
+    parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--until", type=float, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     chosen = options.part.split(",") if options.part else list(parts())
     for name in chosen:
@@ -80,7 +82,7 @@ def main(argv: list[str]) -> int:
     if options.into is not None:
         if dry and not options.dry_run:
             parser.error("PyTorch finds no GPU any more")  # figures of a CPU would pass for its
-        _here(chosen[0], options.seconds, dry=dry, into=options.into)
+        _here(chosen[0], options.until, dry=dry, into=options.into)
         return 0
     here, found = describe_machine(), list[Row]()
     try:
@@ -103,12 +105,13 @@ def _run(names: list[str], seconds: float, *, dry: bool) -> Iterator[list[Row]]:
     end_s = time.monotonic() + seconds
     for index, name in enumerate(names):
         shares = [parts()[other].share for other in names[index:]]
-        mine_s = (end_s - time.monotonic()) * shares[0] / sum(shares)
+        begin_s = time.monotonic()
+        mine_s = (end_s - begin_s) * shares[0] / sum(shares)
         print(f"{name}: {mine_s:.0f} s at most", file=sys.stderr)
         with tempfile.TemporaryDirectory() as folder:
             into = Path(folder) / "rows.jsonl"
             if dry:
-                _here(name, mine_s, dry=True, into=into)
+                _here(name, begin_s + mine_s, dry=True, into=into)
                 failure = ""
             else:
                 failure = _apart(name, mine_s, into)
@@ -117,10 +120,10 @@ def _run(names: list[str], seconds: float, *, dry: bool) -> Iterator[list[Row]]:
         yield found + ([{"part": name, "error": failure}] if failure else [])
 
 
-def _here(name: str, seconds: float, *, dry: bool, into: Path) -> None:
+def _here(name: str, end_s: float, *, dry: bool, into: Path) -> None:
     """Run one part in this process, writing each row at once."""
     device = torch.device("cuda" if torch.cuda.is_available() and not dry else "cpu")
-    bench = Bench(device, dry, time.monotonic() + seconds)
+    bench = Bench(device, dry, end_s)
     about = {"dry": True} if dry else gpu(device)
     torch.backends.cudnn.benchmark = not dry  # as the engines have it; for everybody alike
     with into.open("a", encoding="utf-8") as file:
@@ -140,7 +143,7 @@ def _here(name: str, seconds: float, *, dry: bool, into: Path) -> None:
 def _apart(name: str, seconds: float, into: Path) -> str:
     """Run one part in a process of its own; returns how it failed, or ""."""
     command = [sys.executable, "-m", "stylecam.benchmarks.gpu", "--part", name]
-    command += ["--seconds", f"{seconds:.0f}", "--into", str(into)]
+    command += ["--until", str(time.monotonic() + seconds), "--into", str(into)]
     heard = into.with_suffix(".log")
     # No pipe: what a part that crashed has started, such as compilers, would hold it open.
     with heard.open("w", encoding="utf-8") as file:
