@@ -25,6 +25,7 @@ from stylecam.benchmarks.turns import (
     rounds_within,
 )
 from stylecam.realtime.errors import UsageError
+from stylecam.realtime.release import release
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import built_in
 
@@ -75,7 +76,8 @@ def test_a_copy_that_is_neither_installed_nor_a_checkout_is_measured(
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "version", version)
-    assert commit_of(tmp_path) == "unknown"
+    assert commit_of(tmp_path) == "release unknown"
+    assert release() == "unknown"  # which a training run notes
 
 
 def test_a_busy_machine_is_noted_before_measuring(
