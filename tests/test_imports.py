@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("realtime", "kernels", "training", "benchmarks")
 ALLOWED = {
     "kernels": set[str](),
-    "training": {"realtime.atomic"},
+    "training": {"realtime.atomic", "realtime.release"},
     "realtime": {"kernels", "benchmarks", "training"},  # the latter two: see INTO_COMMANDS
     "benchmarks": {"realtime", "kernels", "training"},
 }

@@ -61,7 +61,7 @@ def _row(bench: Bench, case: _Case, problem: str) -> Row:
     case.kernel(case.out)
     difference = (_values(case.out) - _values(expected)).abs()
     furthest, differing_share = float(difference.max()), float((difference > 0).float().mean())
-    if furthest > case.tolerance or differing_share > case.differing_share:
+    if not (furthest <= case.tolerance and differing_share <= case.differing_share):  # nor NaN
         raise AssertionError(
             f"differs from its reference by up to {furthest:g}, {differing_share:.2%} of it"
         )
@@ -117,7 +117,8 @@ def _cases(height: int, width: int, device: torch.device) -> Iterator[_Case]:
             step,
             1e-3,
         )
-    before = (rgb + 0.02 * torch.randn(rgb.shape, generator=random).to(device)).half()
+    noise = torch.randn(rgb.shape, generator=random).to(device)
+    before = (rgb + 0.02 * noise).clamp(0, 1).half()  # beyond 1 a step of float16 is twice as long
     yield _Case(
         "temporal_blend",
         partial(temporal_blend, rgb, before),
