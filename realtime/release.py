@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def release() -> str:
-    """Return the version that is installed; "unknown" of a copy that runs without being installed."""
+    """Return the version that is installed, or "unknown" where a copy runs uninstalled."""
     from importlib import metadata  # reading it takes 30 ms
 
     try:
