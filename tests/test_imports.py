@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,3 +105,11 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 
     assert len(graph) > 100
     assert not [name for name in graph if name in reached(name)]
+
+
+def test_every_package_is_shipped() -> None:
+    """A folder that pyproject.toml leaves out is missed only where stylecam was installed."""
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    packages = [name for name in modules() if name.endswith(".__init__")]
+    there = {f"stylecam.{name.removesuffix('.__init__')}" for name in packages}
+    assert set(listed["setuptools"]["packages"]) == there
