@@ -61,7 +61,9 @@ on every core.
 Each is warmed up (every request at least twice) and then alternates with ours; slow networks get
 fewer rounds. `our ms` is ours as it runs for clips, in int8 where the processor has 8-bit
 instructions; `our same precision ms` is the same network in the precision of the peer's setting;
-older rows have `our f32 ms` instead, whatever the peer's is. `ratio range` gives the smallest and
+older rows have `our f32 ms` instead, whatever the peer's is. `ratio` is the median of the rounds
+that both took part in; until 2026-11-28 the times of ours are of all rounds, so theirs over ours is
+another number where rounds were few. `ratio range` gives the smallest and
 largest ratio of a round. fast-neural-style, ReCoNet and AnimeGANv2 were written from their papers'
 layer lists and have random weights, which do not affect speed; nothing else is measured of them.
 Theirs take and return float pictures; ours takes and returns bytes, and the conversion counts in

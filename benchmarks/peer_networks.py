@@ -197,18 +197,19 @@ def _about(theirs: Best, our_engine: str, ours: Row) -> Row:
 
 
 def _timed(peer: list[float], our: list[float], same: list[float]) -> Row:
-    """Return what rounds gave, of ours as it comes and in the same precision as theirs. Of slow
-    peers there are fewer rounds, beside the first of ours.
+    """Return what rounds gave, of ours as it comes and in the same precision as theirs. Slow peers
+    took part in the first rounds only, so those of ours count beside them.
     """
+    together = len(peer)
     return {
         "peer_ms": round(1000 * statistics.median(peer), 2),
-        "our_ms": round(1000 * statistics.median(our), 2),
+        "our_ms": round(1000 * statistics.median(our[:together]), 2),
         **ratios(peer, our),
-        "our_same_precision_ms": round(1000 * statistics.median(same), 2),
+        "our_same_precision_ms": round(1000 * statistics.median(same[:together]), 2),
         "ratio_same_precision": ratios(peer, same)["ratio"],
         "peer_spread_ms": spread(peer),
-        "our_spread_ms": spread(our),
-        "n": len(peer),
+        "our_spread_ms": spread(our[:together]),
+        "n": together,
         "by_round": {
             "peer_ms": in_ms(peer),
             "our_ms": in_ms(our),

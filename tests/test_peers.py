@@ -106,6 +106,14 @@ def test_ours_is_timed_in_the_precision_of_each(
     assert [row["our_same_precision_ms"] for row in found] == [20, 80, 20]
 
 
+def test_ours_is_that_of_the_rounds_that_a_slow_peer_took_part_in() -> None:
+    """Beside all rounds of ours the machine may have been in another state."""
+    row = peer_networks._timed([9.0, 9.0], [3.0, 3.0, 1.0, 1.0, 1.0], [6.0, 6.0, 1.0, 1.0, 1.0])
+    assert (row["our_ms"], row["our_same_precision_ms"]) == (3000, 6000)
+    assert (row["ratio"], row["ratio_same_precision"], row["n"]) == (3, 1.5, 2)
+    assert len(row["by_round"]["our_ms"]) == 5  # the same beside each peer: one measurement
+
+
 def test_torch_compile_is_tried_where_it_works(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,7 +21,7 @@ from stylecam.training import data
 from stylecam.training.command import main
 from stylecam.training.data import Pairs
 from stylecam.training.export import read_generator
-from stylecam.training.loop import Row, train
+from stylecam.training.loop import Row, Run
 from stylecam.training.motion import Pair, still_pair
 from stylecam.training.network import SIZES
 from stylecam.training.recipe import Recipe, read_recipe
@@ -44,10 +44,10 @@ def test_a_run_stops_resumes_and_ends_where_an_uninterrupted_one_does(
 ) -> None:
     rows: list[Row] = []
     card = {"name": "tiny"}
-    train(trainer(folder, vgg), pairs(folder), folder / "whole", card=card, report=rows.append)
+    Run(trainer(folder, vgg), pairs(folder), folder / "whole", card=card).train(report=rows.append)
 
     first = trainer(folder, vgg)
-    half = train(first, pairs(folder), folder / "run", card=card, stop=lambda: first.step == 2)
+    half = Run(first, pairs(folder), folder / "run", card=card).train(stop=lambda: first.step == 2)
     assert half is not None
     assert not half.whole
     found = find(str(half.path)).card
@@ -58,7 +58,7 @@ def test_a_run_stops_resumes_and_ends_where_an_uninterrupted_one_does(
     second = trainer(folder, vgg)
     second.load(torch.load(folder / "run" / "checkpoint.pt", weights_only=True))
     assert second.step == 2
-    done = train(second, pairs(folder), folder / "run", card=card)
+    done = Run(second, pairs(folder), folder / "run", card=card).train()
     assert done is not None
     assert done.whole
     assert find(str(done.path)).card["steps"] == 4
@@ -139,14 +139,14 @@ def weights_of(style: Path) -> dict[str, torch.Tensor]:
 TWO = """
 import os, runpy
 import torch
-from stylecam.training import stages
+from stylecam.training.loop import Run
 
-def kept(trainer, *args, **more):
-    trained = train(trainer, *args, **more)
-    torch.save(trainer.state(), f"rank-{os.environ['RANK']}.pt")
+def kept(run, **more):
+    trained = train(run, **more)
+    torch.save(run._trainer.state(), f"rank-{os.environ['RANK']}.pt")
     return trained
 
-train, stages.train = stages.train, kept
+train, Run.train = Run.train, kept
 runpy.run_module("stylecam.training", run_name="__main__")
 """
 

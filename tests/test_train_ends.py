@@ -27,7 +27,7 @@ from stylecam.training.command import main, parser, plan
 from stylecam.training.data import Pairs
 from stylecam.training.errors import Diverged, TrainingError
 from stylecam.training.journal import Journal
-from stylecam.training.loop import Clock, Row, train
+from stylecam.training.loop import Clock, Row, Run
 from stylecam.training.motion import Pair
 from stylecam.training.network import Generator
 from stylecam.training.progress import Place, showing
@@ -46,6 +46,10 @@ def pairs(workplace: Path) -> Pairs:
     return Pairs(Scenes([workplace / "photos"], crop=64), batch=1, crop=64, seed=0, steps=3)
 
 
+def run_of(workplace: Path, learner: Trainer, stream: Pairs | None = None) -> Run:
+    return Run(learner, stream or pairs(workplace), workplace / "run", card={"name": "tiny"})
+
+
 def trainer(workplace: Path, vgg: VGG19, recipe: Recipe = TINY, *, timed: bool = False) -> Trainer:
     return Trainer(recipe, paintings=[workplace / "painting.png"], vgg=vgg, timed=timed)
 
@@ -61,7 +65,7 @@ def test_an_error_costs_nothing_that_was_trained(
 
     stream = Vanishing(Scenes([workplace / "photos"], crop=64), batch=1, crop=64, seed=0, steps=3)
     with pytest.raises(ValueError, match="the disc was pulled out"):
-        train(trainer(workplace, vgg), stream, workplace / "run", card={"name": "tiny"})
+        run_of(workplace, trainer(workplace, vgg), stream).train()
     assert torch.load("run/checkpoint.pt", weights_only=True)["step"] == 1
     assert find("run/tiny.onnx").card["steps"] == 1
     assert f"the style as of step 1 is {workplace / 'run' / 'tiny.onnx'}" in caplog.text
@@ -70,15 +74,14 @@ def test_an_error_costs_nothing_that_was_trained(
 def test_a_loss_that_is_not_finite_ends_the_run_and_spoils_nothing(
     workplace: Path, vgg: VGG19
 ) -> None:
-    train(trainer(workplace, vgg), pairs(workplace), workplace / "run", card={"name": "tiny"},
-          stop=iter([False, True]).__next__)  # fmt: skip
+    run_of(workplace, trainer(workplace, vgg)).train(stop=iter([False, True]).__next__)
     before = [(workplace / "run" / name).read_bytes() for name in ("checkpoint.pt", "tiny.onnx")]
     learner = trainer(workplace, vgg, dataclasses.replace(TINY, learning_rate=0.1))
     learner.load(torch.load("run/checkpoint.pt", weights_only=True))
     with torch.no_grad():
         learner.targets[0][0].grams["1_1"] *= float("inf")
     with pytest.raises(Diverged, match="step 2: style, gradient is no longer finite") as caught:
-        train(learner, pairs(workplace), workplace / "run", card={"name": "tiny"})
+        run_of(workplace, learner).train()
     assert "checkpoint.pt of step 1 is kept" in str(caught.value)
     assert "--set learning_rate=0.03" in str(caught.value)
     after = [(workplace / "run" / name).read_bytes() for name in ("checkpoint.pt", "tiny.onnx")]
@@ -93,8 +96,9 @@ def test_what_diverges_in_a_further_stage_goes_on_from_the_one_before(
     with torch.no_grad():
         learner.targets[0][0].grams["1_1"] *= float("inf")
     with pytest.raises(Diverged, match="; the stage before is kept\n  hint: --resume --set lear"):
-        train(learner, pairs(workplace), workplace / "run/stage-2", card={"name": "tiny"},
-              before=Generator("small"))  # fmt: skip
+        Run(
+            learner, pairs(workplace), workplace / "run/stage-2", card={}, before=Generator("small")
+        ).train()
 
 
 def no_room_for(*names: str) -> Callable[[Path, bytes], int]:
@@ -119,7 +123,7 @@ def test_a_checkpoint_that_cannot_be_written_does_not_cost_the_style(
     """There may be room for the one and not for the other."""
     monkeypatch.setattr(Path, "write_bytes", no_room_for("checkpoint"))
     monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
-    train(trainer(workplace, vgg), pairs(workplace), workplace / "run", card={"name": "tiny"})
+    run_of(workplace, trainer(workplace, vgg)).train()
     assert find("run/tiny.onnx").card["steps"] == 3
     assert "checkpoint.pt cannot be written: No space left on device; the run go" in caplog.text
     assert not list(Path("run").glob("checkpoint*"))
@@ -130,7 +134,7 @@ def test_a_style_that_cannot_be_written_is_named_and_leaves_no_part(
 ) -> None:
     monkeypatch.setattr(Path, "write_bytes", no_room_for("tiny"))
     with pytest.raises(TrainingError, match=r"tiny\.onnx cannot be written: No space left"):
-        train(trainer(workplace, vgg), pairs(workplace), workplace / "run", card={"name": "tiny"})
+        run_of(workplace, trainer(workplace, vgg)).train()
     assert not list(Path("run").glob("tiny*"))
     assert Path("run/checkpoint.pt").exists()  # to go on from, once there is room
 
@@ -140,20 +144,19 @@ def test_the_last_preview_is_of_the_style_that_is_written(
 ) -> None:
     shown: list[Generator] = []
     monkeypatch.setattr(Journal, "picture", lambda _, generator: shown.append(generator))
-    trained = train(
+    trained = Run(
         trainer(workplace, vgg, dataclasses.replace(TINY, mean=0.25)),
         pairs(workplace),
         workplace / "run",
         card={"name": "tiny"},
         before=Generator("small"),
-    )
+    ).train()
     assert trained is not None
     assert shown == [trained.generator]
 
 
 def test_a_resumed_run_takes_the_discriminator_s_changes(workplace: Path, vgg: VGG19) -> None:
-    train(trainer(workplace, vgg), pairs(workplace), workplace / "run", card={"name": "tiny"},
-          stop=iter([False, True]).__next__)  # fmt: skip
+    run_of(workplace, trainer(workplace, vgg)).train(stop=iter([False, True]).__next__)
     changed = dataclasses.replace(TINY, discriminator_rate=0.01, discriminator_dropout=0.2)
     learner = trainer(workplace, vgg, changed)
     checkpoint.restore(learner, workplace / "run" / "checkpoint.pt")
@@ -165,11 +168,10 @@ def test_a_loss_that_a_resumed_run_has_no_more_is_not_told_any_more(
 ) -> None:
     """Its last figure would be repeated in every row, in TensorBoard and in the card."""
     asked = dataclasses.replace(TINY, texture=9.0)
-    train(trainer(workplace, vgg, asked), pairs(workplace), workplace / "run",
-          card={"name": "tiny"}, stop=iter([False, True]).__next__)  # fmt: skip
+    run_of(workplace, trainer(workplace, vgg, asked)).train(stop=iter([False, True]).__next__)
     learner = trainer(workplace, vgg)
     checkpoint.restore(learner, workplace / "run" / "checkpoint.pt")
-    train(learner, pairs(workplace), workplace / "run", card={"name": "tiny"})
+    run_of(workplace, learner).train()
     rows = [json.loads(row) for row in Path("run/stats.jsonl").read_text().splitlines()]
     assert ["texture" in row for row in rows] == [True, False]
     assert "texture" not in find("run/tiny.onnx").card["losses"]
@@ -187,21 +189,18 @@ def test_figures_before_a_divergence_are_written_down(workplace: Path, vgg: VGG1
 
     stream = Spoiling(Scenes([workplace / "photos"], crop=64), batch=1, crop=64, seed=0, steps=3)
     with pytest.raises(Diverged, match="step 3"):
-        train(learner, stream, workplace / "run", card={"name": "tiny"})
+        run_of(workplace, learner, stream).train()
     (row,) = Path("run/stats.jsonl").read_text().splitlines()
     assert json.loads(row)["step"] == 2
 
 
 def test_going_on_without_a_step_leaves_the_style_as_it_was(workplace: Path, vgg: VGG19) -> None:
-    train(trainer(workplace, vgg), pairs(workplace), workplace / "run", card={"name": "tiny"},
-          stop=iter([False, True]).__next__)  # fmt: skip
+    run_of(workplace, trainer(workplace, vgg)).train(stop=iter([False, True]).__next__)
     card = find("run/tiny.onnx").card
     assert card["losses"]["style"] > 0
     learner = trainer(workplace, vgg)
     checkpoint.restore(learner, workplace / "run" / "checkpoint.pt")
-    done = train(
-        learner, pairs(workplace), workplace / "run", card={"name": "tiny"}, stop=lambda: True
-    )
+    done = run_of(workplace, learner).train(stop=lambda: True)
     assert done is not None
     assert find("run/tiny.onnx").card == card
 
@@ -211,17 +210,15 @@ def test_a_panorama_and_what_cannot_be_read_get_into_the_preview(
 ) -> None:
     cv2.imwrite("photos/0.png", PatternSource(20, 1200).image(0))
     (workplace / "photos" / "1.png").write_bytes(b"no picture")
-    stop, run = iter([False, True]).__next__, workplace / "run"
-    done = train(trainer(workplace, vgg), pairs(workplace), run, card={"name": "tiny"}, stop=stop)
+    done = run_of(workplace, trainer(workplace, vgg)).train(stop=iter([False, True]).__next__)
     assert done is not None
     # The painting, 512 high and 784 wide, then the panorama's middle, 512 wide over its painting.
     assert cv2.imread("run/preview.jpg").shape[:2] == (512, 784 + 2 * 512)
 
 
 def test_stopped_before_the_first_step_nothing_is_written(workplace: Path, vgg: VGG19) -> None:
-    run = workplace / "run"
-    assert train(trainer(workplace, vgg), pairs(workplace), run, card={}, stop=lambda: True) is None
-    assert not run.exists()
+    assert run_of(workplace, trainer(workplace, vgg)).train(stop=lambda: True) is None
+    assert not Path("run").exists()
 
 
 def test_a_signal_is_answered_at_once_and_a_second_one_ignored(
@@ -354,13 +351,12 @@ def test_a_run_folder_says_how_each_start_was(workplace: Path) -> None:
 def test_rows_since_the_checkpoint_of_a_killed_run_do_not_come_twice(
     workplace: Path, vgg: VGG19
 ) -> None:
-    train(trainer(workplace, vgg), pairs(workplace), workplace / "run", card={"name": "tiny"},
-          stop=iter([False, True]).__next__)  # fmt: skip
+    run_of(workplace, trainer(workplace, vgg)).train(stop=iter([False, True]).__next__)
     with Path("run/stats.jsonl").open("a") as file:
         file.write('{"step": 2, "style": 1}\n{"step": 3, "sty')  # then the power failed
     learner = trainer(workplace, vgg)
     checkpoint.restore(learner, workplace / "run" / "checkpoint.pt")
-    train(learner, pairs(workplace), workplace / "run", card={"name": "tiny"})
+    run_of(workplace, learner).train()
     rows = [json.loads(row) for row in Path("run/stats.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [1, 3]
 

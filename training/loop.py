@@ -92,118 +92,124 @@ class Clock:
         return Row(step, steps, losses, pace, left, taken, written)
 
 
-def train(
-    trainer: Trainer,
-    pairs: Pairs,
-    run: Path,
-    *,
-    card: dict[str, Any],
-    about: dict[str, Any] | None = None,
-    facts: dict[str, Any] | None = None,
-    minutes: float | None = None,
-    before: Generator | None = None,
-    report: Callable[[Row], None] = lambda row: None,
-    stop: Callable[[], bool] = lambda: False,
-) -> Trained | None:
-    """Train to the recipe's last step, or for `minutes`, or until `stop` says so between two steps.
+class Run:
+    """The training of one stage, and its folder.
 
-    Whatever ends a run, an error too, its checkpoint and its style are written; None when it was
-    stopped before the first step, and nothing was. `about` is kept in the checkpoint, and
-    `facts` of this start in run.json; `before` is the stage before, for a recipe that asks for a
-    mean with it.
-
-    Raises Diverged when a loss is no longer finite; the last checkpoint is kept then.
+    `card` is that of the style file; `about` is kept in the checkpoint, and `facts` of this start
+    in run.json. `before` is the stage before, for a recipe that asks for a mean with it.
     """
-    recipe, result = trainer.recipe, run / f"{trainer.recipe.name}.onnx"
-    journal = Journal(run, trainer, pairs, facts=facts or {})
-    clock = Clock(trainer, recipe.steps if minutes is None else len(pairs), minutes)
-    saved, style = trainer.step, trainer.average
 
-    def save() -> None:
-        nonlocal saved
-        journal.means()  # into the checkpoint
+    def __init__(
+        self,
+        trainer: Trainer,
+        pairs: Pairs,
+        folder: Path,
+        *,
+        card: dict[str, Any],
+        about: dict[str, Any] | None = None,
+        facts: dict[str, Any] | None = None,
+        before: Generator | None = None,
+    ) -> None:
+        self._trainer, self._pairs, self._folder = trainer, pairs, folder
+        self._card, self._about, self._before = card, about or {}, before
+        self._style = folder / f"{trainer.recipe.name}.onnx"
+        self._journal = Journal(folder, trainer, pairs, facts=facts or {})
+        self._saved = trainer.step
+        """The step of the checkpoint; 0 when there is none."""
+
+    def train(
+        self,
+        *,
+        minutes: float | None = None,
+        report: Callable[[Row], None] = lambda row: None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Trained | None:
+        """Train to the recipe's last step, or for `minutes`, or until `stop` says so between two
+        steps.
+
+        Whatever ends it, an error too, checkpoint and style are written; None when it was stopped
+        before the first step, and nothing was. Raises Diverged when a loss is no longer finite; the
+        last checkpoint is kept then.
+        """
+        steps = self._trainer.recipe.steps if minutes is None else len(self._pairs)
         try:
-            checkpoint.save(trainer, run / "checkpoint.pt", about or {})
+            whole = self._steps(Clock(self._trainer, steps, minutes), report, stop)
+        except Diverged as error:
+            raise self._diverged(error) from error
+        except BaseException:
+            if self._trainer.step:
+                self._finish()
+                LOG.warning("the style as of step %d is %s", self._trainer.step, self._style)
+            raise
+        return Trained(self._style, self._finish(), whole) if self._trainer.step else None
+
+    def _steps(self, clock: Clock, report: Callable[[Row], None], stop: Callable[[], bool]) -> bool:
+        """Take step after step; returns whether the end was reached."""
+        trainer, journal, first = self._trainer, self._journal, self._trainer.step
+        saved_s = told_s = time.monotonic()
+        for pair in _loader(self._pairs, trainer):
+            # One answer in all processes: each clock tells something else.
+            done = ranks.agree(-1.0 if stop() else clock.progress())
+            if done < 0 or done >= 1:
+                return done >= 1
+            figures = trainer.train_step(pair, progress=done)
+            if trainer.step == first + 1:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                journal.begin()
+            journal.add(figures)
+            clock.tick()
+            now_s, written = time.monotonic(), trainer.step % ROW_EVERY_STEPS == 0
+            forecast = clock.minutes is not None and trainer.step == first + FORECAST_AFTER_STEPS
+            if written or forecast or now_s - told_s > REPORT_EVERY_S or clock.progress() >= 1:
+                told_s = now_s
+                report(clock.row(journal.means(), written=written or clock.progress() >= 1))
+            if written:
+                journal.row()
+            if now_s - saved_s > CHECKPOINT_EVERY_S:
+                saved_s = now_s
+                self._save()
+                journal.picture(trainer.average)
+        return True
+
+    def _save(self) -> None:
+        self._journal.means()  # into the checkpoint
+        try:
+            checkpoint.save(self._trainer, self._folder / "checkpoint.pt", self._about)
         except TrainingError as error:  # there may be room for the style, which is a tenth of it
             LOG.warning("%s; the run goes on without", error)
         else:
-            saved = trainer.step
+            self._saved = self._trainer.step
 
-    def finish() -> None:
-        nonlocal style
+    def _finish(self) -> Generator:
+        """Write all that is left to write; returns the style's generator."""
+        trainer, journal = self._trainer, self._journal
         journal.row()
-        style = trainer.average.to("cpu")
-        if before is not None and recipe.mean < 1:  # in every process: the next stage begins here
-            style = style.mean_with(before, recipe.mean)
+        result = trainer.average.to("cpu")
+        if self._before is not None and trainer.recipe.mean < 1:
+            # In every process: the next stage begins here.
+            result = result.mean_with(self._before, trainer.recipe.mean)
         if ranks.rank() == 0:
-            save()
+            self._save()
             figures = {key: round(value, 4) for key, value in journal.means().items()}
             spent = {"steps": trainer.step, "minutes": round(trainer.seconds / 60, 1)}
-            export_style(style, card | spent | {"losses": figures}, result)
-            journal.picture(style)
+            export_style(result, self._card | spent | {"losses": figures}, self._style)
+            journal.picture(result)
         journal.close()
+        return result
 
-    try:
-        whole = _steps(trainer, pairs, run, clock, journal, save=save, report=report, stop=stop)
-    except Diverged as error:
-        journal.row()
-        journal.close()
-        kept = f"{run / 'checkpoint.pt'} of step {saved} is kept" if saved else "nothing is kept"
-        if before is not None and not saved:
-            kept = "the stage before is kept"
-        raise Diverged(
-            f"{error}; {kept}",
-            hint=f"{'--resume ' if saved or before is not None else ''}--set "
-            f"learning_rate={recipe.learning_rate / 3:.1g}, or less weight for that term",
-        ) from error
-    except BaseException:
-        if trainer.step:
-            finish()
-            LOG.warning("the style as of step %d is %s", trainer.step, result)
-        raise
-    if not trainer.step:
-        return None
-    finish()
-    return Trained(result, style, whole)
-
-
-def _steps(
-    trainer: Trainer,
-    pairs: Pairs,
-    run: Path,
-    clock: Clock,
-    journal: Journal,
-    *,
-    save: Callable[[], None],
-    report: Callable[[Row], None],
-    stop: Callable[[], bool],
-) -> bool:
-    """Take step after step; returns whether the end was reached."""
-    first = trainer.step
-    saved_s = told_s = time.monotonic()
-    for pair in _loader(pairs, trainer):
-        # One answer in all processes: each clock tells something else.
-        done = ranks.agree(-1.0 if stop() else clock.progress())
-        if done < 0 or done >= 1:
-            return done >= 1
-        figures = trainer.train_step(pair, progress=done)
-        if trainer.step == first + 1:
-            run.mkdir(parents=True, exist_ok=True)
-            journal.begin()
-        journal.add(figures)
-        clock.tick()
-        now_s, written = time.monotonic(), trainer.step % ROW_EVERY_STEPS == 0
-        forecast = clock.minutes is not None and trainer.step == first + FORECAST_AFTER_STEPS
-        if written or forecast or now_s - told_s > REPORT_EVERY_S or clock.progress() >= 1:
-            told_s = now_s
-            report(clock.row(journal.means(), written=written or clock.progress() >= 1))
-        if written:
-            journal.row()
-        if now_s - saved_s > CHECKPOINT_EVERY_S:
-            saved_s = now_s
-            save()
-            journal.picture(trainer.average)
-    return True
+    def _diverged(self, error: Diverged) -> Diverged:
+        """Close the run; returns the error with what is kept, and what may help."""
+        self._journal.row()
+        self._journal.close()
+        kept = "the stage before" if self._before is not None else "nothing"
+        if self._saved:
+            kept = f"{self._folder / 'checkpoint.pt'} of step {self._saved}"
+        resume = "" if kept == "nothing" else "--resume "
+        rate = self._trainer.recipe.learning_rate / 3
+        return Diverged(
+            f"{error}; {kept} is kept",
+            hint=f"{resume}--set learning_rate={rate:.1g}, or less weight for that term",
+        )
 
 
 def _loader(pairs: Pairs, trainer: Trainer) -> DataLoader[Pair]:

@@ -34,7 +34,8 @@ def covariance(features_NCHW: Tensor) -> Tensor:
 def style_loss(features: dict[str, Tensor], targets: dict[str, Tensor]) -> Tensor:
     """Distance of Gram matrices, each layer relative to the painting's own, summed over layers.
 
-    `targets` holds (1, C, C) matrices. 0 is the painting itself; a photo is at about 2.
+    `targets` holds (1, C, C) matrices. 0 is the painting itself; photos are at 2 to 24, which
+    depends on the painting more than on the photo.
     """
     return relative_distance({name: gram(features[name]) for name in TAPS}, targets)
 
@@ -43,8 +44,8 @@ def texture_loss(features: dict[str, Tensor], targets: dict[str, Tensor]) -> Ten
     """Distance of covariance matrices, as `style_loss` is that of Gram matrices.
 
     Means make up 0.5 to 0.9 of a Gram matrix: with those right, strokes hardly count any more.
-    `targets` holds (1, C, C) matrices. 0 is the painting itself, 4 one colour; a photo is at 2 to
-    5.
+    `targets` holds (1, C, C) matrices. 0 is the painting itself, 4 one colour; photos are at 3 to
+    51.
     """
     return relative_distance({name: covariance(features[name]) for name in TAPS}, targets)
 

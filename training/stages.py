@@ -13,7 +13,7 @@ from stylecam.realtime.release import release
 
 from . import checkpoint, ranks
 from .data import Pairs
-from .loop import Trained, train
+from .loop import Run, Trained
 from .network import Generator
 from .plan import Plan
 from .progress import WANTED_FROM_NOTHING, WANTED_STEPS, Place, introduce, showing
@@ -93,7 +93,7 @@ class Stages:
         return trained
 
     def _stage(self, index: int, stop: Callable[[], bool]) -> Trained | None:
-        planned, recipe, run = self._planned, self._recipes[index], self._planned.folder(index)
+        planned, recipe, folder = self._planned, self._recipes[index], self._planned.folder(index)
         spent = sum(stage.minutes for stage in self._spent)
         minutes = planned.minutes_of(index, spent=spent)
         pairs = Pairs(
@@ -114,24 +114,21 @@ class Stages:
             timed=minutes is not None,
         )
         first = index == planned.reached
-        if first and (run / "checkpoint.pt").exists():
-            checkpoint.restore(trainer, run / "checkpoint.pt")
+        if first and (folder / "checkpoint.pt").exists():
+            checkpoint.restore(trainer, folder / "checkpoint.pt")
         place = self._place(index, minutes)
-        introduce(self._console, trainer, self._scenes, run, place=place, first=first)
+        introduce(self._console, trainer, self._scenes, folder, place=place, first=first)
         total = minutes + place.minutes_after if minutes is not None and first else None
         with showing(self._console, place, minutes=total, wanted=self._wanted(index)) as report:
-            trained = train(
+            trained = Run(
                 trainer,
                 pairs,
-                run,
+                folder,
                 card=_card(planned, index, self._spent),
                 about=planned.about,
                 facts=self._started(index, minutes) | self._facts,
-                minutes=minutes,
                 before=self._start if index else None,
-                report=report,
-                stop=stop,
-            )
+            ).train(minutes=minutes, report=report, stop=stop)
         self._spent.append(Spent(trainer.step, trainer.seconds / 60))
         return trained
 
