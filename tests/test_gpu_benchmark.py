@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from stylecam.benchmarks import rows
 from stylecam.benchmarks.architectures import ARCHITECTURES
 from stylecam.benchmarks.command import main as bench
 from stylecam.benchmarks.gpu import command, compare, kernels
@@ -24,10 +25,13 @@ from stylecam.benchmarks.gpu.command import Part, main
 from stylecam.benchmarks.gpu.networks import carried, half_model, small
 from stylecam.benchmarks.gpu.pictures import Scene, moving
 from stylecam.benchmarks.gpu.table import markdown
+from stylecam.benchmarks.report import newest_gpu
 from stylecam.realtime.engines.statistics import SmoothedStatistics, Statistics
 from stylecam.realtime.engines.tensorrt_build import build_onnx
 from stylecam.realtime.engines.tensorrt_library import Library, load
 from stylecam.realtime.frame import Picture
+
+MEASURED: Row = {"network": "first", "variant": "x", "fps": 1.0, "height": 16, "width": 24}
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +94,40 @@ def test_what_was_measured_is_kept_when_the_rest_is_broken_off(
     (row,) = map(json.loads, (tmp_path / "gpu.jsonl").read_text().splitlines())
     assert row["network"] == "first"
     assert "| first |" in capsys.readouterr().out
+
+
+def test_a_part_that_dies_is_told_of_the_machine_of_the_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Else the page would have a section for the same machine without its GPU."""
+
+    def apart(name: str, seconds: float, into: Path) -> str:
+        if name == "peers":
+            return "ended with -11: it said nothing"
+        into.write_text(json.dumps(MEASURED | {"part": name, "device": "H100"}) + "\n")
+        return ""
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(command, "_apart", apart)
+    assert main(["--part", "engines,peers", "--results", str(tmp_path)]) == 1
+    ((machine, found),) = newest_gpu(tmp_path).items()
+    assert machine.endswith(" with H100")
+    assert [row["part"] for row in found] == ["engines", "peers"]
+
+
+def test_what_there_was_no_time_for_replaces_no_figure(tmp_path: Path) -> None:
+    here = {"cores": 16, "cpu": "Xeon", "device": "H100"}
+    about = here | {"part": "engines", "network": "small", "variant": "torch.compile"}
+    late, failed = {"skipped": "no time left"}, {"error": "RuntimeError: x"}
+    for found, shown in (
+        ([late], late),
+        ([late, {"fps": 2.0}], {"fps": 2.0}),
+        ([{"fps": 2.0}, late], {"fps": 2.0}),
+        ([{"fps": 2.0}, failed, late], failed),
+    ):
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        rows.append("gpu", [about | row for row in found], folder=folder)
+        assert [*newest_gpu(folder).values()] == [[about | shown]]
 
 
 def test_a_part_keeps_its_rows_where_it_is_told(tmp_path: Path) -> None:

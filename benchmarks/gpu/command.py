@@ -87,6 +87,8 @@ def main(argv: list[str]) -> int:
     here, found = describe_machine(), list[Row]()
     try:
         for measured in _run(chosen, options.seconds, dry=dry):
+            devices = [row["device"] for row in measured if "device" in row]
+            here |= {"device": devices[0]} if devices else {}  # of parts that write no row as well
             made = [here | row for row in measured]
             found += made
             if not dry:  # at once: what comes later may be broken off
