@@ -10,6 +10,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,7 +20,7 @@ import torch
 from stylecam.benchmarks import rows
 from stylecam.benchmarks.architectures import ARCHITECTURES
 from stylecam.benchmarks.command import main as bench
-from stylecam.benchmarks.gpu import command, compare, kernels
+from stylecam.benchmarks.gpu import command, compare, kernels, overlap
 from stylecam.benchmarks.gpu.bench import Bench, Row, Unavailable, psnr_db
 from stylecam.benchmarks.gpu.command import Part, main
 from stylecam.benchmarks.gpu.networks import carried, half_model, small
@@ -30,6 +31,7 @@ from stylecam.realtime.engines.statistics import SmoothedStatistics, Statistics
 from stylecam.realtime.engines.tensorrt_build import build_onnx
 from stylecam.realtime.engines.tensorrt_library import Library, load
 from stylecam.realtime.frame import Picture
+from stylecam.realtime.styles import DEFAULT, find
 
 MEASURED: Row = {"network": "first", "variant": "x", "fps": 1.0, "height": 16, "width": 24}
 
@@ -262,6 +264,33 @@ def test_what_is_not_a_number_fails_every_check(number: float) -> None:
 
     with pytest.raises(AssertionError, match="differs from its reference"):
         kernels._row(bench, case._replace(kernel=kernel), "no GPU")
+
+
+def test_a_graph_that_computes_nothing_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Although what was computed before the capture, to warm up, is right."""
+    stream = SimpleNamespace(wait_stream=lambda other: None, synchronize=lambda: None)
+    for name, value in {
+        "Stream": lambda device: stream,
+        "current_stream": lambda: stream,
+        "stream": lambda stream: nullcontext(),
+        "CUDAGraph": lambda: SimpleNamespace(replay=lambda: None),
+        "graph": lambda graph, stream: nullcontext(),
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, value)
+    monkeypatch.setattr(Bench, "cuda", True)
+    bench = Bench(torch.device("cpu"), dry=True, deadline_s=0)
+    with pytest.raises(AssertionError, match="dB from float32"):
+        compare._on_device(bench, "stylecam small", find(DEFAULT).path, Scene(32, 32))
+    for case in kernels._cases(16, 16, bench.device):
+        with pytest.raises(AssertionError, match="differs from its reference"):
+            kernels._row(bench, case, "")
+
+
+def test_a_slot_that_brings_nothing_back_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overlap._Slot, "download", lambda self: None)
+    bench = Bench(torch.device("cpu"), dry=True, deadline_s=0)
+    with pytest.raises(AssertionError, match="dB from float32"):
+        overlap._row(bench, Scene(32, 32), find(DEFAULT).path)
 
 
 def test_no_picture_of_the_kernels_goes_beyond_what_their_tolerance_is_for() -> None:
