@@ -10,24 +10,30 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from stylecam.benchmarks import rows
 from stylecam.benchmarks.architectures import ARCHITECTURES
 from stylecam.benchmarks.command import main as bench
-from stylecam.benchmarks.gpu import command, compare, kernels
+from stylecam.benchmarks.gpu import command, compare, kernels, overlap
 from stylecam.benchmarks.gpu.bench import Bench, Row, Unavailable, psnr_db
 from stylecam.benchmarks.gpu.command import Part, main
 from stylecam.benchmarks.gpu.networks import carried, half_model, small
 from stylecam.benchmarks.gpu.pictures import Scene, moving
 from stylecam.benchmarks.gpu.table import markdown
+from stylecam.benchmarks.report import newest_gpu
 from stylecam.realtime.engines.statistics import SmoothedStatistics, Statistics
 from stylecam.realtime.engines.tensorrt_build import build_onnx
 from stylecam.realtime.engines.tensorrt_library import Library, load
 from stylecam.realtime.pictures import Picture
+from stylecam.realtime.styles import DEFAULT, find
+
+MEASURED: Row = {"network": "first", "variant": "x", "fps": 1.0, "height": 16, "width": 24}
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +96,40 @@ def test_what_was_measured_is_kept_when_the_rest_is_broken_off(
     (row,) = map(json.loads, (tmp_path / "gpu.jsonl").read_text().splitlines())
     assert row["network"] == "first"
     assert "| first |" in capsys.readouterr().out
+
+
+def test_a_part_that_dies_is_told_of_the_machine_of_the_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Else the page would have a section for the same machine without its GPU."""
+
+    def apart(name: str, seconds: float, into: Path) -> str:
+        if name == "peers":
+            return "ended with -11: it said nothing"
+        into.write_text(json.dumps(MEASURED | {"part": name, "device": "H100"}) + "\n")
+        return ""
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(command, "_apart", apart)
+    assert main(["--part", "engines,peers", "--results", str(tmp_path)]) == 1
+    ((machine, found),) = newest_gpu(tmp_path).items()
+    assert machine.endswith(" with H100")
+    assert [row["part"] for row in found] == ["engines", "peers"]
+
+
+def test_what_there_was_no_time_for_replaces_no_figure(tmp_path: Path) -> None:
+    here = {"cores": 16, "cpu": "Xeon", "device": "H100"}
+    about = here | {"part": "engines", "network": "small", "variant": "torch.compile"}
+    late, failed = {"skipped": "no time left"}, {"error": "RuntimeError: x"}
+    for found, shown in (
+        ([late], late),
+        ([late, {"fps": 2.0}], {"fps": 2.0}),
+        ([{"fps": 2.0}, late], {"fps": 2.0}),
+        ([{"fps": 2.0}, failed, late], failed),
+    ):
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        rows.append("gpu", [about | row for row in found], folder=folder)
+        assert [*newest_gpu(folder).values()] == [[about | shown]]
 
 
 def test_a_part_keeps_its_rows_where_it_is_told(tmp_path: Path) -> None:
@@ -224,6 +264,33 @@ def test_what_is_not_a_number_fails_every_check(number: float) -> None:
 
     with pytest.raises(AssertionError, match="differs from its reference"):
         kernels._row(bench, case._replace(kernel=kernel), "no GPU")
+
+
+def test_a_graph_that_computes_nothing_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Although what was computed before the capture, to warm up, is right."""
+    stream = SimpleNamespace(wait_stream=lambda other: None, synchronize=lambda: None)
+    for name, value in {
+        "Stream": lambda device: stream,
+        "current_stream": lambda: stream,
+        "stream": lambda stream: nullcontext(),
+        "CUDAGraph": lambda: SimpleNamespace(replay=lambda: None),
+        "graph": lambda graph, stream: nullcontext(),
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, value)
+    monkeypatch.setattr(Bench, "cuda", True)
+    bench = Bench(torch.device("cpu"), dry=True, deadline_s=0)
+    with pytest.raises(AssertionError, match="dB from float32"):
+        compare._on_device(bench, "stylecam small", find(DEFAULT).path, Scene(32, 32))
+    for case in kernels._cases(16, 16, bench.device):
+        with pytest.raises(AssertionError, match="differs from its reference"):
+            kernels._row(bench, case, "")
+
+
+def test_a_slot_that_brings_nothing_back_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overlap._Slot, "download", lambda self: None)
+    bench = Bench(torch.device("cpu"), dry=True, deadline_s=0)
+    with pytest.raises(AssertionError, match="dB from float32"):
+        overlap._row(bench, Scene(32, 32), find(DEFAULT).path)
 
 
 def test_no_picture_of_the_kernels_goes_beyond_what_their_tolerance_is_for() -> None:

@@ -87,6 +87,8 @@ def main(argv: list[str]) -> int:
     here, found = describe_machine(), list[Row]()
     try:
         for measured in _run(chosen, options.seconds, dry=dry):
+            devices = [row["device"] for row in measured if "device" in row]
+            here |= {"device": devices[0]} if devices else {}  # of parts that write no row as well
             made = [here | row for row in measured]
             found += made
             if not dry:  # at once: what comes later may be broken off
@@ -108,7 +110,8 @@ def _run(names: list[str], seconds: float, *, dry: bool) -> Iterator[list[Row]]:
         begin_s = time.monotonic()
         mine_s = (end_s - begin_s) * shares[0] / sum(shares)
         print(f"{name}: {mine_s:.0f} s at most", file=sys.stderr)
-        with tempfile.TemporaryDirectory() as folder:
+        # What a part has started may hold its log, which Windows then does not remove.
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             into = Path(folder) / "rows.jsonl"
             if dry:
                 _here(name, begin_s + mine_s, dry=True, into=into)
