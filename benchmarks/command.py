@@ -32,7 +32,7 @@ Close other programs first. Rows are appended to benchmarks/results/*.jsonl; --n
 ACTIONS: Final = {
     "all": "run all but kernels and quality, each in its own process; exit 1 if one fails",
     "tables": "update the README's figures, and benchmarks/README.md with its plots",
-    "gpu": "everything on an NVIDIA GPU, in 8 minutes; without one a dry run",
+    "gpu": "everything on an NVIDIA GPU, in 9 minutes; without one a dry run",
     "gallery": "update docs/styles.md from the styles",
 }
 

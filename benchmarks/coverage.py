@@ -17,7 +17,7 @@ from typing import Final
 import cv2
 import numpy as np
 import torch
-from stylecam.realtime.frame import Image
+from stylecam.realtime.pictures import Image
 from stylecam.training import losses
 from stylecam.training.pictures import read_painting, read_pixels, to_tensor
 from stylecam.training.recipe import Recipe

@@ -11,8 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from stylecam.realtime.colour import BT709
 from stylecam.realtime.engines import Engine, EngineOptions, open_engine
-from stylecam.realtime.frame import Image, Picture, as_rgb
-from stylecam.realtime.planar import Converter
+from stylecam.realtime.pictures import Converter, Image, Picture, as_rgb
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, Style, find
 

@@ -8,7 +8,7 @@ from typing import Final
 import cv2
 import numpy as np
 from stylecam.realtime.engines import EngineOptions
-from stylecam.realtime.frame import Image
+from stylecam.realtime.pictures import Image
 from stylecam.realtime.styles import Style, built_in, find
 
 from .quality import PHOTOS, painter, painting_of, read_photo

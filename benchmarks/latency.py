@@ -10,7 +10,8 @@ from typing import Final
 
 import numpy as np
 from stylecam.realtime.errors import UsageError
-from stylecam.realtime.frame import Frame, Image
+from stylecam.realtime.frame import Frame
+from stylecam.realtime.pictures import Image
 from stylecam.realtime.sinks import NullSink
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import KEPT

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from stylecam.realtime.machine import usable_cores
+from stylecam.realtime.release import release
 
 from .rows import RESULTS
 
@@ -82,14 +83,14 @@ def versions_here(packages: Iterable[str]) -> dict[str, str]:
 
 def commit_of(folder: Path) -> str:
     """Return the commit of the checkout that holds `folder`, with "+" if anything but rows was
-    changed.
+    changed; of none, or where Git will not say, the release.
     """
     own = f":(top,exclude){RESULTS.parent.name}/{RESULTS.name}"
     try:
         commit = _git(folder, "rev-parse", "--short", "HEAD")
         changed = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ":/", own)
     except (OSError, subprocess.CalledProcessError):
-        return f"release {importlib.metadata.version('stylecam')}"
+        return f"release {release()}"
     return commit + "+" * bool(changed)
 
 

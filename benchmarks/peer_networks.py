@@ -16,8 +16,7 @@ from stylecam.realtime.colour import BT709
 from stylecam.realtime.engines import EngineOptions, open_engine
 from stylecam.realtime.engines.openvino_library import load
 from stylecam.realtime.errors import StylecamError
-from stylecam.realtime.frame import Picture
-from stylecam.realtime.planar import Converter
+from stylecam.realtime.pictures import Converter, Picture
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import Style
 

@@ -16,9 +16,9 @@ from stylecam.realtime import DEMO
 from stylecam.realtime.colour import BT709
 from stylecam.realtime.engines import EngineOptions, open_engine
 from stylecam.realtime.fit import fit
-from stylecam.realtime.job import Look
+from stylecam.realtime.job import FileOptions, Look
+from stylecam.realtime.pictures import Converter
 from stylecam.realtime.pipeline import run
-from stylecam.realtime.planar import Converter
 from stylecam.realtime.sinks import NullSink, Sink
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
@@ -37,7 +37,8 @@ def file_to_file(clip: Path, look: Look, *, rounds: int = 5) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(rounds):
             output = Path(folder) / "out.mp4"
-            outcome = stylize_file(clip, output, look, console=Console(quiet=True), force=True)
+            options = FileOptions(force=True)
+            outcome = stylize_file(clip, output, look, console=Console(quiet=True), options=options)
             outcomes.append(outcome)
     by_round = [1000 / outcome.stats.fps for outcome in outcomes]
     outcomes.sort(key=lambda outcome: outcome.stats.fps)

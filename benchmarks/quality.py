@@ -21,7 +21,7 @@ from stylecam.realtime import DEMO
 from stylecam.realtime.cache import cache_folder
 from stylecam.realtime.engines import EngineOptions, open_engine
 from stylecam.realtime.errors import StylecamError, UsageError
-from stylecam.realtime.frame import Image
+from stylecam.realtime.pictures import Image
 from stylecam.realtime.styles import Style, built_in, find
 
 from . import stability

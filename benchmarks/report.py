@@ -39,11 +39,15 @@ def newest(name: str, folder: Path) -> list[Row]:
 
 
 def newest_gpu(folder: Path) -> dict[str, list[Row]]:
-    """Return by machine the newest row of each case that a GPU ran."""
+    """Return by machine the newest row of each case; one for which there was no time replaces none
+    with figures.
+    """
     found: dict[str, dict[Any, Row]] = {}
     for row in rows.read("gpu", folder=folder):
         key = tuple(row.get(name) for name in GPU_KEYS)
-        found.setdefault(rows.machine_of(row), {})[key] = row
+        kept = found.setdefault(rows.machine_of(row), {})
+        if "skipped" not in row or key not in kept:
+            kept[key] = row
     return {machine: [*kept.values()] for machine, kept in found.items()}
 
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import cv2
 import numpy as np
 import numpy.typing as npt
-from stylecam.realtime.frame import Image
+from stylecam.realtime.pictures import Image
 
 Painter = Callable[[Image], Image]
 Floats = npt.NDArray[np.float32]

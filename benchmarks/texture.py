@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from stylecam.realtime.frame import Image
+from stylecam.realtime.pictures import Image
 from stylecam.training.losses import LEAST_FEATURE_VARIANCE, covariance
 from torch import Tensor
 

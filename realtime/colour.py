@@ -31,6 +31,14 @@ PQ, HLG = 16, 18
 _RGB: Final = 0
 _HD_LINES: Final = 720
 
+PLANAR_MATRICES: Final = frozenset({1, 5, 6, 9})
+"""FFmpeg's numbers of the matrices that planar engines know: BT.709, BT.601 twice, BT.2020."""
+
+
+def engine_colour(colour: Colour) -> Colour:
+    """Return the colour in which pictures of `colour` are given to a planar engine."""
+    return colour if colour.matrix in PLANAR_MATRICES else colour._replace(matrix=BT709.matrix)
+
 
 def colour_of(frame: VideoFrame) -> Colour:
     """Return how a decoded frame codes colour, as far as it says so.

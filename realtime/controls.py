@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from .background import BackgroundCall
+from .engines.switching import SwitchingEngine
 from .errors import StylecamError
 from .frame import Frame
 from .sinks.image import ImageSink
@@ -17,7 +18,6 @@ from .sinks.partial import ELSEWHERE
 from .sinks.recording import RecordingSink
 from .stats import Stats
 from .styles import Style
-from .switch import SwitchingEngine
 
 STEP: Final = 0.1
 _MESSAGE_S: Final = 3.0

@@ -8,10 +8,12 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from .errors import UsageError
-from .frame import Image, Picture, Yuv420
+from .pictures import Image, Picture, Yuv420
 
 SMALLEST: Final = 64
 LARGEST: Final = 8192
+MULTIPLE: Final = 8
+"""Of the sides that the network takes: it halves them three times."""
 
 
 class Fit(NamedTuple):
@@ -60,19 +62,26 @@ def _scaled(image: Image, size: tuple[int, int], *, back: bool = False) -> Image
 
 
 def _scaled_planes(picture: Yuv420, size: tuple[int, int]) -> Yuv420:
-    from .planar import resize
+    import cv2
 
-    return picture if (picture.height, picture.width) == size else resize(picture, *size)
+    if (picture.height, picture.width) == size:
+        return picture
+    shrinks = size[0] * size[1] < picture.height * picture.width
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    made = Yuv420.empty(*size, picture.colour)
+    for target, plane in zip(made.planes, picture.planes, strict=True):
+        cv2.resize(plane, target.shape[::-1], target, interpolation=how)
+    return made
 
 
-def fit(height: int, width: int, *, size: str | int | None = None, multiple: int = 8) -> Fit:
+def fit(height: int, width: int, *, size: str | int | None = None) -> Fit:
     """Choose the working size for frames of (height, width).
 
     `size` is "WIDTHxHEIGHT", or the length of the short side, or None for the frame's own. The
-    padded size is a multiple of `multiple`, and at least `SMALLEST` both ways. Raises UsageError.
+    padded size is a multiple of `MULTIPLE`, and at least `SMALLEST` both ways. Raises UsageError.
     """
     work = (height, width) if size is None else _parse_size(size, height, width)
-    padded = tuple(max(SMALLEST, -(-side // multiple) * multiple) for side in work)
+    padded = tuple(max(SMALLEST, -(-side // MULTIPLE) * MULTIPLE) for side in work)
     return Fit((height, width), work, (padded[0], padded[1]))
 
 

@@ -4,33 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from fractions import Fraction
-from functools import cached_property
-from typing import Final, NamedTuple, TypeAlias
-
-import numpy as np
-import numpy.typing as npt
+from typing import Final, NamedTuple
 
 from .colour import BT709, Colour
-
-Image = npt.NDArray[np.uint8]
-"""RGB, uint8, shape (height, width, 3)."""
-
-Mask = npt.NDArray[np.uint8]
-"""Opacity, uint8, shape (height, width)."""
-
-Samples = npt.NDArray[np.uint8]
-"""Some samples of a picture, uint8."""
+from .pictures import Image, Mask, Picture, as_rgb
 
 MICROSECONDS: Final = Fraction(1, 1_000_000)
 """The time base of sources that have a clock but no container."""
-
-
-def empty_samples(count: int) -> Samples:
-    """Return memory for `count` samples, and some behind: swscale and encoders may read past the
-    end of a row.
-    """
-    samples: Samples = np.empty(count + 64, np.uint8)[:count]
-    return samples
 
 
 class Expected(NamedTuple):
@@ -39,39 +19,6 @@ class Expected(NamedTuple):
     height: int
     width: int
     colour: Colour
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Yuv420:
-    """A picture as video is coded: luma for every pixel, chroma for every 2 x 2 of them.
-
-    `data` is uint8, contiguous, of height * width luma samples, then ceil(height / 2) *
-    ceil(width / 2) of Cb, then as many of Cr (FFmpeg's I420). Nobody writes into it.
-    """
-
-    data: Samples
-    height: int
-    width: int
-    colour: Colour
-
-    @property
-    def planes(self) -> tuple[Samples, Samples, Samples]:
-        """Y (height, width), Cb and Cr (ceil(height / 2), ceil(width / 2)), as views."""
-        luma = self.height * self.width
-        chroma = (-(-self.height // 2), -(-self.width // 2))
-        blue, red = self.data[luma:].reshape(2, *chroma)
-        return self.data[:luma].reshape(self.height, self.width), blue, red
-
-    @cached_property
-    def rgb(self) -> Image:
-        """The picture as RGB, converted when it is first asked for."""
-        from .planar import kept_converter
-
-        return kept_converter().to_rgb(self)
-
-
-Picture: TypeAlias = Image | Yuv420
-"""A picture in either form."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -134,8 +81,3 @@ class Frame:
     def painted(self, painting: Picture) -> Frame:
         """Return the same moment as a painting of this photo."""
         return dataclasses.replace(self, picture=painting, original=self.picture)
-
-
-def as_rgb(picture: Picture) -> Image:
-    """Return the picture as RGB: the same object if it is."""
-    return picture.rgb if isinstance(picture, Yuv420) else picture

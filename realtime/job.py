@@ -8,8 +8,8 @@ from typing import Any
 
 from .engines import EngineOptions, candidates
 from .engines.environment import detect_environment
-from .section import WHOLE, Section
 from .sinks.formats import Coding
+from .sources import Reading
 from .stats import Stats
 from .styles import Style
 
@@ -28,12 +28,10 @@ class Look:
 class FileOptions:
     """What the user may say about reading and writing a file."""
 
-    allow_truncated: bool = False
+    force: bool = False
+    """Whether the output may replace a file."""
     audio: bool = True
-    section: Section = WHOLE
-    keep_hdr: bool = False
-    decoder: str = "software"
-    """"software", or "auto": on an NVIDIA GPU if that works."""
+    reading: Reading = dataclasses.field(default_factory=Reading)
     coding: Coding = dataclasses.field(default_factory=Coding)
 
 
@@ -84,9 +82,9 @@ def describe_job(path: Path, look: Look, options: FileOptions) -> dict[str, Any]
         "size": look.size,
         "engine": dataclasses.asdict(look.engine),
         "engines": engines,
-        "section": [str(part) for part in options.section],
-        "keep_hdr": options.keep_hdr,
-        "decoder": options.decoder,
+        "section": [str(part) for part in options.reading.section],
+        "keep_hdr": options.reading.keep_hdr,
+        "decoder": options.reading.decoder,
         "coding": dataclasses.asdict(options.coding),
         "versions": [version(name) for name in ("stylecam", "av", "openvino")],
         "opencv": cv2.__version__,  # it scales; the package has several names

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final
 
-from .frame import Image
+from .pictures import Image
 
 SQUARE: Final = Fraction(1)
 

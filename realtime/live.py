@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from fractions import Fraction
@@ -12,26 +11,26 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from .colour import engine_colour
 from .controls import Controls
-from .dashboard import LiveSink, describe
 from .engines import Engine, open_engine
 from .engines.report import Report
-from .errors import SourceError, WindowClosed
+from .engines.switching import SwitchingEngine
+from .errors import SourceError
 from .fit import SMALLEST, Fit, fit
 from .frame import Expected, VideoInfo
 from .job import Look, Outcome
 from .pacing import fine_waits
 from .pipeline import run
-from .planar import engine_colour
 from .recordings import Recordings
 from .signals import stop_on_signals
 from .sinks import Sink, abort_on_error
+from .sinks.dashboard import LiveSink, describe
 from .sources import CameraMode, Source, open_live
 from .sources.capture import prepare_opencv
 from .sources.devices import devices, find
 from .stats import Stats
 from .styles import Style, built_in
-from .switch import SwitchingEngine
 from .threads import Threads
 
 if TYPE_CHECKING:
@@ -101,8 +100,7 @@ def stylize_live(
         recordings = Recordings(
             outputs.file, source.info, coding=outputs.coding, force=outputs.force
         )
-        if recordings.whole is not None:
-            sinks.append(recordings.whole)
+        sinks.extend(recordings.sinks)
         into = fit(source.info.height, source.info.width, size=look.size)
         load = _engine_loader(look, into, source.info, console)
         engine = stack.enter_context(closing(SwitchingEngine(look.style, load)))
@@ -118,45 +116,31 @@ def stylize_live(
         stack.callback(controls.finish)
         if shown is not None:
             shown.attach(controls.lines, controls.command)
-            sinks.append(recordings.parts)
-        status = LiveSink(
-            console,
-            stats,
-            title=lambda: " | ".join([source.info.description, *where]),
-            engine=lambda: f"{engine.style.name} | {engine.description}",
-            advice=lambda: size_advice(stats, into),
+        sinks.append(
+            LiveSink(
+                console,
+                stats,
+                title=lambda: " | ".join([source.info.description, *where]),
+                engine=lambda: f"{engine.style.name} | {engine.description}",
+                advice=lambda: size_advice(stats, into),
+            )
         )
-        sinks.append(status)
-
-        begun_s = time.perf_counter()
-
-        def waiting() -> None:
-            if seconds and time.perf_counter() - (stats.first_s or begun_s) >= seconds:
-                raise WindowClosed  # no frame comes that could tell
-            if shown is not None:
-                shown.idle()
-            status.idle()
-
-        stack.enter_context(recordings.named(say))
-        stack.enter_context(stop_on_signals(threads))
-        stack.enter_context(fine_waits())
-        stack.enter_context(threads)
-        run(
-            source,
-            engine,
-            sinks,
-            fit=into,
-            threads=threads,
-            stats=stats,
-            strength=controls.strength,
-            seconds=seconds,
-            waiting=waiting,
-        )
-        told = [no_window, *recordings.notes(), size_advice(stats, into)]
-        notes = [note for note in told if note]
-        for path in recordings.parts.saved:
-            say(f"saved {path}")
-        outcome = Outcome(outputs.file, stats, engine.description, threads.stopping, notes)
+        with recordings.named(say), stop_on_signals(threads), fine_waits(), threads:
+            run(
+                source,
+                engine,
+                sinks,
+                fit=into,
+                threads=threads,
+                stats=stats,
+                strength=controls.strength,
+                seconds=seconds,
+            )
+            told = [no_window, *recordings.notes(), size_advice(stats, into)]
+            for path in recordings.parts.saved:
+                say(f"saved {path}")
+            notes = [note for note in told if note]
+            outcome = Outcome(outputs.file, stats, engine.description, threads.stopping, notes)
     say(f"{source.info.description}: {describe(stats)}")
     return outcome
 

@@ -13,6 +13,7 @@ from .job import FileOptions
 from .sinks.codecs import CONTAINERS
 from .sinks.formats import Coding
 from .sinks.sequence import is_sequence
+from .sources import Reading
 from .sources.kinds import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ def open_output(
     *,
     options: FileOptions,
     job: Callable[[], dict[str, Any]],
-    force: bool,
     stopped: Callable[[], bool],
     whole_only: bool = False,
 ) -> Output:
@@ -40,7 +40,7 @@ def open_output(
     from .sources.image import ImageSource
 
     if isinstance(source, ImageSource):
-        return _open_for_photo(path, source, options, force=force)
+        return _open_for_photo(path, source, options)
     _refuse_picture(path, "name a video (-o out.mp4) or number the pictures (-o out_%05d.png)")
     from .sinks.original import Original
 
@@ -52,7 +52,7 @@ def open_output(
         options.audio,
         source.decoder.container if piped else None,
         source.decoder.others if piped else None,
-        source.jumps,
+        source.times.jumps,
     )
     if piped or path == PIPE or path.suffix.lower() == ".gif":
         from .sinks.file import FileSink
@@ -62,7 +62,7 @@ def open_output(
             source.info,
             original=original,
             coding=options.coding,
-            force=force,
+            force=options.force,
             stopped=stopped,
             whole_only=whole_only,
         )
@@ -74,7 +74,7 @@ def open_output(
         original=original,
         coding=options.coding,
         job=job(),
-        force=force,
+        force=options.force,
         stopped=stopped,
         whole_only=whole_only,
     )
@@ -82,9 +82,7 @@ def open_output(
     return sink
 
 
-def _open_for_photo(
-    path: Path, source: ImageSource, options: FileOptions, *, force: bool
-) -> Output:
+def _open_for_photo(path: Path, source: ImageSource, options: FileOptions) -> Output:
     """Open a photo, or where the suffix says so a video of one frame."""
     if is_sequence(path):
         raise SinkError(
@@ -99,22 +97,22 @@ def _open_for_photo(
         from .sinks.image import ImageSink
 
         quality = options.coding.quality
-        return ImageSink(path, force=force, quality=quality, tags=source.tags)
+        return ImageSink(path, force=options.force, quality=quality, tags=source.tags)
     left = [name for name, tag in zip(_TAGS, source.tags, strict=True) if tag]
     source.notes += [f"{name} left out: a video holds none" for name in left]
-    return open_recording(path, source.info, force=force, coding=options.coding)
+    return open_recording(path, source.info, force=options.force, coding=options.coding)
 
 
 def _idle(options: FileOptions, *, photo: bool) -> list[str]:
     """Return the flags given that have no effect on a photo, painted as a `photo` or a video."""
-    plain, coding, usual = FileOptions(), options.coding, Coding()
+    reading, coding, usual = options.reading, options.coding, Coding()
     given = {
-        "--start": options.section.start_s is not None,
-        "--duration": options.section.duration_s is not None,
-        "--no-audio": options.audio != plain.audio,
-        "--keep-hdr": options.keep_hdr != plain.keep_hdr,
-        "--decoder": options.decoder != plain.decoder,
-        "--allow-truncated": options.allow_truncated != plain.allow_truncated,
+        "--start": reading.section.start_s is not None,
+        "--duration": reading.section.duration_s is not None,
+        "--no-audio": not options.audio,
+        "--keep-hdr": reading.keep_hdr,
+        "--decoder": reading.decoder != Reading().decoder,
+        "--allow-truncated": reading.allow_truncated,
         "--codec": photo and coding.codec != usual.codec,
         "--encoder": photo and coding.encoder != usual.encoder,
         "--pix-fmt": photo and coding.pix_fmt != usual.pix_fmt,

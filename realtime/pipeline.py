@@ -11,16 +11,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from fractions import Fraction
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
-from . import planar
-from .colour import Colour
+from .colour import Colour, engine_colour
 from .engines import Engine, Pending
 from .errors import WindowClosed
 from .fit import Fit
-from .frame import Frame, Picture, Yuv420, as_rgb
-from .sinks import Sink, end_all
+from .frame import Frame
+from .pictures import Converter, Picture, mix
+from .sinks import Idling, Showing, Sink, Waiting, end_all
 from .sources import Source
 from .stats import Stats
 from .threads import Threads
@@ -40,36 +39,37 @@ class Submitted(NamedTuple):
     pending: Pending
 
 
-@runtime_checkable
-class Waiting(Protocol):
-    """A sink whose `write` and `close` may wait for another program: no longer once `ending()`."""
+class Limit:
+    """How long a run may go on: `seconds` of video, or without end."""
 
-    ending: Callable[[], bool]
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self.over = False
+        """Whether the source has given all of it."""
 
+    def take(self, source: Iterable[Frame]) -> Iterator[Frame]:
+        """Pass on the frames of the first `seconds`, or all."""
+        first_s: float | None = None
+        for frame in source:
+            now_s = float(frame.pts * frame.time_base)
+            first_s = now_s if first_s is None else first_s
+            if self._seconds is not None and now_s - first_s >= self._seconds:
+                break
+            yield frame
+        self.over = self._seconds is not None
 
-@runtime_checkable
-class Showing(Protocol):
-    """A sink that shows pictures on square pixels, and is told the shape of the source's."""
-
-    sample_aspect_ratio: Fraction
-
-
-def take(source: Iterable[Frame], seconds: float | None) -> Iterator[Frame]:
-    """Pass on the frames of the first `seconds` of video, or all."""
-    first_s: float | None = None
-    for frame in source:
-        now_s = float(frame.pts * frame.time_base)
-        first_s = now_s if first_s is None else first_s
-        if seconds is not None and now_s - first_s >= seconds:
-            return
-        yield frame
+    def passed(self, since_s: float) -> bool:
+        """Whether so much time has passed on the clock, and no frame came that could tell."""
+        if self._seconds is None or self.over:
+            return False
+        return time.perf_counter() - since_s >= self._seconds
 
 
 def prepare(
     source: Iterable[Frame], fit: Fit, stats: Stats, *, planes: Colour | None = None
 ) -> Iterator[Prepared]:
     """Scale and pad each frame to the engine's size; for a planar engine in planes coded so."""
-    converter = None if planes is None else planar.Converter()
+    converter = None if planes is None else Converter()
     for frame in source:
         stats.taken()
         with stats.stage("fit"):
@@ -116,7 +116,7 @@ def collect(
     strength: Callable[[], float] | None,
 ) -> Iterator[Frame]:
     """Take each painting at the frame's own size, mixed with the photo if `strength()` < 1."""
-    converter = planar.Converter()
+    converter = Converter()
     for frame, pending in submitted:
         with stats.stage("engine wait"):
             painting = pending.result()
@@ -125,21 +125,6 @@ def collect(
             if strength is not None:
                 painting = mix(frame.picture, painting, strength(), converter)
         yield frame.painted(painting)
-
-
-def mix(photo: Picture, painting: Picture, strength: float, converter: planar.Converter) -> Picture:
-    """Return `strength` parts painting to 1 - `strength` parts photo, contiguous, in the form of
-    the painting; the caller keeps `converter` for the next.
-    """
-    import cv2
-    import numpy as np
-
-    if isinstance(painting, Yuv420):
-        return planar.mix(photo, painting, strength, converter)
-    if strength >= 1:
-        return np.ascontiguousarray(painting)
-    mixed = cv2.addWeighted(painting, strength, as_rgb(photo), 1 - strength, 0)
-    return mixed.astype(np.uint8, copy=False)
 
 
 def run(
@@ -152,12 +137,10 @@ def run(
     stats: Stats,
     strength: float | Callable[[], float] = 1.0,
     seconds: float | None = None,
-    waiting: Callable[[], None] = lambda: None,
 ) -> None:
     """Carry every frame from the source through the engine to the sinks, until the source ends
     (after `seconds` of video at the latest), a window is closed or `threads.stop()`. `strength` is
-    asked anew for every frame if it can be called. While no frame comes, `waiting` is called ten
-    times a second: a window must go on hearing its keys.
+    asked anew for every frame if it can be called.
 
     Afterwards the sinks are closed, and the good frames kept. On an error they are aborted and
     the error raised; of a live source they are closed all the same, and no second signal breaks
@@ -165,39 +148,40 @@ def run(
     has been left.
 
     A sink that waits for another program is told when the run is to end: after `threads.stop()`, or
-    when a live source has given its `seconds`.
+    when the source has given its `seconds`.
     """
     live = source.info.live
     source.planar = engine.planar
-    planes = planar.engine_colour(source.info.colour) if engine.planar else None
+    planes = engine_colour(source.info.colour) if engine.planar else None
     # Scaled, the engine has not the photo at the size at which they are mixed.
     on_device = engine.planar and fit.work == fit.frame
     wanted = strength if callable(strength) else lambda: strength
+    limit, begun_s = Limit(seconds), time.perf_counter()
 
     def drop(_: Prepared) -> None:
         stats.dropped += 1
 
-    over = False
-
-    def taken() -> Iterator[Frame]:
-        nonlocal over
-        yield from take(source, seconds)
-        over = live and seconds is not None
+    def idle() -> None:
+        if live and limit.passed(stats.first_s or begun_s):
+            raise WindowClosed
+        for sink in sinks:
+            if isinstance(sink, Idling):
+                sink.idle()
 
     for sink in sinks:
         if isinstance(sink, Waiting):
-            sink.ending = lambda: over or threads.stopping
+            sink.ending = lambda: limit.over or threads.stopping
         if isinstance(sink, Showing):
             sink.sample_aspect_ratio = source.info.sample_aspect_ratio
 
     try:
         prepared = threads.ahead(
-            prepare(taken(), fit, stats, planes=planes), newest=live, on_drop=drop
+            prepare(limit.take(source), fit, stats, planes=planes), newest=live, on_drop=drop
         )
         submitted = threads.ahead(
             submit(prepared, engine, stats, live=live, strength=wanted if on_device else None),
             capacity=max(1, engine.depth - 2),
-            on_wait=waiting,
+            on_wait=idle,
         )
         try:
             for frame in collect(submitted, fit, stats, strength=None if on_device else wanted):

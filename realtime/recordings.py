@@ -35,6 +35,7 @@ class Recordings:
         """The sink for what a key starts and stops."""
         self.folder = None if path in (None, PIPE) else path.parent
         """Where that is to go; None where `path` does not say."""
+        self.sinks = [sink for sink in (self.whole, self.parts) if sink is not None]
 
     def kept(self) -> list[Path]:
         """Return the files that there are."""

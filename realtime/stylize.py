@@ -3,44 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .dashboard import ProgressSink
-from .engines import open_engine
+from .colour import engine_colour
+from .engines import Engine, open_engine
 from .engines.report import Report
 from .engines.snapshotting import SnapshottingEngine
 from .errors import SinkError, SourceError
 from .ffmpeg import PIPE
-from .fit import fit
-from .frame import Expected
+from .fit import Fit, fit
+from .frame import Expected, VideoInfo
 from .job import FileOptions, Look, Outcome, describe_job
 from .outputs import open_output
 from .pipeline import run
-from .planar import engine_colour
 from .signals import stop_on_signals
-from .sinks import Sink, abort_on_error
+from .sinks import Output, abort_on_error
+from .sinks.dashboard import ProgressSink
 from .sinks.sequence import existing
-from .snapshots import Snapshots
-from .sources import Source, open_file
-from .sources.kinds import painting_suffix
+from .sources import open_file
 from .stats import Stats
-from .styles import Style
 from .threads import Threads
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-
-def default_output(path: Path, style: Style) -> Path:
-    """Return the name of the result when none is given: clip.mov becomes clip.great-wave.mp4."""
-    if suffix := painting_suffix(path):
-        return path.with_name(f"{path.stem}.{style.name}{suffix}")
-    keeps = {".mp4", ".mkv", ".webm", ".mov", ".m4v"}
-    suffix = path.suffix.lower() if path.suffix.lower() in keeps else ".mp4"
-    return path.with_name(f"{path.stem}.{style.name}{suffix}")
 
 
 def stylize_file(
@@ -49,7 +38,6 @@ def stylize_file(
     look: Look,
     *,
     console: Console,
-    force: bool = False,
     options: FileOptions | None = None,
     whole_only: bool = False,
 ) -> Outcome:
@@ -67,16 +55,7 @@ def stylize_file(
     whole_only = whole_only or (not piped and bool(existing(output)))
     stats, threads = Stats(), Threads()
     with (
-        closing(
-            open_file(
-                path,
-                stats=stats,
-                allow_truncated=options.allow_truncated,
-                section=options.section,
-                keep_hdr=options.keep_hdr,
-                hardware=options.decoder == "auto",
-            )
-        ) as source,
+        closing(open_file(path, stats=stats, reading=options.reading)) as source,
         abort_on_error([]) as sinks,
     ):
         sink = open_output(
@@ -84,84 +63,69 @@ def stylize_file(
             source,
             options=options,
             job=partial(describe_job, path, look, options),
-            force=force,
             stopped=lambda: threads.cut_short,
             whole_only=whole_only,
         )
         sinks.append(sink)
-        earlier, total = sink.resumes_after, source.info.frames
-        sinks.append(ProgressSink(console, stats, title=path.name, total=total, done=earlier))
-        try:
-            outcome = _go(
+        earlier, info = sink.resumes_after, source.info
+        sinks.append(ProgressSink(console, stats, title=path.name, total=info.frames, done=earlier))
+        into = fit(info.height, info.width, size=look.size)
+        with (
+            _telling_what_is_kept(sink),
+            closing(_open_engine(look, into, info, console)) as engine,
+            stop_on_signals(threads) as signals,
+            threads,
+        ):
+            line = f"{info.description} | {look.style.name} | {engine.description}"
+            console.print(line, highlight=False, soft_wrap=True)
+            run(
                 source,
+                engine if sink.snapshots is None else SnapshottingEngine(engine, sink.snapshots),
                 sinks,
-                look,
-                stats=stats,
-                console=console,
+                fit=into,
                 threads=threads,
-                snapshots=sink.snapshots,
+                stats=stats,
+                strength=look.strength,
             )
-        except SourceError as error:
-            if sink.resumes_after:
-                painted = f"the {sink.resumes_after} frames already painted"
-                error.hint += f" (it resumes after {painted})"
-            raise
-        except KeyboardInterrupt as stop:
-            if sink.resumes_after:
-                stop.args = (f"the same command resumes after {sink.resumes_after} frames",)
-            raise
-    return dataclasses.replace(
-        outcome,
-        output=output,
-        notes=[*source.notes, *sink.notes],
+            interrupted = threads.cut_short
+    return Outcome(
+        output,
+        stats,
+        engine.description,
+        interrupted,
+        [*source.notes, *sink.notes],
         earlier_frames=earlier,
-        kept=sink.resumes_after if whole_only and outcome.interrupted else None,
+        stopped_by=signals[0] if signals else 0,
+        kept=sink.resumes_after if whole_only and interrupted else None,
     )
 
 
-def _go(
-    source: Source,
-    sinks: list[Sink],
-    look: Look,
-    *,
-    stats: Stats,
-    console: Console,
-    threads: Threads,
-    snapshots: Snapshots | None = None,
-) -> Outcome:
-    """Open the engine for the source's size and run the pipeline."""
-    info = source.info
-    into = fit(info.height, info.width, size=look.size)
-    height, width = into.padded
+def _open_engine(look: Look, into: Fit, info: VideoInfo, console: Console) -> Engine:
     options = look.engine
     if info.still:
         options = dataclasses.replace(options, statistics="frame")
-    with (
-        closing(
-            open_engine(
-                options,
-                look.style,
-                height=height,
-                width=width,
-                live=info.live or info.still,  # a picture that nothing follows takes all cores
-                report=Report(console),
-                expected=Expected(*into.work, engine_colour(info.colour)),
-            )
-        ) as engine,
-        stop_on_signals(threads) as signals,
-        threads,
-    ):
-        line = f"{info.description} | {look.style.name} | {engine.description}"
-        console.print(line, highlight=False, soft_wrap=True)
-        run(
-            source,
-            engine if snapshots is None else SnapshottingEngine(engine, snapshots),
-            sinks,
-            fit=into,
-            threads=threads,
-            stats=stats,
-            strength=look.strength,
-        )
-        interrupted = threads.cut_short
-    asked = signals[0] if signals else 0
-    return Outcome(None, stats, engine.description, interrupted, [], stopped_by=asked)
+    height, width = into.padded
+    return open_engine(
+        options,
+        look.style,
+        height=height,
+        width=width,
+        live=info.live or info.still,  # a picture that nothing follows takes all cores
+        report=Report(console),
+        expected=Expected(*into.work, engine_colour(info.colour)),
+    )
+
+
+@contextmanager
+def _telling_what_is_kept(sink: Output) -> Iterator[None]:
+    """Say what a run that is broken off in the block can be resumed from."""
+    try:
+        yield
+    except SourceError as error:
+        if sink.resumes_after:
+            error.hint += f" (it resumes after the {sink.resumes_after} frames already painted)"
+        raise
+    except KeyboardInterrupt as stop:
+        if sink.resumes_after:
+            stop.args = (f"the same command resumes after {sink.resumes_after} frames",)
+        raise

@@ -26,9 +26,8 @@ from .engines import NAMES, Engine, EngineOptions, Pending, open_engine
 from .engines.on_demand import OnDemandEngine
 from .errors import StylecamError, UsageError
 from .fit import Fit, fit, sides
-from .frame import Expected, Image, as_rgb
-from .pipeline import mix
-from .planar import Converter
+from .frame import Expected
+from .pictures import Converter, Image, as_rgb, mix
 from .styles import DEFAULT, Style, find
 
 ORDERS: Final = ("rgb", "bgr")

@@ -15,14 +15,14 @@ from media.clips import Film
 from media.running import echoed
 from rich.console import Console
 from stylecam.realtime import engines, stylize
-from stylecam.realtime.batch import plan, run_all
+from stylecam.realtime.cli.batch import plan, run_all
+from stylecam.realtime.cli.summary import Summary
 from stylecam.realtime.engines import Engine, EngineOptions
 from stylecam.realtime.errors import UsageError
 from stylecam.realtime.job import Look, Outcome
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import find
-from stylecam.realtime.summary import Summary
 
 
 def test_many_inputs_and_one_that_fails(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from stylecam.benchmarks.turns import (
     rounds_within,
 )
 from stylecam.realtime.errors import UsageError
+from stylecam.realtime.release import release
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import built_in
 
@@ -63,6 +65,19 @@ def test_rows_say_what_was_changed_but_rows(tmp_path: Path) -> None:
     code.write_text("2\n")
     assert commit_of(code.parent) == f"{commit}+"
     assert commit_of(tmp_path.parent).startswith("release ")
+
+
+def test_a_copy_that_is_neither_installed_nor_a_checkout_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a machine that was sent the files alone, or where Git refuses another user's."""
+
+    def version(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    assert commit_of(tmp_path) == "release unknown"
+    assert release() == "unknown"  # which a training run notes
 
 
 def test_a_busy_machine_is_noted_before_measuring(

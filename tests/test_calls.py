@@ -21,9 +21,10 @@ import pytest
 from media import ClipMaker
 from stylecam.realtime import v4l2
 from stylecam.realtime.errors import SinkError, SourceError
-from stylecam.realtime.frame import Frame, Image
+from stylecam.realtime.frame import Frame
 from stylecam.realtime.letterbox import letterbox
 from stylecam.realtime.pacing import LOCKING, next_due_s
+from stylecam.realtime.pictures import Image
 from stylecam.realtime.sinks.loopback import LOAD, install
 from stylecam.realtime.sinks.virtual_camera import (
     INSTALL,

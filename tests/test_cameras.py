@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from stylecam.realtime import v4l2
-from stylecam.realtime.frame import Image
+from stylecam.realtime.pictures import Image
 from stylecam.realtime.sources import CameraMode, camera
 from stylecam.realtime.sources.camera import choose_format, once_allowed, remedy
 from stylecam.realtime.sources.devices import (

@@ -15,11 +15,11 @@ from rich.console import Console
 from stylecam.realtime.cli import main
 from stylecam.realtime.colour import BT709
 from stylecam.realtime.errors import SinkError
-from stylecam.realtime.frame import as_rgb
 from stylecam.realtime.job import FileOptions, Outcome
-from stylecam.realtime.planar import Converter, from_frame, rgb_frame
+from stylecam.realtime.pictures import Converter, as_rgb, from_frame, rgb_frame
 from stylecam.realtime.sinks.codecs import CONTAINERS
 from stylecam.realtime.sinks.formats import Coding, Settings, configure
+from stylecam.realtime.sources import Reading
 from stylecam.realtime.sources.convert import FrameConverter
 from stylecam.realtime.sources.hdr import nits_to_pq, pq_to_nits, roll_off, tone_map
 from stylecam.realtime.sources.pattern import PatternSource
@@ -29,8 +29,10 @@ LIMITED, FULL_RANGE = 1, 2
 WEIGHTS = {1: (0.2126, 0.0722), 6: (0.299, 0.114), 5: (0.299, 0.114), 9: (0.2627, 0.0593)}
 
 
-def echo(path: Path, output: Path, coding: Coding | None = None, **more: object) -> Outcome:
-    options = FileOptions(coding=coding or Coding(), **more)  # type: ignore[arg-type]
+def echo(
+    path: Path, output: Path, coding: Coding | None = None, *, keep_hdr: bool = False
+) -> Outcome:
+    options = FileOptions(reading=Reading(keep_hdr=keep_hdr), coding=coding or Coding())
     return stylize_file(path, output, ECHO, console=Console(quiet=True), options=options)
 
 

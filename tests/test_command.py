@@ -123,7 +123,7 @@ def test_json_of_the_other_commands(tmp_path: Path) -> None:
 
 
 def test_json_goes_through_a_pipe_that_takes_ascii_only(capsys: pytest.CaptureFixture[str]) -> None:
-    from stylecam.realtime.terminal import print_json
+    from stylecam.realtime.cli.terminal import print_json
 
     print_json({"output": "Pariser Café 東京.mp4"})
     text = capsys.readouterr().out
@@ -160,7 +160,7 @@ def test_flags_are_written_out(line: str, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_the_flags_are_frozen() -> None:
-    from stylecam.realtime.flags import parser
+    from stylecam.realtime.cli.flags import parser
 
     flags = {flag for action in parser()._actions for flag in action.option_strings}
     assert flags == {

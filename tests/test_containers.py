@@ -23,7 +23,7 @@ from rich.console import Console
 from stylecam.realtime.errors import SinkError
 from stylecam.realtime.frame import Frame, VideoInfo
 from stylecam.realtime.job import FileOptions, Outcome
-from stylecam.realtime.planar import Converter
+from stylecam.realtime.pictures import Converter
 from stylecam.realtime.sinks import carry
 from stylecam.realtime.sinks.codecs import CONTAINERS
 from stylecam.realtime.sinks.encode import Encoder

@@ -14,6 +14,7 @@ import pytest
 from media import SIGNING, ClipMaker, decode, psnr
 from stylecam.realtime.colour import BT709
 from stylecam.realtime.engines import Engine, EngineOptions, open_engine, openvino
+from stylecam.realtime.engines.switching import SwitchingEngine
 from stylecam.realtime.errors import EngineError, SinkError, SourceError
 from stylecam.realtime.frame import Frame, VideoInfo
 from stylecam.realtime.sinks import NullSink, Sink
@@ -24,7 +25,6 @@ from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.sources.playback import PlaybackSource
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import DEFAULT, Style, find
-from stylecam.realtime.switch import SwitchingEngine
 
 
 @pytest.fixture(params=["video", "photo", "pattern", "playback", "live pattern", "camera file"])

@@ -13,22 +13,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 from media import decode, times
-from stylecam.realtime import switch
 from stylecam.realtime.controls import Controls
-from stylecam.realtime.engines import Engine, EngineOptions, Pending, open_engine
+from stylecam.realtime.engines import Engine, EngineOptions, Pending, open_engine, switching
 from stylecam.realtime.engines.echo import EchoEngine
+from stylecam.realtime.engines.switching import SwitchingEngine
 from stylecam.realtime.errors import (
     EngineError,
     SinkError,
 )
-from stylecam.realtime.frame import Frame, Image, Picture
+from stylecam.realtime.frame import Frame
+from stylecam.realtime.pictures import Image, Picture
 from stylecam.realtime.sinks import NullSink
 from stylecam.realtime.sinks.file import FileSink
 from stylecam.realtime.sinks.recording import RecordingSink
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import Style, built_in, find
-from stylecam.realtime.switch import SwitchingEngine
 
 
 def engine_for(style: Style) -> Engine:
@@ -78,7 +78,7 @@ def test_back_to_the_style_that_is_on_loads_nothing() -> None:
 def test_closing_does_not_wait_for_a_style_that_loads_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(switch, "JOIN_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(switching, "JOIN_TIMEOUT_S", 0.1)
     release = threading.Event()
 
     def load(style: Style) -> Engine:

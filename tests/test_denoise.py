@@ -11,7 +11,7 @@ import torch
 from media import decode
 from stylecam.kernels.temporal_blend import temporal_blend, temporal_blend_reference
 from stylecam.realtime.cli import main
-from stylecam.realtime.frame import Image
+from stylecam.realtime.pictures import Image
 from stylecam.realtime.sources.denoise import DenoisedSource, TemporalDenoiser
 from stylecam.realtime.sources.pattern import PatternSource
 from torch import Tensor

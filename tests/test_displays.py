@@ -18,8 +18,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="X and Wayland")
 @pytest.mark.parametrize(
     ("display", "wayland", "says"),
     [
-        (":77", "", "the display :77 cannot be opened"),
-        (":77", "wayland-0", "the display :77 cannot be opened"),
+        (":7777", "", "the display :7777 cannot be opened"),
+        (":7777", "wayland-0", "the display :7777 cannot be opened"),
         ("", "wayland-0", "OpenCV's windows need X"),
         ("", "", "there is no display"),
     ],
@@ -42,11 +42,11 @@ def test_a_display_that_says_nothing_is_not_waited_for(monkeypatch: pytest.Monke
 def test_a_run_without_a_window_goes_on_where_it_has_other_outputs(tmp_path: Path) -> None:
     words = ["--webcam", "pattern", "--engine", "echo", "-o", "o.mkv", "--seconds", "0.5"]
     command = [sys.executable, "-m", "stylecam.realtime.cli", *words]
-    env = {**os.environ, "DISPLAY": ":77"}
+    env = {**os.environ, "DISPLAY": ":7777"}
     done = subprocess.run(
         command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True
     )
-    assert "note: no window: the display :77 cannot be opened; recording only" in done.stdout
+    assert "note: no window: the display :7777 cannot be opened; recording only" in done.stdout
     assert (tmp_path / "o.mkv").exists()
 
 

@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from stylecam.realtime.doctor import examine
-from stylecam.realtime.doctor import unfinished as look_for_unfinished
+from stylecam.realtime.cli.doctor import examine
+from stylecam.realtime.cli.doctor import unfinished as look_for_unfinished
 from stylecam.realtime.sinks.segments import CodedPicture
 from stylecam.realtime.sinks.workfolder import WorkFolder
 

@@ -27,7 +27,7 @@ import sys
 from pathlib import Path
 import av
 from rich.console import Console
-from stylecam.realtime.job import FileOptions, Look
+from stylecam.realtime.job import Look
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.errors import StylecamError
 from stylecam.realtime.styles import DEFAULT, find
@@ -64,8 +64,7 @@ def shown(path):
 
 def judge(path, output):
     try:
-        outcome = stylize_file(path, output, LOOK, console=Console(quiet=True),
-                               options=FileOptions(allow_truncated=False))
+        outcome = stylize_file(path, output, LOOK, console=Console(quiet=True))
     except StylecamError as error:
         assert error.hint, error.message
         left = [p.name for p in output.parent.iterdir() if p != path]

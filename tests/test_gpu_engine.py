@@ -20,7 +20,6 @@ from stylecam.kernels import launch
 from stylecam.kernels.layout import Layout
 from stylecam.kernels.rgb_to_yuv420 import rgb_to_yuv420_reference
 from stylecam.kernels.yuv420_to_rgb import yuv420_to_rgb_reference
-from stylecam.realtime import planar
 from stylecam.realtime.colour import BT601, BT709, FULL, Colour
 from stylecam.realtime.engines import EngineOptions, gpu, open_engine
 from stylecam.realtime.engines.gpu import GpuEngine
@@ -30,7 +29,8 @@ from stylecam.realtime.engines.statistics import SmoothedStatistics
 from stylecam.realtime.engines.torch import TorchNetwork
 from stylecam.realtime.errors import EngineError
 from stylecam.realtime.fit import fit
-from stylecam.realtime.frame import Expected, Image, Yuv420
+from stylecam.realtime.frame import Expected
+from stylecam.realtime.pictures import Image, Yuv420
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import Style, built_in, find
 from stylecam.training.export import export_style
@@ -70,7 +70,7 @@ def opened(
 def in_planes(image: Image, colour: Colour = BT709) -> Yuv420:
     """As the kernels' references do it: where chroma lies is their matter, not this suite's."""
     height, width = image.shape[:2]
-    made = planar.empty(height, width, colour)
+    made = Yuv420.empty(height, width, colour)
     rgb_NCHW = torch.from_numpy(image / np.float32(255)).permute(2, 0, 1)[None]
     rgb_to_yuv420_reference(rgb_NCHW, torch.from_numpy(made.data), layout_of(made))
     return made

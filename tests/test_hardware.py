@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from media import ClipMaker
-from stylecam.realtime.sources import hardware, open_file
+from stylecam.realtime.sources import Reading, hardware, open_file
 from stylecam.realtime.stats import Stats
 
 
@@ -53,7 +53,7 @@ def test_a_file_falls_back_and_says_so(
 ) -> None:
     monkeypatch.setattr(hardware, "_TRIAL", "import sys; sys.exit('no card')")
     clip = make_clip()
-    source = open_file(clip, stats=Stats(), hardware=True)
+    source = open_file(clip, stats=Stats(), reading=Reading(decoder="auto"))
     assert source.notes == ["decoded by the CPU, not NVDEC: no card"]
     plain = open_file(clip, stats=Stats())
     for one, other in zip(source, plain, strict=True):

@@ -19,7 +19,7 @@ from stylecam.benchmarks.stability import noise_gain
 from stylecam.realtime.engines import Engine, EngineOptions, open_engine
 from stylecam.realtime.engines.openvino_int8 import Spread, in_8_bits, spread_after
 from stylecam.realtime.errors import EngineError
-from stylecam.realtime.frame import Image
+from stylecam.realtime.pictures import Image
 from stylecam.realtime.styles import find
 
 PHOTO = Path(__file__).parent.parent / "benchmarks" / "photos"

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 from media import arrive, decode, packets, times
 from rich.console import Console
-from stylecam.realtime import cli, doctor
-from stylecam.realtime.batch import Job, run_all
+from stylecam.realtime import cli
+from stylecam.realtime.cli import doctor
+from stylecam.realtime.cli.batch import Job, run_all
 from stylecam.realtime.engines import EngineOptions, open_engine
 from stylecam.realtime.engines.checks import check_openvino, check_torch
 from stylecam.realtime.engines.echo import EchoEngine
@@ -26,7 +27,7 @@ from stylecam.realtime.engines.tensorrt_library import Library
 from stylecam.realtime.engines.tensorrt_library import load as load_tensorrt
 from stylecam.realtime.errors import Stopped
 from stylecam.realtime.frame import Frame
-from stylecam.realtime.job import Look
+from stylecam.realtime.job import FileOptions, Look
 from stylecam.realtime.sinks import resumable, workfolder
 from stylecam.realtime.sinks.file import FileSink
 from stylecam.realtime.sinks.formats import Coding
@@ -41,6 +42,7 @@ from stylecam.realtime.styles import DEFAULT, find
 
 SEGMENT = 12
 ECHO = Look(find(DEFAULT), engine=EngineOptions("echo"))
+FORCED = FileOptions(force=True)
 
 
 def test_a_run_stopped_early_ends_its_sound_with_its_picture(film: Path, tmp_path: Path) -> None:
@@ -146,12 +148,12 @@ def test_ctrl_c_does_not_replace_a_whole_file_by_a_part(
     jobs = [Job(film, tmp_path / name)]
     with monkeypatch.context() as patch:
         patch.setattr(sink, "write", taken)
-        report = run_all(jobs, ECHO, console=Console(quiet=True), force=True)
+        report = run_all(jobs, ECHO, console=Console(quiet=True), options=FORCED)
     assert report.interrupted
     assert [path.read_bytes() for path in old] == 2 * [b"precious"]
     goes_on = "begins it anew" if name.endswith(".gif") else "resumes after"
     assert f"; the same command {goes_on}" in "\n".join(report.lines())
-    report = run_all(jobs, ECHO, console=Console(quiet=True), force=True)
+    report = run_all(jobs, ECHO, console=Console(quiet=True), options=FORCED)
     assert (report.done[0].earlier_frames > 0) == (not name.endswith(".gif"))
     assert old[0].read_bytes() != b"precious"
 

@@ -286,7 +286,7 @@ def _photo(height: int, width: int) -> npt.NDArray[np.uint8]:
 def _swscale_to_yuv(rgb: npt.NDArray[np.uint8], layout: Layout) -> npt.NDArray[Any]:
     """Return samples as the project has swscale make them."""
     pytest.importorskip("av")
-    from stylecam.realtime.planar import Converter, rgb_frame
+    from stylecam.realtime.pictures import Converter, rgb_frame
 
     frame = Converter().convert(
         rgb_frame(np.ascontiguousarray(rgb)), NAMES[layout.kind], target=_colour(layout)
@@ -301,7 +301,7 @@ def _swscale_to_yuv(rgb: npt.NDArray[np.uint8], layout: Layout) -> npt.NDArray[A
 def _swscale_to_rgb(samples: npt.NDArray[Any], layout: Layout) -> npt.NDArray[np.uint8]:
     """Return RGB as the project has swscale make it of samples."""
     av = pytest.importorskip("av")
-    from stylecam.realtime.planar import Converter
+    from stylecam.realtime.pictures import Converter
 
     frame = av.VideoFrame(layout.width, layout.height, NAMES[layout.kind])
     rest = samples.view(np.uint8)

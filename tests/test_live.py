@@ -21,7 +21,6 @@ import numpy as np
 import pytest
 from media import decode
 from rich.console import Console
-from stylecam.realtime.dashboard import LiveSink, ProgressSink
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.errors import (
     EngineError,
@@ -31,10 +30,12 @@ from stylecam.realtime.errors import (
     WindowClosed,
 )
 from stylecam.realtime.fit import fit
-from stylecam.realtime.frame import Frame, Image
+from stylecam.realtime.frame import Frame
 from stylecam.realtime.live import size_advice
+from stylecam.realtime.pictures import Image
 from stylecam.realtime.pipeline import run
 from stylecam.realtime.sinks import NullSink
+from stylecam.realtime.sinks.dashboard import LiveSink, ProgressSink
 from stylecam.realtime.sinks.window import compose, write_on
 from stylecam.realtime.sources.mirror import MirrorSource
 from stylecam.realtime.sources.pattern import PatternSource
@@ -124,7 +125,7 @@ def test_plain_lines_where_there_is_no_terminal() -> None:
 
 
 def test_a_table_of_every_stage_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stylecam.realtime.dashboard._TABLE_EVERY_S", 0.0)
+    monkeypatch.setattr("stylecam.realtime.sinks.dashboard._TABLE_EVERY_S", 0.0)
     text, stats, threads = io.StringIO(), Stats(), Threads()
     console = Console(file=text, force_terminal=True, width=100, color_system=None)
     sink = LiveSink(console, stats, engine=lambda: "echo")
@@ -161,8 +162,8 @@ def test_a_dumb_terminal_is_shown_no_bar(monkeypatch: pytest.MonkeyPatch) -> Non
     assert text.getvalue() == ""
 
 
-def test_waiting_is_called_while_no_frame_comes() -> None:
-    """As a window's keys must be heard while the camera is unplugged."""
+def test_a_window_hears_its_keys_while_no_frame_comes() -> None:
+    """As while the camera is unplugged."""
 
     class Unplugged(PatternSource):
         def __iter__(self) -> Iterator[Frame]:
@@ -172,16 +173,16 @@ def test_waiting_is_called_while_no_frame_comes() -> None:
 
     calls: list[float] = []
 
-    def waiting() -> None:
-        calls.append(time.monotonic())
-        if len(calls) == 5:
-            raise WindowClosed
+    class Window(NullSink):
+        def idle(self) -> None:
+            calls.append(time.monotonic())
+            if len(calls) == 5:
+                raise WindowClosed
 
     stats, threads = Stats(), Threads()
     source = Unplugged(64, 64, live=True, sleep=threads.sleep)
     with threads:
-        run(source, EchoEngine(), [NullSink()], fit=fit(64, 64), threads=threads, stats=stats,
-            waiting=waiting)  # fmt: skip
+        run(source, EchoEngine(), [Window()], fit=fit(64, 64), threads=threads, stats=stats)
     assert (len(calls), stats.frames) == (5, 2)
 
 

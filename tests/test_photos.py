@@ -17,12 +17,12 @@ import pytest
 from media import decode, psnr, times
 from media.clips import Film
 from media.running import echo
+from stylecam.realtime.cli.batch import default_output
 from stylecam.realtime.errors import SourceError
-from stylecam.realtime.frame import Image
+from stylecam.realtime.pictures import Image
 from stylecam.realtime.sources.kinds import painting_suffix
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import DEFAULT, find
-from stylecam.realtime.stylize import default_output
 from stylecam.realtime.tags import orientation, without_orientation
 
 IMAGE = PatternSource(64, 80).image(0)

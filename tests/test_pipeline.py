@@ -12,7 +12,8 @@ from stylecam.realtime.engines import Engine
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.errors import EngineError, SinkError, SourceError, WindowClosed
 from stylecam.realtime.fit import fit
-from stylecam.realtime.frame import Frame, Image
+from stylecam.realtime.frame import Frame
+from stylecam.realtime.pictures import Image
 from stylecam.realtime.pipeline import run
 from stylecam.realtime.sinks import NullSink
 from stylecam.realtime.sources.pattern import PatternSource

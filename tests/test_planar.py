@@ -11,16 +11,16 @@ import av
 import numpy as np
 import pytest
 from media.clips import Film
-from stylecam.realtime import planar
 from stylecam.realtime.colour import BT601, BT709, Colour
 from stylecam.realtime.engines import Engine
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.engines.snapshotting import SnapshottingEngine
 from stylecam.realtime.errors import EngineError
 from stylecam.realtime.fit import fit
-from stylecam.realtime.frame import Frame, Picture, Yuv420
+from stylecam.realtime.frame import Frame
 from stylecam.realtime.job import FileOptions
 from stylecam.realtime.outputs import open_output
+from stylecam.realtime.pictures import Converter, Picture, Yuv420, as_rgb, from_frame, mix, to_frame
 from stylecam.realtime.pipeline import run
 from stylecam.realtime.sinks import NullSink, workfolder
 from stylecam.realtime.sinks.formats import Coding
@@ -35,7 +35,7 @@ BT2020 = Colour(matrix=9, range=1, primaries=9, transfer=14)
 
 
 def noise(height: int, width: int, colour: Colour = BT709, seed: int = 0) -> Yuv420:
-    made = planar.empty(height, width, colour)
+    made = Yuv420.empty(height, width, colour)
     made.data[:] = np.random.default_rng(seed).integers(16, 236, made.data.shape)
     return made
 
@@ -52,11 +52,11 @@ def test_pictures_and_frames_are_equal_to_themselves_only() -> None:
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_frame_shares_and_gives_back_every_sample(height: int, width: int) -> None:
     picture = noise(height, width)
-    frame = planar.to_frame(picture)
+    frame = to_frame(picture)
     assert (frame.height, frame.width, frame.format.name) == (height, width, "yuv420p")
-    assert np.array_equal(planar.from_frame(frame, BT709).data, picture.data)
+    assert np.array_equal(from_frame(frame, BT709).data, picture.data)
     picture.planes[2][-1, -1] ^= 255
-    shared = np.array_equal(planar.from_frame(frame, BT709).data, picture.data)
+    shared = np.array_equal(from_frame(frame, BT709).data, picture.data)
     assert shared == (height % 2 == width % 2 == 0)
 
 
@@ -68,7 +68,7 @@ def test_nv12_is_the_same_picture(height: int, width: int) -> None:
     for plane, samples in zip(frame.planes, (luma, np.dstack([blue, red])), strict=True):
         rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
         rows[: samples.shape[0], : samples[0].size] = samples.reshape(samples.shape[0], -1)
-    assert np.array_equal(planar.from_frame(frame, BT709).data, picture.data)
+    assert np.array_equal(from_frame(frame, BT709).data, picture.data)
 
 
 @pytest.mark.parametrize("colour", [BT601, BT709, FULL_709, BT2020])
@@ -80,10 +80,10 @@ def test_grey_and_smooth_colours_come_back_from_rgb(
     image = np.dstack([rows * 200 // height, columns * 200 // width, (rows + columns) // 2 % 200])
     image = (image // 8 * 8).astype(np.uint8)
     grey = image[..., :1].repeat(3, 2)
-    back = planar.Converter().to_planes(grey, colour).rgb
+    back = Converter().to_planes(grey, colour).rgb
     assert np.abs(back.astype(int) - grey).max() <= 1
     smooth = PatternSource(height, width).image(0) // 16 + 100
-    back = planar.Converter().to_planes(smooth, colour).rgb
+    back = Converter().to_planes(smooth, colour).rgb
     assert np.abs(back.astype(int) - smooth).mean() < 2
 
 
@@ -94,10 +94,10 @@ def test_rgb_is_made_once() -> None:
 
 def test_mixing_is_per_sample() -> None:
     photo, painting = noise(33, 35, seed=1), noise(33, 35, seed=2)
-    mixed = planar.mix(photo, painting, 0.3, planar.Converter())
+    mixed = mix(photo, painting, 0.3, Converter())
     wanted = 0.3 * painting.data + 0.7 * photo.data
     assert np.abs(mixed.data - wanted).max() <= 0.51
-    assert planar.mix(photo, painting, 1.0, planar.Converter()) is painting
+    assert mix(photo, painting, 1.0, Converter()) is painting
 
 
 @pytest.mark.parametrize(("height", "width"), [(48, 64), (200, 300), (49, 65)])
@@ -105,10 +105,11 @@ def test_scaling_planes_is_scaling_the_picture(height: int, width: int) -> None:
     import cv2
 
     flat = PatternSource(96, 128).image(3) // 4 + 96
-    picture = planar.Converter().to_planes(flat, BT709)
+    picture = Converter().to_planes(flat, BT709)
     how = cv2.INTER_AREA if height < 96 else cv2.INTER_CUBIC
     wanted = cv2.resize(picture.rgb, (width, height), interpolation=how).astype(int)
-    assert np.abs(planar.resize(picture, height, width).rgb - wanted).mean() < 1.5
+    scaled = fit(96, 128, size=f"{width}x{height}").to_network(picture)
+    assert np.abs(as_rgb(scaled) - wanted).mean() < 1.5
 
 
 def run_planar(
@@ -120,9 +121,8 @@ def run_planar(
         sink = open_output(
             output,
             source,
-            options=FileOptions(coding=Coding(codec="ffv1", pix_fmt="yuv420p")),
+            options=FileOptions(force=True, coding=Coding(codec="ffv1", pix_fmt="yuv420p")),
             job=lambda: {"clip": str(clip)},
-            force=True,
             stopped=lambda: False,
         )
         into = fit(source.info.height, source.info.width, size=size)
@@ -134,7 +134,7 @@ def run_planar(
 def samples(path: Path) -> list[np.ndarray]:
     """Decode to planes, without any conversion."""
     with av.open(str(path)) as container:
-        return [planar.from_frame(f, BT709).data for f in container.decode(video=0)]
+        return [from_frame(f, BT709).data for f in container.decode(video=0)]
 
 
 def coded(path: Path, codec: str = "ffv1", **options: Any) -> Path:
@@ -147,7 +147,7 @@ def coded(path: Path, codec: str = "ffv1", **options: Any) -> Path:
         for name, value in options.items():
             setattr(stream.codec_context, name, value)
         for index in range(7):
-            frame = planar.to_frame(noise(height, width, seed=index))
+            frame = to_frame(noise(height, width, seed=index))
             frame = frame if pix_fmt == "yuv420p" else frame.reformat(format=pix_fmt)
             frame.pts = index
             container.mux(stream.encode(frame))
@@ -189,13 +189,13 @@ class Inverting(EchoEngine):
     def __init__(self) -> None:
         super().__init__(planar=True)
         self.seen: list[tuple[tuple[int, int], float]] = []
-        self.converter = planar.Converter()
+        self.converter = Converter()
 
     def submit(self, picture: Picture, strength: float = 1.0) -> Any:
         assert isinstance(picture, Yuv420)
         self.seen.append(((picture.height, picture.width), strength))
         inverse = Yuv420(255 - picture.data, picture.height, picture.width, picture.colour)
-        return super().submit(planar.mix(picture, inverse, strength, self.converter))
+        return super().submit(mix(picture, inverse, strength, self.converter))
 
 
 def test_strength_is_the_engine_s_at_full_size(tmp_path: Path) -> None:
@@ -281,14 +281,14 @@ def test_pictures_in_rgb_reach_a_planar_engine_in_planes() -> None:
 
 
 def test_converters_are_kept_from_picture_to_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[planar.Converter] = []
-    begin = planar.Converter.__init__
+    made: list[Converter] = []
+    begin = Converter.__init__
 
-    def count(converter: planar.Converter) -> None:
+    def count(converter: Converter) -> None:
         made.append(converter)
         begin(converter)
 
-    monkeypatch.setattr(planar.Converter, "__init__", count)
+    monkeypatch.setattr(Converter, "__init__", count)
     source, sink = PatternSource(48, 64, frames=20), Keeping()
     engine, into = EchoEngine(planar=True), fit(48, 64, size="32x24")
     with Threads() as threads:

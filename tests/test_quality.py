@@ -20,7 +20,7 @@ from stylecam.benchmarks.texture import tinted
 from stylecam.realtime.cli import main
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.errors import StylecamError
-from stylecam.realtime.frame import Image
+from stylecam.realtime.pictures import Image
 from stylecam.realtime.styles import Style, built_in, find
 from stylecam.training.pictures import read_painting
 

@@ -15,13 +15,15 @@ from pathlib import Path
 import av
 import pytest
 from media import decode, times
+from stylecam.realtime.cli.doctor import unfinished
 from stylecam.realtime.controls import Controls
-from stylecam.realtime.doctor import unfinished
 from stylecam.realtime.engines import Pending
 from stylecam.realtime.engines.echo import EchoEngine
+from stylecam.realtime.engines.switching import SwitchingEngine
 from stylecam.realtime.errors import EngineError, SinkError, StylecamError
 from stylecam.realtime.fit import fit
-from stylecam.realtime.frame import Frame, Image
+from stylecam.realtime.frame import Frame
+from stylecam.realtime.pictures import Image
 from stylecam.realtime.pipeline import run
 from stylecam.realtime.recordings import Recordings
 from stylecam.realtime.sinks import NullSink
@@ -31,7 +33,6 @@ from stylecam.realtime.sinks.recording import RecordingSink
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import built_in, find
-from stylecam.realtime.switch import SwitchingEngine
 from stylecam.realtime.threads import Threads
 
 
@@ -251,9 +252,9 @@ def test_a_recording_says_once_that_it_is_silent(by: str, tmp_path: Path) -> Non
     if by != "nothing":
         recordings.parts.start(tmp_path / "part.mkv")
     for frame in itertools.islice(PatternSource(64, 96), 3):
-        for sink in filter(None, (recordings.whole, recordings.parts)):
+        for sink in recordings.sinks:
             sink.write(frame)
-    for sink in filter(None, (recordings.whole, recordings.parts)):
+    for sink in recordings.sinks:
         sink.close()
     said = [] if by == "nothing" else ["no sound: stylecam records the picture only"]
     assert recordings.notes() == said

@@ -20,7 +20,7 @@ from media.clips import Film
 from rich.console import Console
 from stylecam.realtime import engines, job, stylize
 from stylecam.realtime.atomic import put_in_place
-from stylecam.realtime.batch import Job, run_all
+from stylecam.realtime.cli.batch import Job, run_all
 from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.engines.environment import Environment
 from stylecam.realtime.errors import SinkError
@@ -237,7 +237,7 @@ def test_a_file_that_comes_during_the_run_is_not_replaced(
     again = Job(film, tmp_path / name)
     report = run_all([again], ECHO, console=Console(quiet=True))
     assert "exists" in report.failed[0][1].message  # it is still not taken for our own
-    report = run_all([again], ECHO, console=Console(quiet=True), force=True)
+    report = run_all([again], ECHO, console=Console(quiet=True), options=FileOptions(force=True))
     assert (report.done[0].earlier_frames, report.done[0].stats.frames) == (150, 0)
     assert precious[0].read_bytes() != b"precious"
 

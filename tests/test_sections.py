@@ -15,9 +15,9 @@ from media import ANIMATION, decode, packets, psnr, times
 from media.clips import Film
 from media.running import echo, echoed
 from stylecam.realtime.errors import UsageError
-from stylecam.realtime.outputs import FileOptions
+from stylecam.realtime.job import FileOptions
 from stylecam.realtime.section import WHOLE, Section, parse_time
-from stylecam.realtime.sources import open_file
+from stylecam.realtime.sources import Reading, open_file
 from stylecam.realtime.stats import Stats
 
 GOP: Any = {"g": "20", "bf": "3", "sc_threshold": "0"}
@@ -46,7 +46,7 @@ KINDS = {
 
 def read(path: Path, section: Section = WHOLE) -> tuple[list[Fraction], list[str], list[str]]:
     """Return the times, in the file's own clock, and the hashes of pictures, and what is said."""
-    with closing(open_file(path, stats=Stats(), section=section)) as source:
+    with closing(open_file(path, stats=Stats(), reading=Reading(section=section))) as source:
         frames = list(source)
         times = [frame.pts * frame.time_base + source.cut.shift_s for frame in frames]
         hashes = [hashlib.sha256(frame.image.tobytes()).hexdigest() for frame in frames]
@@ -76,7 +76,7 @@ def test_the_sound_of_a_part_is_moved_as_its_picture(tmp_path: Path) -> None:
     scale = {"video_track_timescale": "25"}
     clip = dataclasses.replace(film, muxer_options=scale).build(tmp_path / "a.mp4")
     output = tmp_path / "out.mp4"
-    echo(clip, output, FileOptions(section=Section(Fraction(1, 10))))
+    echo(clip, output, FileOptions(reading=Reading(section=Section(Fraction(1, 10)))))
     moved = times(clip)[3] - times(output)[0]
     sound = [t for t, _ in packets(clip) if t >= Fraction(1, 10)]
     assert abs(sound[0] - packets(output)[0][0] - moved) < Fraction(1, 1000)

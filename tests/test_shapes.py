@@ -15,9 +15,11 @@ from media import decode
 from media.clips import Film
 from stylecam.realtime.controls import Controls
 from stylecam.realtime.engines.echo import EchoEngine
+from stylecam.realtime.engines.switching import SwitchingEngine
 from stylecam.realtime.fit import fit
-from stylecam.realtime.frame import Frame, Image
+from stylecam.realtime.frame import Frame
 from stylecam.realtime.letterbox import letterbox, squared
+from stylecam.realtime.pictures import Image
 from stylecam.realtime.pipeline import run
 from stylecam.realtime.sinks import NullSink, window
 from stylecam.realtime.sinks.recording import RecordingSink
@@ -27,7 +29,6 @@ from stylecam.realtime.sources.network import NetworkSource
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.stats import Stats
 from stylecam.realtime.styles import built_in, find
-from stylecam.realtime.switch import SwitchingEngine
 from stylecam.realtime.threads import Threads
 
 WIDE = Fraction(64, 45)

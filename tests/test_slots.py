@@ -13,7 +13,8 @@ from fake_device import FakeDevice
 from stylecam.realtime.engines.slots import ALIGNMENT, Plan, SlotResult, Slots, Work, places
 from stylecam.realtime.errors import EngineError
 from stylecam.realtime.fit import fit
-from stylecam.realtime.frame import Frame, Image
+from stylecam.realtime.frame import Frame
+from stylecam.realtime.pictures import Image
 from stylecam.realtime.pipeline import run
 from stylecam.realtime.sinks import NullSink
 from stylecam.realtime.sources.pattern import PatternSource

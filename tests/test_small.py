@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import sys
 from fractions import Fraction
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import numpy as np
 import pytest
 from stylecam.realtime.cli import main
+from stylecam.realtime.cli.flags import parser
+from stylecam.realtime.cli.validate import check_mode
 from stylecam.realtime.errors import UsageError
 from stylecam.realtime.fit import fit
-from stylecam.realtime.flags import parser
 from stylecam.realtime.live import Outputs
 from stylecam.realtime.pacing import wait_s
-from stylecam.realtime.pipeline import mix
-from stylecam.realtime.planar import Converter
+from stylecam.realtime.pictures import Converter, mix
+from stylecam.realtime.sources.frame_times import FrameTimes
 from stylecam.realtime.stats import Stats, percentiles
-from stylecam.realtime.validate import check_mode
 
 
 @pytest.mark.parametrize(
@@ -135,6 +136,18 @@ def test_a_video_is_not_written_to_a_terminal(monkeypatch: pytest.MonkeyPatch) -
     flags = parser()
     with pytest.raises(UsageError, match="to the terminal"):
         check_mode(flags.parse_args(["clip.mp4", "-o", "-"]), flags)
+
+
+def test_times_of_frames_only_grow() -> None:
+    times, frame = FrameTimes(Fraction(1, 10), ticks=2), SimpleNamespace()
+    stamps = [0, 2, 2, None, 5, -100, -98]
+    assert [10 * times.place(frame, stamp) for stamp in stamps] == [0, 2, 3, 5, 6, 8, 10]
+    assert (frame.pts, times.end_s) == (10, Fraction(12, 10))
+    assert times.jumps == [Fraction(108, 10)]
+    assert [note.split(":")[0] for note in times.notes] == [
+        "time stamps jump back 1 time",
+        "3 frames had no time stamp, or one not later than the previous frame's",
+    ]
 
 
 def test_mix_is_a_weighted_mean() -> None:

@@ -19,7 +19,7 @@ from stylecam.realtime.engines.statistics import (
     SmoothedStatistics,
     Statistics,
 )
-from stylecam.realtime.frame import Image
+from stylecam.realtime.pictures import Image
 from stylecam.realtime.snapshots import decode as decode_state
 from stylecam.realtime.snapshots import encode
 from stylecam.realtime.sources.pattern import PatternSource

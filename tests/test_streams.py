@@ -20,6 +20,7 @@ from media.running import echo
 from stylecam.realtime.job import FileOptions
 from stylecam.realtime.section import Section
 from stylecam.realtime.sinks import carry, workfolder
+from stylecam.realtime.sources import Reading
 from stylecam.realtime.sources.pattern import PatternSource
 
 EVERYTHING = {
@@ -271,7 +272,7 @@ def test_missing_and_repeating_times_are_mended_and_said(tmp_path: Path) -> None
 
 def test_a_part_begins_at_zero_with_its_sound(tmp_path: Path) -> None:
     clip = Film(pts=range(60, 120), seconds=4, audio_start=96_000).build(tmp_path / "a.mp4")
-    part = FileOptions(section=Section(Fraction(1, 2), Fraction(1)))
+    part = FileOptions(reading=Reading(section=Section(Fraction(1, 2), Fraction(1))))
     echo(clip, tmp_path / "out.mp4", part)
     origin = min(times(clip)[0], packets(clip)[0][0])
     wanted = [t for t in times(clip) if origin + Fraction(1, 2) <= t < origin + Fraction(3, 2)]
@@ -307,7 +308,7 @@ def test_a_part_is_all_that_is_read(
     monkeypatch.setattr(carry.Carried, "_demux", counted)
     clip = Film(seconds=15, **extras).build(tmp_path / "a.mp4")
     assert len(packets(clip)) > 700
-    part = FileOptions(section=Section(duration_s=Fraction(3, 10)))
+    part = FileOptions(reading=Reading(section=Section(duration_s=Fraction(3, 10))))
     assert echo(clip, tmp_path / "out.mp4", part).notes == []
     assert len(read) < most
     assert packets(tmp_path / "out.mp4")[-1][0] < Fraction(3, 10)

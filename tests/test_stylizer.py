@@ -20,7 +20,7 @@ from stylecam.realtime.engines import Engine, EngineOptions, open_engine
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.engines.statistics import ARRIVES_AFTER, MEASURE_EVERY
 from stylecam.realtime.errors import StyleError, UsageError
-from stylecam.realtime.frame import Image
+from stylecam.realtime.pictures import Image
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import find
 from stylecam.realtime.stylizer import Stylizer

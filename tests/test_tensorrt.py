@@ -18,8 +18,8 @@ from media import SIGNING, decode, psnr
 from rich.console import Console
 from stylecam.kernels.rgb_to_yuv420 import rgb_to_yuv420_reference
 from stylecam.kernels.yuv420_to_rgb import yuv420_to_rgb_reference
-from stylecam.realtime import build as build_command
-from stylecam.realtime import engines, planar
+from stylecam.realtime import engines
+from stylecam.realtime.cli import build as build_command
 from stylecam.realtime.colour import BT709
 from stylecam.realtime.engines import (
     EngineOptions,
@@ -43,6 +43,7 @@ from stylecam.realtime.engines.tensorrt_build import convert, typing_options
 from stylecam.realtime.engines.tensorrt_library import Library
 from stylecam.realtime.engines.tensorrt_network import TensorRTNetwork, kernel_names
 from stylecam.realtime.errors import EngineError
+from stylecam.realtime.pictures import Converter
 from stylecam.realtime.styles import Style
 from stylecam.realtime.styles import find as find_style
 
@@ -348,7 +349,7 @@ def test_a_tensorrt_network_paints_a_clip_in_slots() -> None:
     network = makes.prepare(find_style("great-wave"), SIZE).network
     engine = GpuEngine(device, network, size=SIZE, smoothed=True, title="test")
     frames = [frame[80:140, 200:290] for frame in decode(SIGNING)[:4]]
-    pictures = [planar.Converter().to_planes(frame, BT709) for frame in frames]
+    pictures = [Converter().to_planes(frame, BT709) for frame in frames]
     together = [engine.submit(picture) for picture in pictures[:3]]
     paintings = [pending.result() for pending in together] + [engine.submit(pictures[3]).result()]
     engine.close()

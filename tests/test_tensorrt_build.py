@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from stylecam.realtime import build as build_command
+from stylecam.realtime.cli import build as build_command
 from stylecam.realtime.engines.environment import MODULES
 from stylecam.realtime.engines.half_onnx import half_onnx
 from stylecam.realtime.engines.tensorrt_build import build_onnx

@@ -15,6 +15,7 @@ from stylecam.realtime.engines import EngineOptions
 from stylecam.realtime.job import FileOptions, Look
 from stylecam.realtime.section import Section
 from stylecam.realtime.sinks import timecode
+from stylecam.realtime.sources import Reading
 from stylecam.realtime.styles import DEFAULT, find
 from stylecam.realtime.stylize import stylize_file
 
@@ -82,7 +83,7 @@ def test_a_part_has_the_timecode_of_its_first_picture(
             if packet.dts is not None:
                 packet.stream = picture
                 container.mux(packet)
-    options = FileOptions(section=Section(start_s))
+    options = FileOptions(reading=Reading(section=Section(start_s)))
     stylize_file(clip, tmp_path / output, ECHO, console=Console(quiet=True), options=options)
     with av.open(str(tmp_path / output)) as made:
         tags = [s.metadata | made.metadata for s in made.streams if s.type in ("video", "data")]

@@ -11,6 +11,7 @@ import pytest
 import torch
 from media import SIGNING
 from media.training import TINY, make_folder, pairs, trainer
+from stylecam.training import checkpoint
 from stylecam.training.data import Pairs
 from stylecam.training.recipe import Recipe
 from stylecam.training.scenes import Scenes
@@ -51,6 +52,22 @@ def test_videos_give_neighbouring_frames(folder: Path) -> None:
     stream = Pairs(Scenes([SIGNING], crop=96), Recipe("x", "x", crop=96), steps=5)
     assert not stream.scenes.photos
     assert stream[0].motion.visible_N1HW.mean() > 0.5
+
+
+def test_what_is_resumed_on_a_device_counts_its_steps_on_the_host(
+    folder: Path, vgg: VGG19, tmp_path: Path
+) -> None:
+    """Else Adam asks the device for each parameter's, and waits for it each time."""
+    learner, stream = trainer(folder, vgg, TINY), pairs(folder, TINY)
+    learner.train_step(stream[0], progress=0.1)
+    checkpoint.save(learner, tmp_path / "checkpoint.pt", {})
+    again = trainer(folder, vgg, TINY)
+    again.device = "meta"  # stands for one, of which nothing could be had back
+    checkpoint.restore(again, tmp_path / "checkpoint.pt")
+    (state, *_) = again.optimizer.state.values()
+    assert (state["step"].device.type, float(state["step"])) == ("cpu", 1)
+    for a, b in zip(learner.generator.parameters(), again.generator.parameters(), strict=True):
+        assert torch.equal(a, b)
 
 
 def test_training_lowers_the_style_loss(folder: Path, vgg: VGG19) -> None:

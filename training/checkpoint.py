@@ -32,10 +32,12 @@ def save(trainer: Trainer, path: Path, about: dict[str, Any]) -> None:
             raise TrainingError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def read(path: Path, device: str = "cpu") -> dict[str, Any]:
-    """Return what `save` wrote. Raises TrainingError when the file is not one, or cut short."""
+def read(path: Path) -> dict[str, Any]:
+    """Return what `save` wrote, in the host's memory: the optimizers count steps there, and move
+    what they need. Raises TrainingError when the file is not one, or cut short.
+    """
     try:
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         if not {"step", "seconds", "about"} <= state.keys():
             raise RuntimeError("it is of another version")
     except (OSError, EOFError, KeyError, RuntimeError, AttributeError, pickle.UnpicklingError) as e:
@@ -48,9 +50,8 @@ def read(path: Path, device: str = "cpu") -> dict[str, Any]:
 
 def restore(trainer: Trainer, path: Path) -> None:
     """Resume a trainer from a checkpoint. Raises TrainingError when it is of another network."""
-    state = read(path, trainer.device)
     try:
-        trainer.load(state)
+        trainer.load(read(path))
     except (KeyError, RuntimeError, ValueError) as error:
         raise _of_another_network(path) from error
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import importlib.metadata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import torch
 from rich.console import Console
+from stylecam.realtime.release import release
 
 from . import checkpoint, ranks
 from .data import Pairs
@@ -60,7 +60,7 @@ class Stages:
         self._trainer: Trainer | None = None
         self._facts: dict[str, Any] = {
             "command": words,
-            "stylecam": importlib.metadata.version("stylecam"),
+            "stylecam": release(),
             "torch": torch.__version__,
             "device": device,
             "processes": ranks.world(),
@@ -159,7 +159,7 @@ def _card(planned: Plan, index: int, spent: Sequence[Spent]) -> dict[str, Any]:
     card = {key: getattr(recipe, key) for key in keys} | {
         "recipe": planned.recipe_name,
         "painting_sha256": ", ".join(digest(path) for path in planned.paintings[index]),
-        "version": importlib.metadata.version("stylecam"),
+        "version": release(),
     }
     if planned.start is not None:
         card |= planned.start.card

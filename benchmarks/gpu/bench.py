@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import math
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -72,6 +73,7 @@ class Bench:
         except Unavailable as reason:
             yield about | {"skipped": str(reason)}
         except Exception as error:  # whatever it is, the other cases go on, and the row says it
+            traceback.print_exc()
             yield about | {"error": f"{type(error).__name__}: {error}"}
 
     def captured(self, work: Callable[[], Tensor]) -> Callable[[], Tensor]:
@@ -87,6 +89,7 @@ class Bench:
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, stream=stream):
             out = work()
+        out.zero_()  # or what was computed to warm up would pass for what is replayed
 
         def replay(_held: object = work) -> Tensor:  # a graph keeps none of the memory it names
             graph.replay()
@@ -138,10 +141,12 @@ def in_ms(samples_ms: list[float]) -> dict[str, float]:
 
 
 def psnr_db(got: Tensor, expected: Tensor) -> float:
-    """Return the peak signal-to-noise ratio; the peak is 255, or of floats the range of what is
-    expected, as random weights give any.
+    """Return the peak signal-to-noise ratio, 0 of what is not all numbers; the peak is 255, or of
+    floats the range of what is expected, as random weights give any.
     """
     error = float((got.double() - expected.double()).square().mean())
+    if not math.isfinite(error):  # `min` would take NaN for the best there is
+        return 0.0
     floats = expected.is_floating_point()
     peak = float(expected.max() - expected.min()) if floats else 255.0
     return 99.0 if error == 0 else min(99.0, round(10 * math.log10(peak**2 / error), 1))

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -46,7 +47,7 @@ def parts() -> dict[str, Part]:
     from . import compare, flow, kernels, overlap
 
     return {
-        "kernels": Part(kernels.measure, 1),
+        "kernels": Part(kernels.measure, 2),
         "engines": Part(compare.engines, 3),
         "overlap": Part(overlap.measure, 1),
         "end-to-end": Part(flow.end_to_end, 3),
@@ -69,7 +70,9 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("--results", type=Path, default=results.RESULTS, help="folder of the rows")
     parser.add_argument("--table", type=Path, help="write the Markdown there too")
-    parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)  # of a part's own process
+    # Of a part's own process, which takes seconds to load: when to end, by the clock of both.
+    parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--until", type=float, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     chosen = options.part.split(",") if options.part else list(parts())
     for name in chosen:
@@ -77,11 +80,15 @@ def main(argv: list[str]) -> int:
             parser.error(f"there is no part {name!r}; there are {', '.join(parts())}")
     dry = options.dry_run or not torch.cuda.is_available()
     if options.into is not None:
-        _here(chosen[0], options.seconds, dry=dry, into=options.into)
+        if dry and not options.dry_run:
+            parser.error("PyTorch finds no GPU any more")  # figures of a CPU would pass for its
+        _here(chosen[0], options.until, dry=dry, into=options.into)
         return 0
     here, found = describe_machine(), list[Row]()
     try:
         for measured in _run(chosen, options.seconds, dry=dry):
+            devices = [row["device"] for row in measured if "device" in row]
+            here |= {"device": devices[0]} if devices else {}  # of parts that write no row as well
             made = [here | row for row in measured]
             found += made
             if not dry:  # at once: what comes later may be broken off
@@ -100,12 +107,14 @@ def _run(names: list[str], seconds: float, *, dry: bool) -> Iterator[list[Row]]:
     end_s = time.monotonic() + seconds
     for index, name in enumerate(names):
         shares = [parts()[other].share for other in names[index:]]
-        mine_s = (end_s - time.monotonic()) * shares[0] / sum(shares)
+        begin_s = time.monotonic()
+        mine_s = (end_s - begin_s) * shares[0] / sum(shares)
         print(f"{name}: {mine_s:.0f} s at most", file=sys.stderr)
-        with tempfile.TemporaryDirectory() as folder:
+        # What a part has started may hold its log, which Windows then does not remove.
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             into = Path(folder) / "rows.jsonl"
             if dry:
-                _here(name, mine_s, dry=True, into=into)
+                _here(name, begin_s + mine_s, dry=True, into=into)
                 failure = ""
             else:
                 failure = _apart(name, mine_s, into)
@@ -114,10 +123,10 @@ def _run(names: list[str], seconds: float, *, dry: bool) -> Iterator[list[Row]]:
         yield found + ([{"part": name, "error": failure}] if failure else [])
 
 
-def _here(name: str, seconds: float, *, dry: bool, into: Path) -> None:
+def _here(name: str, end_s: float, *, dry: bool, into: Path) -> None:
     """Run one part in this process, writing each row at once."""
     device = torch.device("cuda" if torch.cuda.is_available() and not dry else "cpu")
-    bench = Bench(device, dry, time.monotonic() + seconds)
+    bench = Bench(device, dry, end_s)
     about = {"dry": True} if dry else gpu(device)
     torch.backends.cudnn.benchmark = not dry  # as the engines have it; for everybody alike
     with into.open("a", encoding="utf-8") as file:
@@ -130,23 +139,28 @@ def _here(name: str, seconds: float, *, dry: bool, into: Path) -> None:
             for row in parts()[name].measure(bench):
                 keep(row)
         except Exception as error:  # the other parts go on, and the row says it
+            traceback.print_exc()
             keep({"part": name, "error": f"{type(error).__name__}: {error}"})
 
 
 def _apart(name: str, seconds: float, into: Path) -> str:
     """Run one part in a process of its own; returns how it failed, or ""."""
     command = [sys.executable, "-m", "stylecam.benchmarks.gpu", "--part", name]
-    command += ["--seconds", f"{seconds:.0f}", "--into", str(into)]
-    try:
-        done = subprocess.run(
-            command, timeout=seconds + _GRACE_S, stderr=subprocess.PIPE, text=True, check=False
-        )
-    except subprocess.TimeoutExpired:
+    command += ["--until", str(time.monotonic() + seconds), "--into", str(into)]
+    heard = into.with_suffix(".log")
+    # No pipe: what a part that crashed has started, such as compilers, would hold it open.
+    with heard.open("w", encoding="utf-8") as file:
+        try:
+            done = subprocess.run(command, timeout=seconds + _GRACE_S, stderr=file, check=False)
+            code = done.returncode
+        except subprocess.TimeoutExpired:
+            code = None
+    said = heard.read_text(encoding="utf-8", errors="replace")
+    print(said, end="", file=sys.stderr)
+    if code is None:
         return f"stopped after {seconds + _GRACE_S:.0f} s"
-    if done.returncode == 0:
-        return ""
-    last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-    return f"ended with {done.returncode}: {last}"
+    last = (said.strip().splitlines() or ["it said nothing"])[-1]
+    return f"ended with {code}: {last}" if code else ""
 
 
 def gpu(device: torch.device) -> Row:

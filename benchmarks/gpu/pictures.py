@@ -13,7 +13,7 @@ from stylecam.kernels.layout import Layout
 from stylecam.kernels.rgb_to_yuv420 import rgb_to_yuv420_reference
 from stylecam.kernels.yuv420_to_rgb import yuv420_to_rgb_reference
 from stylecam.realtime.colour import BT709
-from stylecam.realtime.frame import Image, Picture, Yuv420
+from stylecam.realtime.pictures import Image, Picture, Yuv420
 from stylecam.realtime.sources.pattern import PatternSource
 from torch import Tensor, nn
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..frame import Picture
+from ..pictures import Picture
 
 if TYPE_CHECKING:
     from .statistics import SmoothedStatistics

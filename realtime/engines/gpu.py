@@ -25,7 +25,8 @@ from torch import Tensor
 
 from ..colour import FULL, Colour
 from ..errors import EngineError
-from ..frame import Expected, Yuv420
+from ..frame import Expected
+from ..pictures import Yuv420
 from .cuda import wrapping_errors
 from .slots import Device, Plan, SlotResult, Slots, Work, places
 from .statistics import Affine, SmoothedStatistics, Statistics

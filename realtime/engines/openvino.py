@@ -10,8 +10,8 @@ import numpy as np
 
 from ..cache import cache_folder, drop_unused
 from ..errors import EngineError, StyleError
-from ..frame import Image
 from ..machine import usable_cores
+from ..pictures import Image
 from ..styles import Style
 from .openvino_library import load
 from .statistics import SmoothedStatistics

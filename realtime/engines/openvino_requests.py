@@ -10,7 +10,7 @@ import numpy as np
 import openvino as ov
 
 from ..errors import EngineError
-from ..frame import Image
+from ..pictures import Image
 from .statistics import Statistics
 
 

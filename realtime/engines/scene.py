@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ..frame import Picture, Yuv420
+from ..pictures import Picture, Yuv420
 
 Thumbnail = npt.NDArray[np.float32]
 

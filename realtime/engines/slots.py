@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import EngineError
-from ..frame import empty_samples
+from ..pictures import empty_samples
 
 Bytes = npt.NDArray[np.uint8]
 Work = Callable[[Any, Any], None]

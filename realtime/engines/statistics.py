@@ -34,7 +34,7 @@ import numpy.typing as npt
 
 from ..background import Lazy
 from ..errors import EngineError
-from ..frame import Picture
+from ..pictures import Picture
 from .scene import Thumbnail, has_drifted, is_cut, is_empty, is_still, ordinary, thumbnail
 
 Statistics = npt.NDArray[np.float32]

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ..errors import EngineError
-from ..frame import Expected, Image
+from ..frame import Expected
+from ..pictures import Image
 from ..styles import Style
 from . import EngineOptions
 from .onnx_module import OnnxModule

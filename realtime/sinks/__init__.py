@@ -6,6 +6,9 @@
 | resumable | a video file or numbered pictures, in segments: a killed run resumes |
 | image | one picture |
 | window | a window on the screen |
+| virtual_camera | a camera that other programs find |
+| recording | a file while one is open: started and stopped by a key |
+| dashboard | the terminal: how it goes, in figures |
 | null | nowhere, for measuring |
 """
 
@@ -13,7 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Protocol
+from fractions import Fraction
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ..frame import Frame
 
@@ -36,6 +40,29 @@ class Sink(Protocol):
 
     def abort(self) -> None:
         """Discard the output; a live recording is kept. Idempotent; does nothing after `close`."""
+        ...
+
+
+@runtime_checkable
+class Waiting(Protocol):
+    """A sink whose `write` and `close` may wait for another program: no longer once `ending()`."""
+
+    ending: Callable[[], bool]
+
+
+@runtime_checkable
+class Showing(Protocol):
+    """A sink that shows pictures on square pixels, and is told the shape of the source's."""
+
+    sample_aspect_ratio: Fraction
+
+
+@runtime_checkable
+class Idling(Protocol):
+    """A sink that goes on while no frame comes: a window must hear its keys."""
+
+    def idle(self) -> None:
+        """Called ten times a second then. Raises WindowClosed when the viewer has seen enough."""
         ...
 
 

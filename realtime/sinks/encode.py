@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
-from ..frame import Frame, Picture, VideoInfo, Yuv420, as_rgb
-from ..planar import Converter, rgb_frame, to_frame
+from ..frame import Frame, VideoInfo
+from ..pictures import Converter, Picture, Yuv420, as_rgb, rgb_frame, to_frame
 from .formats import Settings
 from .palette import Palette
 from .scheduling import normal_scheduling

@@ -11,7 +11,7 @@ from typing import Final
 from ..errors import SinkError
 from ..ffmpeg import PIPE
 from ..frame import Frame, VideoInfo
-from ..planar import Converter
+from ..pictures import Converter
 from .codecs import LIVE
 from .encode import Encoder
 from .formats import Coding, as_coded, settings_for

@@ -236,7 +236,7 @@ def configure(codec: VideoCodecContext, settings: Settings, info: VideoInfo) -> 
         codec.gop_size = round(_LIVE_GOP_S * info.fps)
     codec.options = dict(settings.options)
     if halves_chroma(settings.pix_fmt):
-        codec.options["chroma_sample_location"] = "left"  # as planar.Converter makes it
+        codec.options["chroma_sample_location"] = "left"  # as pictures.Converter makes it
 
 
 def try_encoder(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ..frame import Image, VideoInfo
-from ..planar import rgb_frame
+from ..frame import VideoInfo
+from ..pictures import Image, rgb_frame
 
 if TYPE_CHECKING:
     from av import VideoFrame

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ..atomic import put_in_place, sync
 from ..errors import OutputExists, SinkError
 from ..frame import Frame, VideoInfo
-from ..planar import Converter
+from ..pictures import Converter
 from ..snapshots import Snapshot, Snapshots, encode
 from . import workfolder
 from .encode import Encoder

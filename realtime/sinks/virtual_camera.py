@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 from .. import pacing
 from ..background import Periodic
 from ..errors import SinkError, raise_interrupt
-from ..frame import Frame, Image
+from ..frame import Frame
 from ..letterbox import SQUARE, letterbox
+from ..pictures import Image
 from ..stats import Stats
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 
 from ..errors import SinkError, WindowClosed
-from ..frame import Frame, Image
+from ..frame import Frame
 from ..letterbox import SQUARE, letterbox, squared
+from ..pictures import Image
 from .display import require_display
 from .keys import HELP, HOLD_S, Keys
 

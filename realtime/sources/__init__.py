@@ -43,6 +43,17 @@ class CameraMode:
     fps: float | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """What the user may say about reading a file."""
+
+    allow_truncated: bool = False
+    section: Section = WHOLE
+    keep_hdr: bool = False
+    decoder: str = "software"
+    """"software", or "auto": on an NVIDIA GPU if that works."""
+
+
 class Source(Protocol):
     """Frames, in order. Opened by its constructor, iterated once, by one thread."""
 
@@ -60,16 +71,9 @@ class Source(Protocol):
 
 
 def open_file(
-    path: Path,
-    *,
-    stats: Stats,
-    allow_truncated: bool = False,
-    section: Section = WHOLE,
-    keep_hdr: bool = False,
-    hardware: bool = False,
+    path: Path, *, stats: Stats, reading: Reading = Reading()
 ) -> ImageSource | FileSource:
-    """Open a photo or a video, whichever `path` is (`is_photo`); "-" is standard input. With
-    `hardware` a video is decoded on an NVIDIA GPU where that can be done.
+    """Open a photo or a video, whichever `path` is (`is_photo`); "-" is standard input.
 
     Raises SourceError with the remedy when it is missing or neither.
     """
@@ -90,15 +94,7 @@ def open_file(
         from .image import ImageSource
 
         return ImageSource(path)
-    opened = partial(
-        FileSource,
-        path,
-        stats=stats,
-        allow_truncated=allow_truncated,
-        section=section,
-        keep_hdr=keep_hdr,
-        hardware=hardware,
-    )
+    opened = partial(FileSource, path, reading, stats=stats)
     # A pipe may stay silent for ever, and FFmpeg, which reads it, lets no signal through.
     return BackgroundCall(opened).result() if path == PIPE else opened()
 
@@ -127,7 +123,7 @@ def open_live(
     if path.is_file():
         from .playback import PlaybackSource
 
-        source: Source = open_file(path, stats=stats, allow_truncated=True)
+        source: Source = open_file(path, stats=stats, reading=Reading(allow_truncated=True))
         if source.info.still:
             from .still import StillSource
 

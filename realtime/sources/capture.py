@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from ..frame import Image, VideoInfo
+from ..frame import VideoInfo
 from ..letterbox import letterbox
+from ..pictures import Image
 
 if TYPE_CHECKING:
     import cv2

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import numpy as np
 
-from ..colour import BT709, FULL, HLG, PQ, colour_of, swscale_flags, swscale_matrix
-from ..frame import Image, Picture
-from ..planar import FORMATS, MATRICES, from_frame
+from ..colour import BT709, FULL, HLG, PLANAR_MATRICES, PQ, colour_of, swscale_flags, swscale_matrix
+from ..pictures import FORMATS, Image, Picture, from_frame
 from .grey import LimitedGrey
 from .hdr import ToneMap
 
@@ -184,7 +183,7 @@ class FrameConverter:
         pixels or matrices, sizes that change, and where turning would move chroma aside.
         """
         same = (self._orientation, self._tone_map) == (Orientation(), None)
-        known = frame.format.name in FORMATS and self._coded.matrix in MATRICES
+        known = frame.format.name in FORMATS and self._coded.matrix in PLANAR_MATRICES
         if same and known and self._size == (frame.width, frame.height):
             return from_frame(frame, self._coded)
         return self.rgb(frame)

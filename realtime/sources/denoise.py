@@ -13,7 +13,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ..frame import Frame, Image
+from ..frame import Frame
+from ..pictures import Image
 from . import Source
 
 STILL, MOVING = 2.0, 5.0

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Final
 from ..errors import SourceError
 from ..ffmpeg import PIPE
 from ..frame import Frame, VideoInfo
-from ..section import JUMP_S, WHOLE, Section
 from ..stats import Stats
+from . import Reading
 from .convert import TRANSPARENCY, Deinterlacer, FrameConverter
 from .decode import Decoder
+from .frame_times import FrameTimes
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -43,26 +44,15 @@ class FileSource:
     yielded: a resumed run counts, rather than seeks, so that it sees what the first run saw.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        stats: Stats,
-        allow_truncated: bool = False,
-        section: Section = WHOLE,
-        keep_hdr: bool = False,
-        hardware: bool = False,
-    ) -> None:
+    def __init__(self, path: Path, reading: Reading, *, stats: Stats) -> None:
         self.path, self.planar = path, False
-        self._stats, self._allow_truncated = stats, allow_truncated
-        self.jumps: list[Fraction] = []
-        """By how many seconds times are moved since each jump back of the input's clock so far."""
-        self.skip, self._last, self._moved, self._interlaced = 0, -1, 0, False
-        self.decoder = Decoder(path, stats=stats, hardware=hardware)
+        self._stats, self._allow_truncated = stats, reading.allow_truncated
+        self.skip, self._interlaced = 0, False
+        self.decoder = Decoder(path, stats=stats, hardware=reading.decoder == "auto")
         try:
             container = self.decoder.container
             origin_s = Fraction(container.start_time or 0, 1_000_000)
-            self.cut = section.cut(
+            self.cut = reading.section.cut(
                 origin_s,
                 tick_s=self.decoder.stream.time_base or _MPEG_TICK,
                 from_zero=container.format.name in _RUNNING_CLOCKS,
@@ -74,18 +64,12 @@ class FileSource:
             first = next(self._frames, None)
             if first is None:
                 raise _no_frame(path)
-            self._first, self._convert = first, FrameConverter(first, keep_hdr=keep_hdr)
+            self._first, self._convert = first, FrameConverter(first, keep_hdr=reading.keep_hdr)
             self._begin_at_zero(first)
-            try:
-                self._convert.rgb(first)
-            except OSError as error:
-                quoted = quote(str(path))
-                matrix = _MATRICES.get(int(first.colorspace), f"matrix {int(first.colorspace)}")
-                raise SourceError(
-                    f"{path}: pixels of {first.format.name} in {matrix} cannot be turned into RGB",
-                    hint=f"ffmpeg -i {quoted} -vf zscale=matrix=709 -c:a copy converted.mkv",
-                ) from error
+            self._check_matrix(first)
             self.info = self._describe()
+            ticks = round(1 / (self.info.fps * self.info.time_base))
+            self.times = FrameTimes(self.info.time_base, max(1, ticks))
         except BaseException:
             self.decoder.close()
             raise
@@ -98,16 +82,7 @@ class FileSource:
             notes.append(TRANSPARENCY)
         if self._interlaced:
             notes.append("interlaced: deinterlaced with bwdif")
-        if self.jumps:
-            notes.append(
-                f"time stamps jump back {_counted(len(self.jumps), 'time')}: the rest was placed "
-                "after them"
-            )
-        if self._moved:
-            notes.append(
-                f"{_counted(self._moved, 'frame')} had no time stamp, or one not later than the "
-                "previous frame's: placed right after that frame"
-            )
+        notes += self.times.notes
         if self.decoder.lost:
             what = f"{_counted(self.decoder.lost, 'frame')} cannot be decoded"
             notes.append(f"{self.path.name} is damaged: {what}")
@@ -123,6 +98,18 @@ class FileSource:
             self.cut = self.cut._replace(shift_s=first_s)
             note = f"began at {float(first_s):.3f} s: all moved to begin at 0, as players show it"
             self.decoder.notes.append(note)
+
+    def _check_matrix(self, first: VideoFrame) -> None:
+        """Raise SourceError where swscale does not convert the picture's matrix."""
+        try:
+            self._convert.rgb(first)
+        except OSError as error:
+            matrix = _MATRICES.get(int(first.colorspace), f"matrix {int(first.colorspace)}")
+            raise SourceError(
+                f"{self.path}: pixels of {first.format.name} in {matrix} cannot be turned into RGB",
+                hint=f"ffmpeg -i {quote(str(self.path))} -vf zscale=matrix=709 -c:a copy "
+                "converted.mkv",
+            ) from error
 
     def _describe(self) -> VideoInfo:
         stream, converter = self.decoder.stream, self._convert
@@ -155,6 +142,7 @@ class FileSource:
         return int(self.decoder.stream.frames) or round(duration_s * rate) or None
 
     def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames of the part. Raises SourceError at its end where some are missing."""
         shift = round(self.cut.shift_s / self.info.time_base)
         index = -1
         for index, decoded in enumerate(self._deinterlaced()):
@@ -200,29 +188,14 @@ class FileSource:
 
     def _timed(self) -> Iterator[VideoFrame]:
         """Yield the frames of the part asked for, each with a time stamp after the last one's."""
-        last: int | None = None
-        time_base, offset = self.info.time_base, 0
         for frame in chain([self._first], self._frames):
-            pts = frame.pts
-            if self.decoder.decoding_times:
-                pts = self.decoder.decoding_times.popleft()
-            if pts is not None and last is not None and (last - pts - offset) * time_base > JUMP_S:
-                offset = last + self._frame_ticks() - pts
-                self.jumps.append(offset * time_base)
-            pts = None if pts is None else pts + offset
-            if pts is None or (last is not None and pts <= last):
-                self._moved += 1
-                pts = 0 if last is None else last + (self._frame_ticks() if pts is None else 1)
-            last = pts
-            if self.cut.begin_s is not None and pts * time_base < self.cut.begin_s:
+            stored = self.decoder.decoding_times
+            now_s = self.times.place(frame, stored.popleft() if stored else frame.pts)
+            if self.cut.begin_s is not None and now_s < self.cut.begin_s:
                 continue
-            if self.cut.end_s is not None and pts * time_base >= self.cut.end_s:
+            if self.cut.end_s is not None and now_s >= self.cut.end_s:
                 return
-            frame.pts = self._last = pts
             yield frame
-
-    def _frame_ticks(self) -> int:
-        return max(1, round(1 / (self.info.fps * self.info.time_base)))
 
     def _missing(self) -> str:
         """Say what of the promised length is not there; "" when all is."""
@@ -238,7 +211,7 @@ class FileSource:
         minutes, _, seconds = rest.partition(":")
         with contextlib.suppress(ValueError):
             promised_s = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-            end_s = float((self._last + self._frame_ticks()) * self.info.time_base)
+            end_s = float(self.times.end_s)
             if end_s < promised_s - _SHORTFALL_S:
                 return f"{end_s:.1f} of {promised_s:.1f} seconds are there"
         return ""

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..colour import PQ, Colour, swscale_flags, swscale_matrix
-from ..frame import Image
+from ..pictures import Image
 
 if TYPE_CHECKING:
     from av import VideoFrame

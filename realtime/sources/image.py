@@ -12,9 +12,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from ..errors import SourceError
-from ..frame import Frame, Image, Mask, VideoInfo
+from ..frame import Frame, VideoInfo
+from ..pictures import Image, Mask
 from ..tags import Tags, orientation, read_tags, without_orientation
-from . import pillow
+from . import Reading, pillow
 
 _JPEG: Final = b"\xff\xd8\xff"
 """How files begin that cannot have opacity."""
@@ -166,7 +167,7 @@ def _read_with_ffmpeg(path: Path) -> tuple[Image, bool]:
         f"{path} is not a picture that can be read", hint="convert it to JPEG or PNG"
     )
     try:
-        source = FileSource(path, stats=Stats(), allow_truncated=True)
+        source = FileSource(path, Reading(allow_truncated=True), stats=Stats())
     except SourceError as error:
         raise unreadable from error
     try:

@@ -9,7 +9,8 @@ from fractions import Fraction
 import numpy as np
 
 from .. import pacing
-from ..frame import Frame, Image, VideoInfo
+from ..frame import Frame, VideoInfo
+from ..pictures import Image
 
 
 class PatternSource:

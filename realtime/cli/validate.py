@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from .errors import UsageError
+from ..errors import UsageError
 
 _LIVE_ONLY: Final = (
     "virtual_camera",

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from .frame import Frame
-from .stats import Stats, percentiles
+from ..frame import Frame
+from ..stats import Stats, percentiles
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Final, NoReturn
 
-from .errors import UsageError
+from ..errors import UsageError
+from ..release import release
 
 EXAMPLES: Final = """\
 examples:
@@ -155,10 +156,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Version(argparse.Action):
-    """Looks the version up only when it is asked for: reading metadata takes 30 ms."""
+    """Looks the version up only when it is asked for."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        import importlib.metadata
-
-        print(f"stylecam {importlib.metadata.version('stylecam')}")
+        print(f"stylecam {release()}")
         parser.exit()

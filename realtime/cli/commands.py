@@ -6,13 +6,13 @@ import argparse
 from collections.abc import Callable
 from typing import Any, Final
 
-from .errors import UsageError, needing_packages
+from ..errors import UsageError, needing_packages
 from .terminal import print_json
 
 
 def _cameras(argv: list[str]) -> int:
     options = _parsed(argv, "cameras", "List the cameras, and what they can send.")
-    from .sources.listing import cameras
+    from ..sources.listing import cameras
 
     found = cameras()
     if options.json:
@@ -28,7 +28,7 @@ def _cameras(argv: list[str]) -> int:
 
 def _styles(argv: list[str]) -> int:
     options = _parsed(argv, "styles", "List the built-in styles.")
-    from .styles import built_in
+    from ..styles import built_in
 
     rows = [
         {

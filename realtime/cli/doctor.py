@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 from shlex import quote
 
-from . import v4l2
-from .check import Check
-from .engines.checks import check_gpu, check_openvino, check_torch
-from .errors import raise_interrupt
-from .machine import usable_cores
-from .system_libraries import missing_library
+from .. import v4l2
+from ..check import Check
+from ..engines.checks import check_gpu, check_openvino, check_torch
+from ..errors import raise_interrupt
+from ..machine import usable_cores
+from ..system_libraries import missing_library
 
 
 def examine() -> list[Check]:
@@ -49,7 +49,7 @@ def _opencv() -> Check:
 
 
 def _cameras() -> Check:
-    from .sources.listing import cameras
+    from ..sources.listing import cameras
 
     found = [camera for camera in cameras() if not camera.note.startswith("virtual")]
     if not found:
@@ -61,7 +61,7 @@ def _cameras() -> Check:
 
 
 def _display() -> Check:
-    from .sinks.display import display_problem
+    from ..sinks.display import display_problem
 
     problem = display_problem()
     remedy = "run on the desktop, or record with -o" if problem else ""
@@ -70,7 +70,7 @@ def _display() -> Check:
 
 def _virtual_camera() -> list[Check]:
     """Each link of the chain from pyvirtualcam to a device that takes pictures."""
-    from .sinks.virtual_camera import INSTALL, OBS
+    from ..sinks.virtual_camera import INSTALL, OBS
 
     try:
         import pyvirtualcam
@@ -80,7 +80,7 @@ def _virtual_camera() -> list[Check]:
     version = importlib.metadata.version("pyvirtualcam")
     library = Check("virtual camera", True, f"pyvirtualcam {version}")
     if sys.platform == "linux":
-        from .sinks.loopback import examine as examine_loopback
+        from ..sinks.loopback import examine as examine_loopback
 
         return [library, *examine_loopback()]
     try:
@@ -112,8 +112,8 @@ def _codecs() -> list[Check]:
 
 def _hardware() -> Check:
     """Hardware encoders that FFmpeg names are tried on one frame: most need a device or driver."""
-    from .sinks.codecs import CODECS
-    from .sinks.formats import try_encoder
+    from ..sinks.codecs import CODECS
+    from ..sinks.formats import try_encoder
 
     found = [
         encoder
@@ -126,7 +126,7 @@ def _hardware() -> Check:
 
 
 def _decoder() -> Check:
-    from .sources.hardware import nvdec_problem
+    from ..sources.hardware import nvdec_problem
 
     problem = nvdec_problem()
     use = f"the CPU decodes; NVDEC: {problem}" if problem else "NVDEC; --decoder auto takes it"
@@ -137,9 +137,9 @@ def unfinished(folder: Path = Path()) -> Check:
     """What runs left in a folder that were killed or ran out of disk: work folders, and files that
     had not got their names yet.
     """
-    from .sinks.partial import left_behind
-    from .sinks.workfolder import unfinished as begun
-    from .sinks.workfolder import work_folder
+    from ..sinks.partial import left_behind
+    from ..sinks.workfolder import unfinished as begun
+    from ..sinks.workfolder import work_folder
 
     outputs, files = begun(folder), left_behind(folder)
     if not outputs and not files:

@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Callable
 from typing import Any, Final
 
-from .errors import EngineError, UsageError
-from .fit import fit
-from .styles import DEFAULT, Style, find
+from ..errors import EngineError, UsageError
+from ..fit import fit
+from ..styles import DEFAULT, Style, find
 from .terminal import print_json
 from .validate import size
 
@@ -77,15 +77,15 @@ def _tensorrt(*, quiet: bool) -> Callable[[], Prepare]:
     def load() -> Prepare:
         from rich.console import Console
 
-        from .engines import need_torch
-        from .engines.environment import detect_environment
-        from .engines.report import Report
-        from .engines.tensorrt_library import find as find_library
+        from ..engines import need_torch
+        from ..engines.environment import detect_environment
+        from ..engines.report import Report
+        from ..engines.tensorrt_library import find as find_library
 
         library = find_library(detect_environment())
         report = Report(Console(stderr=True, quiet=quiet, markup=False))
         with need_torch("tensorrt"):
-            from .engines.tensorrt import prepare
+            from ..engines.tensorrt import prepare
 
         return lambda style, padded: prepare(library, style, size=padded, report=report)
 

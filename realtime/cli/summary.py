@@ -7,9 +7,9 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from .errors import StylecamError
-from .job import Outcome
-from .stats import Stats
+from ..errors import StylecamError
+from ..job import Outcome
+from ..stats import Stats
 
 
 @dataclasses.dataclass

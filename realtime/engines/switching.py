@@ -6,15 +6,15 @@ import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .background import BackgroundCall
-from .engines import Engine, Pending
-from .errors import EngineError, StylecamError
-from .frame import Picture
-from .styles import Style
-from .threads import JOIN_TIMEOUT_S
+from ..background import BackgroundCall
+from ..errors import EngineError, StylecamError
+from ..pictures import Picture
+from ..styles import Style
+from ..threads import JOIN_TIMEOUT_S
+from . import Engine, Pending
 
 if TYPE_CHECKING:
-    from .engines.statistics import SmoothedStatistics
+    from .statistics import SmoothedStatistics
 
 
 class SwitchingEngine:

@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from .errors import OutputExists, SinkError, SourceError, Stopped, StylecamError, UsageError
-from .ffmpeg import PIPE
-from .job import FileOptions, Look
-from .styles import Style
-from .stylize import default_output, stylize_file
+from ..errors import OutputExists, SinkError, SourceError, Stopped, StylecamError, UsageError
+from ..ffmpeg import PIPE
+from ..job import FileOptions, Look
+from ..sources.kinds import painting_suffix
+from ..styles import Style
+from ..stylize import stylize_file
 from .summary import Summary
 
 if TYPE_CHECKING:
@@ -78,6 +79,15 @@ def plan(
     return list(dict.fromkeys(jobs))
 
 
+def default_output(path: Path, style: Style) -> Path:
+    """Return the name of the result when none is given: clip.mov becomes clip.great-wave.mp4."""
+    if suffix := painting_suffix(path):
+        return path.with_name(f"{path.stem}.{style.name}{suffix}")
+    keeps = {".mp4", ".mkv", ".webm", ".mov", ".m4v"}
+    suffix = path.suffix.lower() if path.suffix.lower() in keeps else ".mp4"
+    return path.with_name(f"{path.stem}.{style.name}{suffix}")
+
+
 def _matching(path: Path) -> list[Path]:
     """Return the files that a name like *.mp4 stands for: shells on Windows leave it as it is."""
     if not path.name:
@@ -92,7 +102,6 @@ def run_all(
     look: Look,
     *,
     console: Console,
-    force: bool = False,
     options: FileOptions | None = None,
 ) -> Summary:
     """Do the jobs in order. Of many, one that fails does not keep the others from being done, and
@@ -110,7 +119,6 @@ def run_all(
                 job.output,
                 look,
                 console=console,
-                force=force,
                 options=options,
                 whole_only=len(jobs) > 1,
             )

@@ -1,4 +1,5 @@
-"""Pictures in planes: to and from RGB and FFmpeg's frames, mixed, scaled.
+"""Pictures, as RGB or in planes as video is coded: from one form to the other, to and from FFmpeg's
+frames, mixed.
 
 Chroma samples of 4:2:0 lie between the rows of luma, on its even columns: what every decoder says
 of video that does not say it. A frame that is made from an array says nothing, and swscale would
@@ -7,34 +8,82 @@ take them to be half a pixel further right; therefore `Converter` says it.
 
 from __future__ import annotations
 
+import dataclasses
+from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from .background import per_thread
 from .colour import FULL, Colour, swscale_flags, swscale_matrix
-from .frame import MICROSECONDS, Image, Picture, Samples, Yuv420, as_rgb, empty_samples
 
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.video.reformatter import VideoReformatter
 
+Image = npt.NDArray[np.uint8]
+"""RGB, uint8, shape (height, width, 3)."""
+
+Mask = npt.NDArray[np.uint8]
+"""Opacity, uint8, shape (height, width)."""
+
+Samples = npt.NDArray[np.uint8]
+"""Some samples of a picture, uint8."""
+
 FORMATS: Final = frozenset({"yuv420p", "yuvj420p", "nv12"})
 """FFmpeg's names of the pixel formats that `from_frame` takes."""
-MATRICES: Final = frozenset({1, 5, 6, 9})
-"""FFmpeg's numbers of the matrices that planar engines know: BT.709, BT.601 twice, BT.2020."""
 
 
-def engine_colour(colour: Colour) -> Colour:
-    """Return the colour in which pictures of `colour` are given to a planar engine."""
-    return colour if colour.matrix in MATRICES else colour._replace(matrix=1)
+def empty_samples(count: int) -> Samples:
+    """Return memory for `count` samples, and some behind: swscale and encoders may read past the
+    end of a row.
+    """
+    samples: Samples = np.empty(count + 64, np.uint8)[:count]
+    return samples
 
 
-def empty(height: int, width: int, colour: Colour) -> Yuv420:
-    """Return a picture whose samples are still to be written."""
-    samples = height * width + 2 * -(-height // 2) * -(-width // 2)
-    return Yuv420(empty_samples(samples), height, width, colour)
+@dataclasses.dataclass(frozen=True, eq=False)
+class Yuv420:
+    """A picture as video is coded: luma for every pixel, chroma for every 2 x 2 of them.
+
+    `data` is uint8, contiguous, of height * width luma samples, then ceil(height / 2) *
+    ceil(width / 2) of Cb, then as many of Cr (FFmpeg's I420). Nobody writes into it.
+    """
+
+    data: Samples
+    height: int
+    width: int
+    colour: Colour
+
+    @classmethod
+    def empty(cls, height: int, width: int, colour: Colour) -> Yuv420:
+        """Return a picture whose samples are still to be written."""
+        samples = height * width + 2 * -(-height // 2) * -(-width // 2)
+        return cls(empty_samples(samples), height, width, colour)
+
+    @property
+    def planes(self) -> tuple[Samples, Samples, Samples]:
+        """Y (height, width), Cb and Cr (ceil(height / 2), ceil(width / 2)), as views."""
+        luma = self.height * self.width
+        chroma = (-(-self.height // 2), -(-self.width // 2))
+        blue, red = self.data[luma:].reshape(2, *chroma)
+        return self.data[:luma].reshape(self.height, self.width), blue, red
+
+    @cached_property
+    def rgb(self) -> Image:
+        """The picture as RGB, converted when it is first asked for."""
+        return _kept_converter().to_rgb(self)
+
+
+Picture: TypeAlias = Image | Yuv420
+"""A picture in either form."""
+
+
+def as_rgb(picture: Picture) -> Image:
+    """Return the picture as RGB: the same object if it is."""
+    return picture.rgb if isinstance(picture, Yuv420) else picture
 
 
 class Converter:
@@ -96,7 +145,7 @@ class Converter:
 
             graph = Graph()
             begin = graph.add_buffer(
-                width=frame.width, height=frame.height, format=frame.format, time_base=MICROSECONDS
+                width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1)
             )
             say = graph.add("setparams", chroma_location="left")
             graph.link_nodes(begin, say, graph.add("buffersink"))
@@ -107,7 +156,7 @@ class Converter:
         return cast("VideoFrame", self._graph.vpull())
 
 
-kept_converter: Final = per_thread(Converter)
+_kept_converter: Final = per_thread(Converter)
 """Returns the converter of the thread that asks, for who has nowhere to keep one."""
 
 
@@ -133,7 +182,7 @@ def to_frame(picture: Yuv420) -> VideoFrame:
 
 def from_frame(frame: VideoFrame, colour: Colour) -> Yuv420:
     """Copy the samples of a frame in one of `FORMATS`; `colour` says what they mean."""
-    made = empty(frame.height, frame.width, colour)
+    made = Yuv420.empty(frame.height, frame.width, colour)
     stored = _stored(frame)
     if len(stored) == 2:
         stored = [stored[0], stored[1][:, 0::2], stored[1][:, 1::2]]
@@ -150,27 +199,20 @@ def _stored(frame: VideoFrame) -> list[Samples]:
     ]
 
 
-def mix(photo: Picture, painting: Yuv420, strength: float, converter: Converter) -> Yuv420:
-    """Return `strength` parts painting to 1 - `strength` parts photo; the caller keeps `converter`
-    for the next.
+def mix(photo: Picture, painting: Picture, strength: float, converter: Converter) -> Picture:
+    """Return `strength` parts painting to 1 - `strength` parts photo, contiguous, in the form of
+    the painting; the caller keeps `converter` for the next.
     """
     import cv2
 
+    if isinstance(painting, Yuv420):
+        if strength >= 1:
+            return painting
+        original = converter.to_planes(photo, painting.colour)
+        made = Yuv420.empty(painting.height, painting.width, painting.colour)
+        cv2.addWeighted(painting.data, strength, original.data, 1 - strength, 0, made.data)
+        return made
     if strength >= 1:
-        return painting
-    original = converter.to_planes(photo, painting.colour)
-    mixed = empty(painting.height, painting.width, painting.colour)
-    cv2.addWeighted(painting.data, strength, original.data, 1 - strength, 0, mixed.data)
-    return mixed
-
-
-def resize(picture: Yuv420, height: int, width: int) -> Yuv420:
-    """Scale it: by area when that makes it smaller, else with a cubic filter."""
-    import cv2
-
-    shrinks = height * width < picture.height * picture.width
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    made = empty(height, width, picture.colour)
-    for target, plane in zip(made.planes, picture.planes, strict=True):
-        cv2.resize(plane, target.shape[::-1], target, interpolation=how)
-    return made
+        return np.ascontiguousarray(painting)
+    mixed = cv2.addWeighted(painting, strength, as_rgb(photo), 1 - strength, 0)
+    return mixed.astype(np.uint8, copy=False)
