@@ -21,6 +21,7 @@ from stylecam.training import scenes
 from stylecam.training.data import Pairs
 from stylecam.training.errors import TrainingError
 from stylecam.training.pictures import read_painting, read_photo, read_pixels
+from stylecam.training.recipe import Recipe
 from stylecam.training.scenes import FEW, Scenes
 from stylecam.training.videos import read_frame_pairs
 
@@ -32,7 +33,7 @@ def save_photos(folder: Path, names: list[str]) -> None:
 
 
 def pairs(folder: Path, *, batch: int = 1) -> Pairs:
-    return Pairs(Scenes([folder], crop=64), batch=batch, crop=64, seed=0, steps=20)
+    return Pairs(Scenes([folder], crop=64), Recipe("x", "x", batch=batch, crop=64), steps=20)
 
 
 def test_what_is_no_photo_is_left_out_and_the_next_takes_its_turn(
@@ -247,7 +248,7 @@ def test_all_stages_share_what_was_read_of_videos(
     film = Scenes([make_clip()], crop=72)
     monkeypatch.setattr(scenes, "read_frame_pairs", None)  # not again
     for batch, crop, steps in ((1, 64, 1), (2, 72, 5)):
-        stage = Pairs(film, batch=batch, crop=crop, seed=3, steps=steps)
+        stage = Pairs(film, Recipe("x", "x", batch=batch, crop=crop, seed=3), steps=steps)
         assert (len(stage), stage[0].first.shape) == (steps, (batch, 3, crop, crop))
 
 
@@ -255,9 +256,7 @@ def test_processes_that_read_photos_share_frames(tmp_path: Path) -> None:
     """Where they are spawned they get what is pickled: that should not hold the pictures."""
     stream = Pairs(
         Scenes([long_clip(tmp_path / "a.mp4", frames=40)], crop=64),
-        batch=1,
-        crop=64,
-        seed=0,
+        Recipe("x", "x", crop=64),
         steps=1,
     )
     pixels = sum(pair.numel() for pair in stream.scenes.frame_pairs)
@@ -358,7 +357,7 @@ def test_frames_are_held_as_small_as_they_are_used(tmp_path: Path) -> None:
     path = long_clip(tmp_path / "large.mp4", frames=12, size=(1920, 1080))
     frame_pairs = read_frame_pairs(path, 480, count=4)
     assert {frame.shape for pair in frame_pairs for frame in pair} == {(480, 853, 3)}
-    alone = Pairs(Scenes([path], crop=64), batch=1, crop=64, seed=0, steps=1)
+    alone = Pairs(Scenes([path], crop=64), Recipe("x", "x", crop=64), steps=1)
     assert [tuple(view.shape) for view in alone.scenes.samples()] == [(3, 480, 853)] * 4
 
 

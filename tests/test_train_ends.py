@@ -38,12 +38,12 @@ from stylecam.training.start import digest
 from stylecam.training.trainer import Trainer
 from stylecam.training.vgg import VGG19
 
-TINY = Recipe("tiny", "painting.png", batch=1, crop=64, steps=3, painting_long_side=96)
+TINY = Recipe("tiny", "painting.png", crop=64, steps=3, painting_long_side=96)
 VALUES = ["--device", "cpu", "--set", "crop=64", "painting_long_side=96"]
 
 
 def pairs(workplace: Path) -> Pairs:
-    return Pairs(Scenes([workplace / "photos"], crop=64), batch=1, crop=64, seed=0, steps=3)
+    return Pairs(Scenes([workplace / "photos"], crop=64), TINY, steps=3)
 
 
 def run_of(workplace: Path, learner: Trainer, stream: Pairs | None = None) -> Run:
@@ -63,7 +63,7 @@ def test_an_error_costs_nothing_that_was_trained(
                 raise ValueError("the disc was pulled out")
             return super().__getitem__(step)
 
-    stream = Vanishing(Scenes([workplace / "photos"], crop=64), batch=1, crop=64, seed=0, steps=3)
+    stream = Vanishing(Scenes([workplace / "photos"], crop=64), TINY, steps=3)
     with pytest.raises(ValueError, match="the disc was pulled out"):
         run_of(workplace, trainer(workplace, vgg), stream).train()
     assert torch.load("run/checkpoint.pt", weights_only=True)["step"] == 1
@@ -187,7 +187,7 @@ def test_figures_before_a_divergence_are_written_down(workplace: Path, vgg: VGG1
                     learner.targets[0][0].grams["1_1"] *= float("inf")
             return super().__getitem__(step)
 
-    stream = Spoiling(Scenes([workplace / "photos"], crop=64), batch=1, crop=64, seed=0, steps=3)
+    stream = Spoiling(Scenes([workplace / "photos"], crop=64), TINY, steps=3)
     with pytest.raises(Diverged, match="step 3"):
         run_of(workplace, learner, stream).train()
     (row,) = Path("run/stats.jsonl").read_text().splitlines()

@@ -13,6 +13,7 @@ from media import SIGNING
 from media.training import TINY, make_folder, pairs, trainer
 from stylecam.training import checkpoint
 from stylecam.training.data import Pairs
+from stylecam.training.recipe import Recipe
 from stylecam.training.scenes import Scenes
 from stylecam.training.vgg import VGG19
 from stylecam.training.videos import read_frame_pairs
@@ -27,17 +28,17 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_step_has_its_pair_whatever_came_before(folder: Path) -> None:
-    stream = Pairs(Scenes([folder / "photos"], crop=64), batch=2, crop=64, seed=1, steps=100)
+    stream = pairs(folder, dataclasses.replace(TINY, batch=2, seed=1, steps=100))
     one, again, later = stream[7], stream[7], stream[8]
-    assert one.first.shape == one.second.shape == (2, 3, 64, 64)
+    assert one.first.shape == one.second.shape == (2, 3, 96, 96)
     assert torch.equal(one.second, again.second)
     assert not torch.equal(one.first, later.first)
-    other = Pairs(Scenes([folder / "photos"], crop=64), batch=2, crop=64, seed=2, steps=100)
+    other = pairs(folder, dataclasses.replace(TINY, batch=2, seed=2, steps=100))
     assert not torch.equal(one.first, other[7].first)
 
 
 def test_every_photo_has_its_turn(folder: Path) -> None:
-    stream = Pairs(Scenes([folder / "photos"], crop=96), batch=3, crop=96, seed=0, steps=10)
+    stream = pairs(folder, dataclasses.replace(TINY, batch=3))
     means = {round(float(photo.mean()), 2) for photo in stream[0].first}
     assert len(means) == 3
 
@@ -48,7 +49,7 @@ def test_videos_give_neighbouring_frames(folder: Path) -> None:
     near = np.mean([np.abs(a.astype(int) - b).mean() for a, b in frame_pairs])
     far = np.abs(frame_pairs[0].first.astype(int) - frame_pairs[-1].first).mean()
     assert 0 < near < far
-    stream = Pairs(Scenes([SIGNING], crop=96), batch=1, crop=96, seed=0, steps=5)
+    stream = Pairs(Scenes([SIGNING], crop=96), Recipe("x", "x", crop=96), steps=5)
     assert not stream.scenes.photos
     assert stream[0].motion.visible_N1HW.mean() > 0.5
 

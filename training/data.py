@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from .errors import TrainingError
-from .motion import SHIFT_PX, Pair, frame_pair, still_pair
+from .motion import Pair, frame_pair, still_pair
+from .recipe import Recipe
 from .scenes import SHORT_SIDE_PX, Scenes
 
 TRIES: Final = 10
@@ -23,41 +24,28 @@ ONE_COLOUR: Final = 1e-4
 
 
 class Pairs(Dataset[Pair]):
-    """One batch of pairs of views for each step of training: `pairs[step]` is always the same.
-
-    `noise` is how many times a camera's own the second exposure of a photo gets, `shift_px` how
-    far it is shifted at most.
+    """One batch of pairs of views for each of `steps` of training: `pairs[step]` is always the
+    same, by the recipe's seed.
     """
 
-    def __init__(
-        self,
-        scenes: Scenes,
-        *,
-        batch: int,
-        crop: int,
-        seed: int,
-        steps: int,
-        noise: float = 1.0,
-        shift_px: float = SHIFT_PX,
-    ) -> None:
-        self.scenes = scenes
-        self.batch, self.crop, self.seed, self.steps = batch, crop, seed, steps
-        self.noise, self.shift_px = noise, shift_px
+    def __init__(self, scenes: Scenes, recipe: Recipe, *, steps: int) -> None:
+        self.scenes, self._recipe, self._steps = scenes, recipe, steps
 
     def __len__(self) -> int:
-        return self.steps
+        return self._steps
 
     def __getitem__(self, step: int) -> Pair:
-        return Pair.cat([self._one(step * self.batch + index) for index in range(self.batch)])
+        batch = self._recipe.batch
+        return Pair.cat([self._one(step * batch + index) for index in range(batch)])
 
     def _one(self, index: int) -> Pair:
         """Return one pair; instead of one without anything on it, such as a film's black frames or
         a white sky, that of the scene which comes next. Instance norm has no finite gradient there.
         """
-        total = len(self.scenes)
+        total, seed = len(self.scenes), self._recipe.seed
         epoch, place = divmod(index, total)
-        order = np.random.default_rng((self.seed, epoch)).permutation(total)
-        random = np.random.default_rng((self.seed, epoch, place, 1))
+        order = np.random.default_rng((seed, epoch)).permutation(total)
+        random = np.random.default_rng((seed, epoch, place, 1))
         for turn in range(max(TRIES, total)):
             pair = self._pair(int(order[(place + turn) % total]), random)
             if min(float(view.std((2, 3)).max()) for view in pair[:2]) > ONE_COLOUR:
@@ -69,11 +57,12 @@ class Pairs(Dataset[Pair]):
         if len(views) == 2:
             return frame_pair(*views)
         generator = torch.Generator().manual_seed(int(random.integers(2**62)))
-        return still_pair(views[0], generator=generator, noise=self.noise, shift_px=self.shift_px)
+        recipe = self._recipe
+        return still_pair(views[0], generator=generator, noise=recipe.noise, shift_px=recipe.shift)
 
     def _crop(self, views: list[Tensor], random: np.random.Generator) -> list[Tensor]:
         """Give all views the same random scale, place and mirroring: (1, 3, crop, crop) each."""
-        crop = self.crop
+        crop = self._recipe.crop
         target = max(crop, int(random.integers(*SHORT_SIDE_PX)))
         scale = target / min(views[0].shape[1:])
         size = [max(crop, round(side * scale)) for side in views[0].shape[1:]]

@@ -96,15 +96,7 @@ class Stages:
         planned, recipe, folder = self._planned, self._recipes[index], self._planned.folder(index)
         spent = sum(stage.minutes for stage in self._spent)
         minutes = planned.minutes_of(index, spent=spent)
-        pairs = Pairs(
-            self._scenes,
-            batch=recipe.batch,
-            crop=recipe.crop,
-            seed=recipe.seed,
-            steps=ENDLESS if minutes else recipe.steps,
-            noise=recipe.noise,
-            shift_px=recipe.shift,
-        )
+        pairs = Pairs(self._scenes, recipe, steps=ENDLESS if minutes else recipe.steps)
         trainer = self._trainer = Trainer(
             recipe,
             paintings=planned.paintings[index],

@@ -31,9 +31,7 @@ def pairs(folder: Path, recipe: Recipe = TINY) -> Pairs:
     """Return the pairs of views that a run on the folder's photos sees."""
     return Pairs(
         Scenes([folder / "photos"], crop=recipe.crop),
-        batch=recipe.batch,
-        crop=recipe.crop,
-        seed=0,
+        recipe,
         steps=recipe.steps,
     )
 
