@@ -238,8 +238,7 @@ def test_a_style_its_card_and_its_newest_row_agree(style: Style) -> None:
     assert {key: row.get(key) for key in card["quality"]} == card["quality"]
     assert about(style) in (DOCS / "styles.md").read_text(encoding="utf-8").splitlines()
     recipe = read_recipe(DOCS.parent / "training" / "recipes" / card["recipe"])
-    if style.name != "blue-horse":  # its card has an older title
-        assert (card["title"], card["artist"]) == (recipe.title, recipe.artist)
+    assert (card["title"], card["artist"]) == (recipe.title, recipe.artist)
 
 
 def test_nothing_is_written_without_matplotlib(
