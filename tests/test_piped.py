@@ -93,6 +93,21 @@ def test_y4m_through_pipes(tmp_path: Path) -> None:
     assert psnr(frames[7], decode(clip)[7]) > 40
 
 
+def test_ten_bits_go_through_a_pipe_as_y4m(tmp_path: Path) -> None:
+    """FFmpeg writes them only when told that y4m may be more than it once was."""
+    quiet = {"x265-params": "log-level=error"}
+    film = Film(codec="libx265", pix_fmt="yuv420p10le", audio=(), options=quiet)
+    done = echoed(film.build(tmp_path / "a.mkv"), "-o", "-", "--format", "y4m", cwd=tmp_path)
+    assert b"C420p10" in done.stdout[:80]
+    assert done.stdout.count(b"FRAME\n") == 12
+
+
+def test_y4m_says_that_pixels_were_not_square(tmp_path: Path) -> None:
+    clip = Film(audio=(), aspect=Fraction(16, 11)).build(tmp_path / "a.mp4")
+    done = echoed(clip, "-o", "-", "--format", "y4m", cwd=tmp_path)
+    assert b"note: pixel aspect ratio 16/11 left out of y4m" in done.stderr
+
+
 def test_a_reader_that_goes_away(tmp_path: Path) -> None:
     clip = Film(360, 640, range(200), audio=()).build(tmp_path / "a.mp4")
     process = subprocess.Popen(
