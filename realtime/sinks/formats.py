@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 QUALITY: Final = 75
 """Of 0 to 100: hard to tell from the original on a screen."""
 
-_FOR_HDR: Final = "add --codec hevc or --codec av1, or leave out --keep-hdr"
+_DEEPER: Final = {
+    **dict.fromkeys(("gif", "png"), "-o out.mp4 --codec hevc"),
+    "vp9": "--codec av1",  # libvpx may be built for 8 bits; WebM takes no HEVC
+}
+"""What to ask for where a codec is written with 8 bits, if not --codec hevc."""
 
 _LIVE_GOP_S: Final = 2
 """Seconds from key frame to key frame of what is live, for who joins in; x264 would take 8. YouTube
@@ -85,10 +89,7 @@ def settings_for(path: Path, coding: Coding, info: VideoInfo) -> Settings:
     if (info.bits > 8 or hdr) and not coding.pix_fmt:
         formats = kind.deep_formats if hdr else (*kind.deep_formats, *kind.formats)
     if hdr and min(map(bits, formats)) < 10:
-        raise SinkError(
-            f"HDR needs 10 bits, and {codec} is written with 8",
-            hint=_FOR_HDR,
-        )
+        raise SinkError(f"HDR needs 10 bits, and {codec} is written with 8", hint=_for_hdr(codec))
     for encoder in _encoders(kind, coding.encoder):
         options = encoder_options(kind, encoder, coding.quality)
         for pix_fmt in dict.fromkeys(formats):
@@ -108,11 +109,15 @@ def _unwritable(
     hint = "choose another --codec; vp9 and ffv1 take every size"
     if coding.pix_fmt or coding.encoder != "software":
         hint = "leave out --pix-fmt and --encoder, or choose another --codec"
-    elif info.colour.transfer in (PQ, HLG):  # libvpx may be built for 8 bits
-        hint = _FOR_HDR
+    elif info.colour.transfer in (PQ, HLG):
+        hint = _for_hdr(codec)
     size = f"{info.width}x{info.height}"
     what = f"{codec} cannot be written at {size} as {', '.join(formats)}: {problem}"
     return SinkError(what, hint=hint)
+
+
+def _for_hdr(codec: str) -> str:
+    return f"{_DEEPER.get(codec, '--codec hevc')}, or leave out --keep-hdr"
 
 
 def as_coded(info: VideoInfo, settings: Settings) -> VideoInfo:
@@ -131,8 +136,8 @@ def _notes(
     notes = []
     if info.bits > 8 and bits(pix_fmt) <= 8:
         notes.append(
-            f"{info.bits} bits a channel became 8: {codec} is written so as to play "
-            "everywhere; --codec hevc or --pix-fmt yuv420p10le keeps 10"
+            f"{info.bits} bits a channel became 8, with which {codec} is written here; "
+            f"{_DEEPER.get(codec, '--codec hevc')} keeps 10"
         )
     if info.chroma != "4:2:0" and halves_chroma(pix_fmt) and not coding.pix_fmt:
         deep = f"{bits(pix_fmt)}le" if bits(pix_fmt) > 8 else ""
