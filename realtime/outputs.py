@@ -41,10 +41,15 @@ def open_output(
 
     if isinstance(source, ImageSource):
         return _open_for_photo(path, source, options, force=force)
-    _refuse_picture(path, "name a video (-o out.mp4) or number the pictures (-o out_%05d.png)")
+    piped = source.path == PIPE
+    _refuse_picture(
+        path,
+        "standard input is read as a video: give a photo by its name"
+        if piped
+        else "name a video (-o out.mp4) or number the pictures, as PNG: -o out_%05d.png",
+    )
     from .sinks.original import Original
 
-    piped = source.path == PIPE
     original = Original(
         source.path,
         source.decoder.stream.index,

@@ -73,6 +73,7 @@ def test_audio_only_input(make_clip: ClipMaker, tmp_path: Path) -> None:
         (["-o", "/proc/out.mp4"], r"cannot be written(.|\n)*may not write there"),
         (["-o", "out.xyz"], r"cannot be written as \.xyz"),
         (["-o", "out.jpg"], "is a picture"),
+        (["-o", "out_%03d.jpg"], "number the pictures, as PNG"),
         (["-o", "clip.mp4", "--force"], "the input itself"),
         (["--style", "great-wafe"], "did you mean great-wave"),
         (["--style", "missing.onnx"], "no such style file"),

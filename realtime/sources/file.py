@@ -17,7 +17,7 @@ from ..frame import Frame, VideoInfo
 from ..section import JUMP_S, WHOLE, Section
 from ..stats import Stats
 from .convert import TRANSPARENCY, Deinterlacer, FrameConverter
-from .decode import Decoder
+from .decode import Decoder, remedy
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -255,5 +255,5 @@ def _counted(count: int, noun: str) -> str:
 def _no_frame(path: Path) -> SourceError:
     return SourceError(
         f"{path}: no frame could be decoded",
-        hint="record it again, or copy it again if this is a copy",
+        hint=remedy(path, "record it again, or copy it again if this is a copy"),
     )
