@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import io
@@ -36,6 +37,8 @@ _LIVE_GOP_S: Final = 2
 warns from 4 (support.google.com/youtube/answer/2853702).
 """
 
+_REFUSED: Final = {("mov", "av1"), ("mov", "vp9")}
+"""What FFmpeg takes at first, and refuses when it writes the header."""
 _QP2LAMBDA: Final = 118
 """FFmpeg's unit of quality (FF_QP2LAMBDA)."""
 
@@ -142,10 +145,10 @@ def _notes(
     if info.chroma != "4:2:0" and halves_chroma(pix_fmt) and not coding.pix_fmt:
         deep = f"{bits(pix_fmt)}le" if bits(pix_fmt) > 8 else ""
         finer = f"yuv{info.chroma.replace(':', '')}p{deep}"
-        notes.append(
-            f"chroma of {info.chroma} became 4:2:0, which plays everywhere; "
-            f"--pix-fmt {finer} keeps it"
-        )
+        why = f"which plays everywhere; --pix-fmt {finer} keeps it"
+        if encoder == "libsvtav1":
+            why = f"all that {encoder} writes"
+        notes.append(f"chroma of {info.chroma} became 4:2:0, {why}")
     if coding.quality is not None and CODECS[codec].quality_option is None:
         notes.append(f"--quality changes nothing: {codec} has one quality")
     if coding.encoder == "auto":
@@ -177,12 +180,15 @@ def _check_held(path: Path, container: Container, codec: str, kind: Codec) -> No
 
     if container.muxer == "image2":
         return
-    with av.open(io.BytesIO(), "w", format=container.muxer) as trial:
-        try:
-            trial.add_stream(kind.software, rate=30)
-        except ValueError as error:
-            other = path.with_suffix(".mov" if codec == "prores" else ".mkv")
-            raise SinkError(f"{path.suffix} cannot hold {codec}", hint=f"-o {other}") from error
+    with (
+        av.open(io.BytesIO(), "w", format=container.muxer) as trial,
+        contextlib.suppress(ValueError),
+    ):
+        trial.add_stream(kind.software, rate=30)
+        if (container.muxer, codec) not in _REFUSED:
+            return
+    other = path.with_suffix(".mov" if codec == "prores" else ".mkv")
+    raise SinkError(f"{path.suffix} cannot hold {codec}", hint=f"-o {other}")
 
 
 def _encoders(kind: Codec, requested: str) -> tuple[str, ...]:
