@@ -113,6 +113,8 @@ def test_bad_wish(arguments: list[str], says: str, make_clip: ClipMaker, tmp_pat
         ["-dash.jpg"],
         ["style"],
         ["doctr", "--json"],
+        ["help"],
+        ["webcam", "-o", "out.mp4"],
         ["clip.mp4", "--seconds", "1"],
         ["clip.mp4", "--mirror"],
         ["--webcam", "pattern", "--start", "3", "-o", "out.mp4"],
@@ -126,7 +128,13 @@ def test_wrong_usage(arguments: list[str], make_clip: ClipMaker, tmp_path: Path)
     done = stylecam(*arguments, cwd=tmp_path)
     refused(done, "error", code=2)
     assert done.stderr.count("\n") == 2
-    hints = {"-dash.jpg": "./-dash.jpg", "style": "stylecam styles?", "doctr": "stylecam doctor?"}
+    hints = {
+        "-dash.jpg": "./-dash.jpg",
+        "style": "stylecam styles?",
+        "doctr": "stylecam doctor?",
+        "help": "stylecam --help?",
+        "webcam": "stylecam --webcam?",
+    }
     assert hints.get(arguments[0], "") in done.stderr
 
 
