@@ -139,7 +139,7 @@ def _notes(
     notes = []
     if info.bits > 8 and bits(pix_fmt) <= 8:
         notes.append(
-            f"{info.bits} bits a channel became 8, with which {codec} is written here; "
+            f"{info.bits} bits a channel became 8: {codec} is written with 8; "
             f"{_DEEPER.get(codec, '--codec hevc')} keeps 10"
         )
     if info.chroma != "4:2:0" and halves_chroma(pix_fmt) and not coding.pix_fmt:
