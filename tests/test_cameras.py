@@ -183,6 +183,7 @@ def test_what_opencv_reads_at_its_import_is_set_before_it() -> None:
     ("name", "says", "hint"),
     [
         ("clip.mp4", "clip.mp4: no such file", "check the name"),
+        ("192.168.1.5:8080/video", "no such file", "an address begins with http://"),
         ("patern", "no camera patern", "did you mean 'pattern'?"),
         ("integrated cam", "no camera", "did you mean 'Integrated Camera'?"),
         ("/dev/video7", "no camera /dev/video7", "/dev/video0 (HD Pro Webcam C920)"),
