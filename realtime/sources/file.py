@@ -21,6 +21,7 @@ from .decode import Decoder, remedy
 
 if TYPE_CHECKING:
     from av import VideoFrame
+    from av.video.stream import VideoStream
 
 _SHORTFALL_S: Final = 0.3
 """A file may promise so much more than it has: the last picture's length is often a guess."""
@@ -126,7 +127,7 @@ class FileSource:
 
     def _describe(self) -> VideoInfo:
         stream, converter = self.decoder.stream, self._convert
-        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        rate = _rate(stream)
         aspect = self.decoder.stream.sample_aspect_ratio or Fraction(1)
         return VideoInfo(
             height=converter.height,
@@ -246,6 +247,16 @@ class FileSource:
     def close(self) -> None:
         """Close the file."""
         self.decoder.close()
+
+
+def _rate(stream: VideoStream) -> Fraction:
+    """Return the average rate, where it can be one: FFmpeg 8.1 gives the ticks of DV's clock, 60000
+    a second, but every time stamp is one of a lower `base_rate`.
+    """
+    average, base = stream.average_rate, stream.base_rate
+    if average and not (base and average > 2 * base):
+        return average
+    return stream.guessed_rate or Fraction(25)
 
 
 def _counted(count: int, noun: str) -> str:
