@@ -21,6 +21,7 @@ from .decode import Decoder, remedy
 
 if TYPE_CHECKING:
     from av import VideoFrame
+    from av.container import InputContainer
     from av.video.stream import VideoStream
 
 _SHORTFALL_S: Final = 0.3
@@ -33,6 +34,8 @@ _RUNNING_CLOCKS: Final = frozenset({"mpegts", "mpeg"})
 
 _MPEG_TICK: Final = Fraction(1, 90_000)
 
+_NO_TIMES: Final = 0x80
+"""FFmpeg's AVFMT_NOTIMESTAMPS."""
 _MATRICES: Final = {8: "YCgCo", 14: "ICtCp"}
 """FFmpeg's numbers of those that are known and that swscale does not convert."""
 
@@ -127,7 +130,7 @@ class FileSource:
 
     def _describe(self) -> VideoInfo:
         stream, converter = self.decoder.stream, self._convert
-        rate = _rate(stream)
+        rate = _rate(self.decoder.container, stream)
         aspect = self.decoder.stream.sample_aspect_ratio or Fraction(1)
         return VideoInfo(
             height=converter.height,
@@ -249,14 +252,16 @@ class FileSource:
         self.decoder.close()
 
 
-def _rate(stream: VideoStream) -> Fraction:
-    """Return the average rate, where it can be one: FFmpeg 8.1 gives the ticks of DV's clock, 60000
-    a second, but every time stamp is one of a lower `base_rate`.
+def _rate(container: InputContainer, stream: VideoStream) -> Fraction:
+    """Return the average rate, or FFmpeg 8.1's guess where what it has for the average is made up:
+    25 of coded pictures without a container, whatever they say themselves, and of DV the 60000
+    ticks of its clock. No average is above `base_rate`, in which all time stamps are whole; twice,
+    as some are rounded.
     """
     average, base = stream.average_rate, stream.base_rate
-    if average and not (base and average > 2 * base):
-        return average
-    return stream.guessed_rate or Fraction(25)
+    if container.format.flags & _NO_TIMES or (average and base and average > 2 * base):
+        average = stream.guessed_rate or average
+    return average or stream.guessed_rate or Fraction(25)
 
 
 def _counted(count: int, noun: str) -> str:
