@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from .sources.file import FileSource
     from .sources.image import ImageSource
 
-_TAGS: Final = ("EXIF", "colour profile")
+_OF_PHOTOS: Final = ("EXIF", "colour profile", "transparency")
+"""What no video holds."""
 
 
 def open_output(
@@ -105,7 +106,8 @@ def _open_for_photo(
 
         quality = options.coding.quality
         return ImageSink(path, force=force, quality=quality, tags=source.tags)
-    left = [name for name, tag in zip(_TAGS, source.tags, strict=True) if tag]
+    held = (*source.tags, source.transparent)
+    left = [name for name, tag in zip(_OF_PHOTOS, held, strict=True) if tag]
     source.notes += [f"{name} left out: a video holds none" for name in left]
     return open_recording(path, source.info, force=force, coding=options.coding)
 

@@ -186,6 +186,7 @@ class ImageSource:
     def __init__(self, path: Path) -> None:
         self._photo = photo = read_image(path)
         self.tags, self.notes = photo.tags, list(photo.notes)
+        self.transparent = photo.alpha is not None
         if photo.bits > 8:
             self.notes.append(f"{photo.bits} bits a channel became 8")
         height, width = photo.image.shape[:2]
