@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from media import ANIMATION, SIGNING, ClipMaker, decode
 from media.running import NO_DISPLAY, STYLECAM, refused, stylecam
@@ -32,6 +34,19 @@ def test_bad_input(name: str, content: object, says: str, tmp_path: Path) -> Non
     before = set(tmp_path.iterdir())
     refused(stylecam(name, "-o", f"out{Path(name).suffix}", cwd=tmp_path), says)
     assert set(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".png", ".avif"])
+def test_a_truncated_photo_is_told_of_in_two_lines(suffix: str, tmp_path: Path) -> None:
+    """OpenCV has a log, with its own files and lines in it."""
+    if not cv2.haveImageWriter(f"a{suffix}"):
+        pytest.skip(f"this OpenCV writes no {suffix}")
+    noise = np.random.default_rng(0).integers(0, 256, (64, 80, 3), np.uint8)
+    data = cv2.imencode(suffix, noise)[1].tobytes()
+    (tmp_path / f"cut{suffix}").write_bytes(data[: len(data) // 2])
+    done = stylecam(f"cut{suffix}", "-o", "out.jpg", cwd=tmp_path)
+    refused(done, "not a picture that can be read")
+    assert done.stderr.count("\n") == 2, done.stderr
 
 
 @pytest.mark.parametrize("share", [0.02, 0.6])

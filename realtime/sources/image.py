@@ -106,6 +106,8 @@ def _decode(raw: Any) -> tuple[Any, list[tuple[int, Any]]]:
     """
     import cv2
 
+    # What ails a picture is said in the error's words.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
     with contextlib.suppress(cv2.error):
         if not hasattr(cv2, "imdecodeWithMetadata"):  # before OpenCV 4.12
