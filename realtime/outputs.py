@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from .sources.file import FileSource
     from .sources.image import ImageSource
 
-_TAGS: Final = ("EXIF", "colour profile")
+_OF_PHOTOS: Final = ("EXIF", "colour profile", "transparency")
+"""What no video holds."""
 
 
 def open_output(
@@ -41,10 +42,15 @@ def open_output(
 
     if isinstance(source, ImageSource):
         return _open_for_photo(path, source, options)
-    _refuse_picture(path, "name a video (-o out.mp4) or number the pictures (-o out_%05d.png)")
+    piped = source.path == PIPE
+    _refuse_picture(
+        path,
+        "standard input is read as a video: give a photo by its name"
+        if piped
+        else "name a video (-o out.mp4) or number the pictures, as PNG: -o out_%05d.png",
+    )
     from .sinks.original import Original
 
-    piped = source.path == PIPE
     original = Original(
         source.path,
         source.decoder.stream.index,
@@ -98,7 +104,8 @@ def _open_for_photo(path: Path, source: ImageSource, options: FileOptions) -> Ou
 
         quality = options.coding.quality
         return ImageSink(path, force=options.force, quality=quality, tags=source.tags)
-    left = [name for name, tag in zip(_TAGS, source.tags, strict=True) if tag]
+    held = (*source.tags, source.transparent)
+    left = [name for name, tag in zip(_OF_PHOTOS, held, strict=True) if tag]
     source.notes += [f"{name} left out: a video holds none" for name in left]
     return open_recording(path, source.info, force=options.force, coding=options.coding)
 

@@ -71,7 +71,7 @@ class Stylizer:
         clip: bool = True,
         engine: str | EngineOptions = "auto",
     ) -> None:
-        options = EngineOptions(engine) if isinstance(engine, str) else engine
+        options = engine if isinstance(engine, EngineOptions) else EngineOptions(engine)
         for name, value, known in (("order", order, ORDERS), ("engine", options.name, NAMES)):
             if value not in known:
                 raise UsageError(

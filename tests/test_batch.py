@@ -93,7 +93,9 @@ def test_outputs_that_would_meet_are_refused(tmp_path: Path) -> None:
     done = echoed("one/a.mp4", "two/a.mp4", "-o", "out/", cwd=tmp_path, code=2)
     assert b"would both become" in done.stderr
     done = echoed("one/a.mp4", "two/a.mp4", "-o", "out.mp4", cwd=tmp_path, code=2)
-    assert b"name a folder: -o out.mp4/" in done.stderr
+    assert b"name a folder: -o out/" in done.stderr
+    done = echoed("one/a.mp4", "two/a.mp4", "-o", "-", cwd=tmp_path, code=2)
+    assert b"name a folder: -o out/" in done.stderr
 
 
 @pytest.mark.parametrize(

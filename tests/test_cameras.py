@@ -7,12 +7,14 @@ import subprocess
 import sys
 from contextlib import closing
 from fractions import Fraction
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import pytest
 from stylecam.realtime import v4l2
+from stylecam.realtime.errors import SourceError
 from stylecam.realtime.pictures import Image
 from stylecam.realtime.sources import CameraMode, camera
 from stylecam.realtime.sources.camera import choose_format, once_allowed, remedy
@@ -181,15 +183,24 @@ def test_what_opencv_reads_at_its_import_is_set_before_it() -> None:
     ("name", "says", "hint"),
     [
         ("clip.mp4", "clip.mp4: no such file", "check the name"),
+        ("192.168.1.5:8080/video", "no such file", "an address begins with http://"),
         ("patern", "no camera patern", "did you mean 'pattern'?"),
         ("integrated cam", "no camera", "did you mean 'Integrated Camera'?"),
         ("/dev/video7", "no camera /dev/video7", "/dev/video0 (HD Pro Webcam C920)"),
+        (str(Path(__file__).parent), "is a folder", "name a video or a photo in it"),
     ],
 )
 def test_an_unknown_camera(name: str, says: str, hint: str) -> None:
     error = no_such_camera(name, CAMERAS[:2])
     assert says in error.message
     assert hint in error.hint
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="cameras have paths on Linux only")
+def test_a_folder_is_no_camera() -> None:
+    """Its slash makes it look like a device's path."""
+    with pytest.raises(SourceError, match="is a folder"):
+        camera.CameraSource("../")
 
 
 class Plugged:

@@ -84,9 +84,14 @@ def test_codings_that_cannot_be(name: str, coding: Coding, says: str, tmp_path: 
 
 def test_a_coding_that_cannot_be_names_one_that_can(tmp_path: Path) -> None:
     clip = Film(audio=()).build(tmp_path / "a.mp4")
-    for codec, name in (("prores", "out.mov"), ("ffv1", "out.mkv")):
-        with pytest.raises(SinkError) as caught:
-            echo(clip, tmp_path / "out.webm", Coding(codec))
+    for codec, refused, name in (
+        ("prores", "out.webm", "out.mov"),
+        ("ffv1", "out.webm", "out.mkv"),
+        ("av1", "out.mov", "out.mkv"),
+        ("vp9", "out.mov", "out.mkv"),
+    ):
+        with pytest.raises(SinkError, match=f"{refused[-4:]} cannot hold {codec}") as caught:
+            echo(clip, tmp_path / refused, Coding(codec))
         assert caught.value.hint == f"-o {tmp_path / name}"
     with pytest.raises(SinkError) as caught:
         echo(clip, tmp_path / "out.xyz")

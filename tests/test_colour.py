@@ -234,6 +234,9 @@ def test_ten_bits_are_kept_where_the_codec_can(tmp_path: Path) -> None:
         assert any("became 8" in note for note in outcome.notes) != kept
         assert len(planes) == 3
         assert psnr(decode(output)[0], decode(clip)[0]) > 30
+    for name, remedy in (("a.gif", "-o out.mp4 --codec hevc"), ("a%03d.png", "-o out.mp4 --codec")):
+        notes = echo(clip, tmp_path / name).notes
+        assert any("became 8" in note and remedy in note for note in notes), name
     echo(clip, tmp_path / "asked.mkv", Coding("h264", pix_fmt="yuv420p10le"))
     assert read_planes(tmp_path / "asked.mkv")[1].format.name == "yuv420p10le"
 
@@ -297,6 +300,9 @@ def test_hdr_is_kept_when_asked(tmp_path: Path) -> None:
     with pytest.raises(SinkError) as caught:
         echo(clip, tmp_path / "out.webm", Coding(), keep_hdr=True)
     assert "--codec av1" in caught.value.hint
+    with pytest.raises(SinkError) as caught:
+        echo(clip, tmp_path / "out.gif", Coding(), keep_hdr=True)
+    assert "-o out.mp4 --codec hevc" in caught.value.hint  # --codec alone is refused there
     deeper = Coding("ffv1", pix_fmt="yuv420p12le")
     assert echo(clip, tmp_path / "deeper.mkv", deeper, keep_hdr=True).notes == outcome.notes
     with pytest.raises(SinkError, match="yuv420p11le"):

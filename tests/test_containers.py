@@ -306,6 +306,23 @@ def test_coarser_chroma_is_said(codec: str, pix_fmt: str, tmp_path: Path) -> Non
         assert container.streams.video[0].pix_fmt == pix_fmt
 
 
+def test_a_camcorder_s_dv_has_the_rate_of_its_pictures(tmp_path: Path) -> None:
+    """FFmpeg gives 60000 a second, which MP4 and MOV refuse."""
+    rate = Fraction(25)
+    film = Film(576, 720, range(6), 1 / rate, rate, codec="dvvideo", options={}, audio=())
+    clip = film.build(tmp_path / "a.dv")
+    echo(clip, tmp_path / "out.mp4")
+    assert times(tmp_path / "out.mp4") == times(clip)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.video[0].average_rate == rate
+
+
+def test_no_finer_chroma_is_recommended_for_av1(tmp_path: Path) -> None:
+    clip = Film(pix_fmt="yuv444p", pts=range(3), audio=()).build(tmp_path / "a.mp4")
+    notes = echo(clip, tmp_path / "out.mp4", Coding("av1")).notes
+    assert notes == ["chroma of 4:4:4 became 4:2:0, all that libsvtav1 writes"]
+
+
 def test_a_header_that_is_refused_costs_no_painting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,6 +59,9 @@ def test_sound_a_container_cannot_hold_is_reencoded_and_said(tmp_path: Path) -> 
     assert "sound re-encoded as Opus: webm cannot hold aac" in outcome.notes
     before, after = packets(ANIMATION), packets(tmp_path / "out.webm")
     assert abs(float(after[-1][0] - before[-1][0])) < 0.1
+    clip = Film(audio=("libmp3lame",)).build(tmp_path / "a.mp4")
+    notes = echo(clip, tmp_path / "mp3.webm").notes
+    assert "sound re-encoded as Opus: webm cannot hold mp3" in notes
 
 
 @pytest.mark.parametrize("codec", ["libopus", "flac"])

@@ -36,6 +36,7 @@ from stylecam.realtime.pictures import Image
 from stylecam.realtime.pipeline import run
 from stylecam.realtime.sinks import NullSink
 from stylecam.realtime.sinks.dashboard import LiveSink, ProgressSink
+from stylecam.realtime.sinks.keys import HELP
 from stylecam.realtime.sinks.window import compose, write_on
 from stylecam.realtime.sources.mirror import MirrorSource
 from stylecam.realtime.sources.pattern import PatternSource
@@ -64,6 +65,16 @@ def test_lines_are_readable_on_any_picture() -> None:
         assert corner.max() - np.median(corner) > 100
         assert (picture[80:] == value).all()
         write_on(picture, [])
+
+
+@pytest.mark.parametrize("size", [(240, 320), (640, 360), (1, 1)])
+def test_the_help_fits_into_a_small_or_narrow_picture(size: tuple[int, int]) -> None:
+    """A camera of 320x240 has room for ten lines, a phone's video for 45 letters."""
+    picture = np.zeros((*size, 3), np.uint8)
+    write_on(picture, ["30 fps", *HELP])
+    assert (picture.max() > 150) == (size != (1, 1))
+    assert not picture[-3:].any()
+    assert not picture[:, -3:].any()
 
 
 def test_mirrored() -> None:

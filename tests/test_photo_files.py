@@ -51,6 +51,8 @@ def test_transparency_goes_around_the_network(suffix: str, tmp_path: Path) -> No
     )
     done = echoed("a.png", "-o", "flat.jpg", cwd=tmp_path)
     assert b"transparency left out: .jpg cannot hold it" in done.stdout
+    done = echoed("a.png", "-o", f"{suffix[1:]}.mp4", cwd=tmp_path)
+    assert b"transparency left out: a video holds none" in done.stdout
 
 
 def test_sixteen_bits_and_grey(tmp_path: Path) -> None:

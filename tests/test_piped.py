@@ -7,6 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
+import numpy as np
 import pytest
 from media import decode, packets, psnr, times
 from media.clips import Film
@@ -91,6 +93,38 @@ def test_y4m_through_pipes(tmp_path: Path) -> None:
     frames = decode(tmp_path / "out.y4m")
     assert len(frames) == 12
     assert psnr(frames[7], decode(clip)[7]) > 40
+
+
+def test_ten_bits_go_through_a_pipe_as_y4m(tmp_path: Path) -> None:
+    """FFmpeg writes them only when told that y4m may be more than it once was."""
+    quiet = {"x265-params": "log-level=error"}
+    film = Film(codec="libx265", pix_fmt="yuv420p10le", audio=(), options=quiet)
+    done = echoed(film.build(tmp_path / "a.mkv"), "-o", "-", "--format", "y4m", cwd=tmp_path)
+    assert b"C420p10" in done.stdout[:80]
+    assert done.stdout.count(b"FRAME\n") == 12
+
+
+def test_y4m_says_that_pixels_were_not_square(tmp_path: Path) -> None:
+    clip = Film(audio=(), aspect=Fraction(16, 11)).build(tmp_path / "a.mp4")
+    done = echoed(clip, "-o", "-", "--format", "y4m", cwd=tmp_path)
+    assert b"note: pixel aspect ratio 16/11 left out of y4m" in done.stderr
+
+
+def test_what_cannot_come_through_a_pipe_is_told_as_that(tmp_path: Path) -> None:
+    """An MP4 whose index is at its end is no broken file, and nothing at all is none either."""
+    clip = Film(pts=range(900), audio=()).build(tmp_path / "a.mp4")
+    data = clip.read_bytes()
+    assert data.index(b"mdat") < data.index(b"moov")
+    for given in (data, b"", b"dear diary"):
+        done = echoed("-", "-o", "out.mp4", cwd=tmp_path, stdin=given, code=1)
+        assert b"hint: name the file if there is one: most MP4s" in done.stderr
+    done = echoed("-", "-o", "out.jpg", cwd=tmp_path, stdin=photo(), code=1)
+    assert b"hint: standard input is read as a video: give a photo by its name" in done.stderr
+    assert list(tmp_path.iterdir()) == [clip]
+
+
+def photo() -> bytes:
+    return cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
 
 
 def test_a_reader_that_goes_away(tmp_path: Path) -> None:

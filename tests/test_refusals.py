@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from media import ANIMATION, SIGNING, ClipMaker, decode
 from media.running import NO_DISPLAY, STYLECAM, refused, stylecam
@@ -32,6 +34,19 @@ def test_bad_input(name: str, content: object, says: str, tmp_path: Path) -> Non
     before = set(tmp_path.iterdir())
     refused(stylecam(name, "-o", f"out{Path(name).suffix}", cwd=tmp_path), says)
     assert set(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".png", ".avif"])
+def test_a_truncated_photo_is_told_of_in_two_lines(suffix: str, tmp_path: Path) -> None:
+    """OpenCV has a log, with its own files and lines in it."""
+    if not cv2.haveImageWriter(f"a{suffix}"):
+        pytest.skip(f"this OpenCV writes no {suffix}")
+    noise = np.random.default_rng(0).integers(0, 256, (64, 80, 3), np.uint8)
+    data = cv2.imencode(suffix, noise)[1].tobytes()
+    (tmp_path / f"cut{suffix}").write_bytes(data[: len(data) // 2])
+    done = stylecam(f"cut{suffix}", "-o", "out.jpg", cwd=tmp_path)
+    refused(done, "not a picture that can be read")
+    assert done.stderr.count("\n") == 2, done.stderr
 
 
 @pytest.mark.parametrize("share", [0.02, 0.6])
@@ -73,6 +88,7 @@ def test_audio_only_input(make_clip: ClipMaker, tmp_path: Path) -> None:
         (["-o", "/proc/out.mp4"], r"cannot be written(.|\n)*may not write there"),
         (["-o", "out.xyz"], r"cannot be written as \.xyz"),
         (["-o", "out.jpg"], "is a picture"),
+        (["-o", "out_%03d.jpg"], "number the pictures, as PNG"),
         (["-o", "clip.mp4", "--force"], "the input itself"),
         (["--style", "great-wafe"], "did you mean great-wave"),
         (["--style", "missing.onnx"], "no such style file"),
@@ -112,6 +128,8 @@ def test_bad_wish(arguments: list[str], says: str, make_clip: ClipMaker, tmp_pat
         ["-dash.jpg"],
         ["style"],
         ["doctr", "--json"],
+        ["help"],
+        ["webcam", "-o", "out.mp4"],
         ["clip.mp4", "--seconds", "1"],
         ["clip.mp4", "--mirror"],
         ["--webcam", "pattern", "--start", "3", "-o", "out.mp4"],
@@ -125,7 +143,13 @@ def test_wrong_usage(arguments: list[str], make_clip: ClipMaker, tmp_path: Path)
     done = stylecam(*arguments, cwd=tmp_path)
     refused(done, "error", code=2)
     assert done.stderr.count("\n") == 2
-    hints = {"-dash.jpg": "./-dash.jpg", "style": "stylecam styles?", "doctr": "stylecam doctor?"}
+    hints = {
+        "-dash.jpg": "./-dash.jpg",
+        "style": "stylecam styles?",
+        "doctr": "stylecam doctor?",
+        "help": "stylecam --help?",
+        "webcam": "stylecam --webcam?",
+    }
     assert hints.get(arguments[0], "") in done.stderr
 
 

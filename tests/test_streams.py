@@ -255,9 +255,14 @@ def test_missing_and_repeating_times_are_mended_and_said(tmp_path: Path) -> None
     outcome = echo(clip, tmp_path / "out.mkv")
     assert times(tmp_path / "out.mkv") == [Fraction(t, 1000) for t in (0, 33, 34, 66, 100)]
     assert "1 frame had no time stamp" in outcome.notes[0]
+
+
+@pytest.mark.parametrize("rate", [25, 30])
+def test_coded_pictures_without_a_container_keep_their_rate(rate: int, tmp_path: Path) -> None:
+    """FFmpeg takes 25 for it, whatever they say themselves."""
     raw = tmp_path / "raw.h264"
     with av.open(str(raw), "w", format="h264") as container:
-        stream = container.add_stream("libx264", rate=25)
+        stream = container.add_stream("libx264", rate=rate)
         stream.width, stream.height = 64, 48
         for index in range(8):
             frame = av.VideoFrame.from_ndarray(PatternSource(48, 64).image(index), format="rgb24")
@@ -265,9 +270,10 @@ def test_missing_and_repeating_times_are_mended_and_said(tmp_path: Path) -> None
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     outcome = echo(raw, tmp_path / "raw.mp4")
+    assert "8 frames had no time stamp" in outcome.notes[0]
     found = times(tmp_path / "raw.mp4")
     assert len(found) == 8
-    assert {b - a for a, b in itertools.pairwise(found)} == {Fraction(1, 25)}
+    assert {b - a for a, b in itertools.pairwise(found)} == {Fraction(1, rate)}
 
 
 def test_a_part_begins_at_zero_with_its_sound(tmp_path: Path) -> None:

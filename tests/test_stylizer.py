@@ -263,6 +263,8 @@ def test_wrong_options_are_said_at_once() -> None:
         Stylizer("grate-wave")
     with pytest.raises(UsageError, match="order='gbr'"):
         Stylizer(order="gbr")
+    with pytest.raises(UsageError, match="engine=None is not known"):
+        Stylizer(engine=None)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="engine='nope'"):
         Stylizer(engine="nope")
     for size in ("abc", (360, 640), 360.0):

@@ -42,8 +42,9 @@ def plan(
     target = None if output is None else Path(output)
     folder = target is not None and (str(output).endswith(("/", "\\")) or target.is_dir())
     if target is not None and not folder and len(inputs) > 1:
+        place = "out" if target == PIPE else target.with_suffix("")
         raise UsageError(
-            f"{len(inputs)} inputs cannot all become {output}", hint=f"name a folder: -o {output}/"
+            f"{len(inputs)} inputs cannot all become {output}", hint=f"name a folder: -o {place}/"
         )
     if PIPE in inputs and (target is None or folder):
         raise UsageError(

@@ -99,7 +99,8 @@ def refuse_misspelt(argv: list[str]) -> None:
 
     word = argv[0] if argv else ""
     if word.isalpha() and not Path(word).exists():
-        for near in difflib.get_close_matches(word.lower(), COMMANDS, n=1):
+        known = (*COMMANDS, "--demo", "--help", "--version", "--webcam")
+        for near in difflib.get_close_matches(word.lower(), known, n=1):
             raise UsageError(
                 f"there is no command and no file {word!r}", hint=f"did you mean stylecam {near}?"
             )

@@ -83,6 +83,7 @@ class Carried:
             transcode.out.metadata.update(stream_metadata(stream))
             self._converters[stream.index] = transcode
             how = f"{codec.name}, mixed to stereo" if transcode.mixed else codec.name
+            name = stream.codec_context.codec.canonical_name  # mp3, not the decoder's mp3float
             self.notes.append(f"sound re-encoded as {how}: {muxer} cannot hold {name}")
         else:
             what = {"audio": "sound", "video": "cover", "subtitle": "subtitles"}.get(kind, kind)

@@ -55,7 +55,8 @@ LIVE: Final = {
 PIPES: Final = {
     # A cluster is sent when it is whole: by default twice a second, late for who watches.
     "matroska": Container("matroska", "h264", _MKV | {"live": "1", "cluster_time_limit": "50"}),
-    "y4m": Container("yuv4mpegpipe", "raw", {}),
+    # More than 8 bits are FFmpeg's addition to y4m, which it writes only when told so.
+    "y4m": Container("yuv4mpegpipe", "raw", {"strict": "-1"}),
 }
 QUICKTIME: Final = frozenset({"mp4", "mov"})
 PICTURES_ONLY: Final = frozenset({"gif", "image2", "yuv4mpegpipe"})
@@ -117,6 +118,6 @@ CODECS: Final = {
     "mpeg4": Codec("mpeg4", (), ("yuv420p",), ("yuv420p",), None, {"b": "4M"}),
     "gif": Codec("gif", (), ("pal8",), ("pal8",), None, {}),
     "png": Codec("png", (), ("rgb24",), ("rgb24",), None, {"pred": "mixed"}),
-    "raw": Codec("rawvideo", (), _EVEN, ("yuv420p10le",), None, {"strict": "-1"}),
+    "raw": Codec("rawvideo", (), _EVEN, ("yuv420p10le",), None, {}),
 }
 CHOICES: Final = ("h264", "hevc", "av1", "vp9", "prores", "ffv1")

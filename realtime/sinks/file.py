@@ -11,6 +11,7 @@ from typing import Final
 from ..errors import SinkError
 from ..ffmpeg import PIPE
 from ..frame import Frame, VideoInfo
+from ..letterbox import SQUARE
 from ..pictures import Converter
 from .codecs import LIVE
 from .encode import Encoder
@@ -63,8 +64,10 @@ class FileSink:
         self._numbered = settings.container.muxer == "yuv4mpegpipe"
         if self._numbered:  # it has a rate and no time stamps
             info = dataclasses.replace(info, time_base=1 / info.fps)
-            note = f"frames numbered at {float(info.fps):.4g} fps: y4m holds no time stamps"
-            settings = dataclasses.replace(settings, notes=(*settings.notes, note))
+            notes = [f"frames numbered at {float(info.fps):.4g} fps: y4m holds no time stamps"]
+            if info.sample_aspect_ratio != SQUARE:  # PyAV does not hand it to the muxer
+                notes.append(f"pixel aspect ratio {info.sample_aspect_ratio} left out of y4m")
+            settings = dataclasses.replace(settings, notes=(*settings.notes, *notes))
         elif info.live and path != PIPE:
             container = settings.container
             options = LIVE.get(container.muxer, container.options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import io
@@ -25,13 +26,19 @@ if TYPE_CHECKING:
 QUALITY: Final = 75
 """Of 0 to 100: hard to tell from the original on a screen."""
 
-_FOR_HDR: Final = "add --codec hevc or --codec av1, or leave out --keep-hdr"
+_DEEPER: Final = {
+    **dict.fromkeys(("gif", "png"), "-o out.mp4 --codec hevc"),
+    "vp9": "--codec av1",  # libvpx may be built for 8 bits; WebM takes no HEVC
+}
+"""What to ask for where a codec is written with 8 bits, if not --codec hevc."""
 
 _LIVE_GOP_S: Final = 2
 """Seconds from key frame to key frame of what is live, for who joins in; x264 would take 8. YouTube
 warns from 4 (support.google.com/youtube/answer/2853702).
 """
 
+_REFUSED: Final = {("mov", "av1"), ("mov", "vp9")}
+"""What FFmpeg takes at first, and refuses when it writes the header."""
 _QP2LAMBDA: Final = 118
 """FFmpeg's unit of quality (FF_QP2LAMBDA)."""
 
@@ -85,10 +92,7 @@ def settings_for(path: Path, coding: Coding, info: VideoInfo) -> Settings:
     if (info.bits > 8 or hdr) and not coding.pix_fmt:
         formats = kind.deep_formats if hdr else (*kind.deep_formats, *kind.formats)
     if hdr and min(map(bits, formats)) < 10:
-        raise SinkError(
-            f"HDR needs 10 bits, and {codec} is written with 8",
-            hint=_FOR_HDR,
-        )
+        raise SinkError(f"HDR needs 10 bits, and {codec} is written with 8", hint=_for_hdr(codec))
     for encoder in _encoders(kind, coding.encoder):
         options = encoder_options(kind, encoder, coding.quality)
         for pix_fmt in dict.fromkeys(formats):
@@ -108,11 +112,15 @@ def _unwritable(
     hint = "choose another --codec; vp9 and ffv1 take every size"
     if coding.pix_fmt or coding.encoder != "software":
         hint = "leave out --pix-fmt and --encoder, or choose another --codec"
-    elif info.colour.transfer in (PQ, HLG):  # libvpx may be built for 8 bits
-        hint = _FOR_HDR
+    elif info.colour.transfer in (PQ, HLG):
+        hint = _for_hdr(codec)
     size = f"{info.width}x{info.height}"
     what = f"{codec} cannot be written at {size} as {', '.join(formats)}: {problem}"
     return SinkError(what, hint=hint)
+
+
+def _for_hdr(codec: str) -> str:
+    return f"{_DEEPER.get(codec, '--codec hevc')}, or leave out --keep-hdr"
 
 
 def as_coded(info: VideoInfo, settings: Settings) -> VideoInfo:
@@ -131,16 +139,16 @@ def _notes(
     notes = []
     if info.bits > 8 and bits(pix_fmt) <= 8:
         notes.append(
-            f"{info.bits} bits a channel became 8: {codec} is written so as to play "
-            "everywhere; --codec hevc or --pix-fmt yuv420p10le keeps 10"
+            f"{info.bits} bits a channel became 8: {codec} is written with 8; "
+            f"{_DEEPER.get(codec, '--codec hevc')} keeps 10"
         )
     if info.chroma != "4:2:0" and halves_chroma(pix_fmt) and not coding.pix_fmt:
         deep = f"{bits(pix_fmt)}le" if bits(pix_fmt) > 8 else ""
         finer = f"yuv{info.chroma.replace(':', '')}p{deep}"
-        notes.append(
-            f"chroma of {info.chroma} became 4:2:0, which plays everywhere; "
-            f"--pix-fmt {finer} keeps it"
-        )
+        why = f"which plays everywhere; --pix-fmt {finer} keeps it"
+        if encoder == "libsvtav1":
+            why = f"all that {encoder} writes"
+        notes.append(f"chroma of {info.chroma} became 4:2:0, {why}")
     if coding.quality is not None and CODECS[codec].quality_option is None:
         notes.append(f"--quality changes nothing: {codec} has one quality")
     if coding.encoder == "auto":
@@ -172,12 +180,15 @@ def _check_held(path: Path, container: Container, codec: str, kind: Codec) -> No
 
     if container.muxer == "image2":
         return
-    with av.open(io.BytesIO(), "w", format=container.muxer) as trial:
-        try:
-            trial.add_stream(kind.software, rate=30)
-        except ValueError as error:
-            other = path.with_suffix(".mov" if codec == "prores" else ".mkv")
-            raise SinkError(f"{path.suffix} cannot hold {codec}", hint=f"-o {other}") from error
+    with (
+        av.open(io.BytesIO(), "w", format=container.muxer) as trial,
+        contextlib.suppress(ValueError),
+    ):
+        trial.add_stream(kind.software, rate=30)
+        if (container.muxer, codec) not in _REFUSED:
+            return
+    other = path.with_suffix(".mov" if codec == "prores" else ".mkv")
+    raise SinkError(f"{path.suffix} cannot hold {codec}", hint=f"-o {other}")
 
 
 def _encoders(kind: Codec, requested: str) -> tuple[str, ...]:

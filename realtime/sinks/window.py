@@ -136,7 +136,9 @@ class WindowSink:
 
 
 def write_on(bgr: Image, lines: list[str]) -> None:
-    """Write lines, a tab in which starts a second column, over a darkened corner of the picture."""
+    """Write lines, a tab in which starts a second column, over a darkened corner of the picture:
+    smaller where they would not fit.
+    """
     import cv2
 
     font = cv2.FONT_HERSHEY_SIMPLEX
@@ -149,10 +151,13 @@ def write_on(bgr: Image, lines: list[str]) -> None:
     if not parts:
         return
     right = max(x + cv2.getTextSize(text, font, _SCALE, 1)[0][0] for text, x, _ in parts)
-    corner = bgr[: _LINE * len(lines) + _LINE // 2, : right + _LEFT]
+    high, wide = _LINE * len(lines) + _LINE // 2, right + _LEFT
+    part = min(1.0, bgr.shape[0] / high, bgr.shape[1] / wide)
+    corner = bgr[: round(part * high), : round(part * wide)]
     corner //= 3
     for text, x, y in parts:
-        cv2.putText(bgr, text, (x, y), font, _SCALE, (255, 255, 255), 1, cv2.LINE_AA)
+        at, scale = (round(part * x), round(part * y)), part * _SCALE
+        cv2.putText(bgr, text, at, font, scale, (255, 255, 255), 1, cv2.LINE_AA)
 
 
 def is_open(visible: float, framework: str) -> bool:

@@ -192,7 +192,7 @@ def choose_format(modes: list[v4l2.Mode], wanted: CameraMode) -> str:
 
 def _check_device(path: str, present: list[Device]) -> None:
     """Say what is wrong before OpenCV fails without a reason; on Linux."""
-    if not Path(path).exists():
+    if not Path(path).exists() or Path(path).is_dir():
         raise no_such_camera(path, present)
     if not os.access(path, os.R_OK | os.W_OK):
         raise SourceError(f"no permission to use {path}", hint=v4l2.JOIN_GROUP)

@@ -22,6 +22,17 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _MAX_CORRUPT_IN_A_ROW: Final = 500
+_PIPED: Final = (
+    "name the file if there is one: most MP4s cannot be read through a pipe; if there is none, see "
+    "whether the program that sends it had an error"
+)
+
+
+def remedy(path: Path, of_file: str) -> str:
+    """Return what to do about an input in which there is no picture: `of_file`, or of standard
+    input something else.
+    """
+    return _PIPED if path == PIPE else of_file
 
 
 class Decoder:
@@ -54,7 +65,9 @@ class Decoder:
             raise SourceError(
                 f"{self._path} is not a video that can be read "
                 f"({getattr(error, 'strerror', None) or error})",
-                hint=f"play it with another player; `file {quoted}` tells what it is",
+                hint=remedy(
+                    self._path, f"play it with another player; `file {quoted}` tells what it is"
+                ),
             ) from error
         self.stream = self._choose()
         self.stream.codec_context.copy_opaque = True

@@ -126,8 +126,11 @@ def find_again(
 
 def no_such_camera(name: str, present: list[Device]) -> SourceError:
     """Return the error for a name that no camera has, with the nearest name there is."""
+    if Path(name).is_dir():
+        return SourceError(f"{name} is a folder", hint="name a video or a photo in it")
     if not name.startswith("/dev/") and (Path(name).suffix or "/" in name):
-        return SourceError(f"{name}: no such file", hint="check the name and the folder")
+        hint = "check the name and the folder; an address begins with http:// or rtsp://"
+        return SourceError(f"{name}: no such file", hint=hint)
     names = [device.name for device in present if device.captures]
     known = {known.casefold(): known for known in ("pattern", *names)}
     near = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.5)

@@ -17,11 +17,13 @@ from ..frame import Frame, VideoInfo
 from ..stats import Stats
 from . import Reading
 from .convert import TRANSPARENCY, Deinterlacer, FrameConverter
-from .decode import Decoder
+from .decode import Decoder, remedy
 from .frame_times import FrameTimes
 
 if TYPE_CHECKING:
     from av import VideoFrame
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
 
 _SHORTFALL_S: Final = 0.3
 """A file may promise so much more than it has: the last picture's length is often a guess."""
@@ -33,6 +35,8 @@ _RUNNING_CLOCKS: Final = frozenset({"mpegts", "mpeg"})
 
 _MPEG_TICK: Final = Fraction(1, 90_000)
 
+_NO_TIMES: Final = 0x80
+"""FFmpeg's AVFMT_NOTIMESTAMPS."""
 _MATRICES: Final = {8: "YCgCo", 14: "ICtCp"}
 """FFmpeg's numbers of those that are known and that swscale does not convert."""
 
@@ -113,7 +117,7 @@ class FileSource:
 
     def _describe(self) -> VideoInfo:
         stream, converter = self.decoder.stream, self._convert
-        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        rate = _rate(self.decoder.container, stream)
         aspect = self.decoder.stream.sample_aspect_ratio or Fraction(1)
         return VideoInfo(
             height=converter.height,
@@ -221,6 +225,18 @@ class FileSource:
         self.decoder.close()
 
 
+def _rate(container: InputContainer, stream: VideoStream) -> Fraction:
+    """Return the average rate, or FFmpeg 8.1's guess where what it has for the average is made up:
+    25 of coded pictures without a container, whatever they say themselves, and of DV the 60000
+    ticks of its clock. No average is above `base_rate`, in which all time stamps are whole; twice,
+    as some are rounded.
+    """
+    average, base = stream.average_rate, stream.base_rate
+    if container.format.flags & _NO_TIMES or (average and base and average > 2 * base):
+        average = stream.guessed_rate or average
+    return average or stream.guessed_rate or Fraction(25)
+
+
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' * (count != 1)}"
 
@@ -228,5 +244,5 @@ def _counted(count: int, noun: str) -> str:
 def _no_frame(path: Path) -> SourceError:
     return SourceError(
         f"{path}: no frame could be decoded",
-        hint="record it again, or copy it again if this is a copy",
+        hint=remedy(path, "record it again, or copy it again if this is a copy"),
     )

@@ -107,6 +107,8 @@ def _decode(raw: Any) -> tuple[Any, list[tuple[int, Any]]]:
     """
     import cv2
 
+    # What ails a picture is said in the error's words.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
     with contextlib.suppress(cv2.error):
         if not hasattr(cv2, "imdecodeWithMetadata"):  # before OpenCV 4.12
@@ -187,6 +189,7 @@ class ImageSource:
     def __init__(self, path: Path) -> None:
         self._photo = photo = read_image(path)
         self.tags, self.notes = photo.tags, list(photo.notes)
+        self.transparent = photo.alpha is not None
         if photo.bits > 8:
             self.notes.append(f"{photo.bits} bits a channel became 8")
         height, width = photo.image.shape[:2]
