@@ -17,7 +17,7 @@ from .tables import renew
 DOCS: Final = Path(__file__).parent.parent / "docs"
 SHOWN: Final = ("coffee", "otters", "lake", "cat")
 BLENDS: Final = tuple(f"great-wave:{1 - w},starry-night:{w}" for w in (0, 0.25, 0.5, 0.75, 1))
-FIRST_SEEN: Final = ("great-wave", "stained-glass", "composition-vii", "comic")
+FIRST_SEEN: Final = ("great-wave", "stained-glass", "the-scream", "comic")
 """Styles at the top of the README."""
 CELL: Final = (320, 240)
 _GAP: Final = 6

@@ -72,7 +72,7 @@ class Shown:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        arguments = ["--webcam", "pattern", "--camera-size", "320x192"]
+        arguments = ["--webcam", "pattern", "--camera-size", "320x192", "--style", "klimt-gold"]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "stylecam.realtime.cli", *arguments],
             cwd=folder,
