@@ -240,10 +240,11 @@ def test_latency_is_read_off_the_pictures(style: str, tmp_path: Path) -> None:
     assert row["frames"] >= 8
     assert row["unreadable"] <= row["frames"] // 50
     a_tick_ms = 0.1 + 0.1  # of the painted clock, and what rounding takes
-    assert 0 < row["engine_ms"]["p50"] <= row["latency_ms"]["p50"] + a_tick_ms < 2000
-    assert row["added_ms"]["p50"] <= row["latency_ms"]["p50"]
-    # Each picture's own: what its engine took is never more than its age.
-    assert row["added_ms"]["p50"] > -1
+    assert 0 < row["engine_ms"]["p50"] < 2000
+    assert 0 < row["latency_ms"]["p50"] < 2000
+    # Each picture's own, as medians may be of other pictures where one was unreadable: what its
+    # engine took is never more than its age.
+    assert -a_tick_ms <= row["added_ms"]["p50"] <= row["latency_ms"]["p50"]
 
 
 def test_memory_is_that_of_the_case_alone() -> None:
