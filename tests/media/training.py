@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.training.data import Pairs
+from stylecam.training.loop import Run
 from stylecam.training.recipe import Recipe
 from stylecam.training.scenes import Scenes
 from stylecam.training.trainer import Trainer
@@ -15,6 +16,10 @@ from stylecam.training.vgg import VGG19
 TINY = Recipe("tiny", "painting.png", "Tiny", "Nobody", "CC0", batch=1, crop=96, steps=4,
               painting_long_side=128, warmup_steps=1, adversarial_from=1, equivariance=100,
               gradient_penalty=0.1, discriminator_dropout=0.1)  # fmt: skip
+
+QUICK = Recipe("tiny", "painting.png", crop=64, steps=3, painting_long_side=96)
+VALUES = ["--device", "cpu", "--set", "crop=64", "painting_long_side=96"]
+"""Those of `QUICK`, for the command."""
 
 
 def make_folder(folder: Path) -> Path:
@@ -36,6 +41,11 @@ def pairs(folder: Path, recipe: Recipe = TINY) -> Pairs:
     )
 
 
-def trainer(folder: Path, vgg: VGG19, recipe: Recipe = TINY) -> Trainer:
+def trainer(folder: Path, vgg: VGG19, recipe: Recipe = TINY, *, timed: bool = False) -> Trainer:
     """Return what learns the folder's painting."""
-    return Trainer(recipe, paintings=[folder / "painting.png"], vgg=vgg)
+    return Trainer(recipe, paintings=[folder / "painting.png"], vgg=vgg, timed=timed)
+
+
+def run_of(folder: Path, learner: Trainer, stream: Pairs | None = None) -> Run:
+    """Return a training of `QUICK`, with its run folder beside the painting."""
+    return Run(learner, stream or pairs(folder, QUICK), folder / "run", card={"name": "tiny"})
