@@ -27,8 +27,18 @@ from stylecam.realtime.sinks.display import display_problem
 from stylecam.realtime.sources.pattern import PatternSource
 from stylecam.training.vgg import VGG19, load_vgg19
 
+SLOW = {
+    *("test_batch", "test_benchmarks", "test_compare", "test_int8", "test_interrupted"),
+    *("test_peers", "test_piped", "test_pipes", "test_quality", "test_refusals", "test_resume"),
+    *("test_sequences", "test_signals", "test_soak", "test_statistics", "test_streams"),
+    *("test_tensorrt", "test_train_command", "test_train_ends", "test_train_resume"),
+    *("test_train_stages", "test_train_steps"),
+}
+"""Those that train, measure, build engines or run the command in processes of their own."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: a quarter of the tests, three quarters of the time")
     config.addinivalue_line("markers", "needs_cuda: runs on an NVIDIA GPU only")
     config.addinivalue_line("markers", "needs_display: opens a real window; xvfb-run gives one")
     config.addinivalue_line("markers", "needs_camera: runs with a camera only")
@@ -42,6 +52,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         "needs_display": bool(display_problem()),
     }
     for item in items:
+        if item.path.stem in SLOW:
+            item.add_marker("slow")
         for marker, lacking in lacks.items():
             if lacking and item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=f"{marker}: there is none"))
