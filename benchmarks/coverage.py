@@ -20,7 +20,6 @@ import torch
 from stylecam.realtime.pictures import Image
 from stylecam.training import losses
 from stylecam.training.pictures import read_painting, read_pixels, to_tensor
-from stylecam.training.recipe import Recipe
 from stylecam.training.vgg import VGG19, has_bfloat16, load_vgg19
 from torch import Tensor
 
@@ -31,7 +30,8 @@ SIDE_PX: Final = 192
 ITERATIONS: Final = 40
 SHIPPED: Final = RESULTS / "style_best.json"
 """What the optimisation reaches for the built-in styles' paintings."""
-_WEIGHTS: Final = Recipe("none", "none")
+_CONTENT, _STYLE = 0.4, 20.0
+"""Weights of the optimisation, the same for every style, whatever it was trained with."""
 
 
 class Judge:
@@ -44,7 +44,7 @@ class Judge:
     def __init__(self, painting: Path, *, long_side: int, cache: Path | None = None) -> None:
         self._vgg: VGG19 = load_vgg19(None)
         self._painting = read_painting(painting, long_side)
-        weights = f"{_WEIGHTS.content}:{_WEIGHTS.style}"
+        weights = f"{_CONTENT}:{_STYLE}"
         self._key = f"{_digest(read_pixels(painting))}:{long_side}:{ITERATIONS}:{weights}"
         self._cache = cache
         with torch.no_grad():
@@ -98,8 +98,8 @@ class Judge:
 
         def loss() -> float:
             features = self._features(pixels.view(start.shape).clamp(0, 1))
-            total = _WEIGHTS.style * losses.style_loss(features, self._targets)
-            total = total + _WEIGHTS.content * losses.content_loss(features, wanted)
+            total = _STYLE * losses.style_loss(features, self._targets)
+            total = total + _CONTENT * losses.content_loss(features, wanted)
             optimizer.zero_grad(set_to_none=True)
             total.backward()  # type: ignore[no-untyped-call]
             return float(total.detach())
