@@ -123,7 +123,7 @@ def test_a_recipe_of_two_stages_goes_on_from_the_first_with_what_the_second_chan
         json.loads((folder / "runs" / "tiny" / run / "config.json").read_text())
         for run in ("", "stage-2")
     ]
-    assert [(c["steps"], c["style"], c["crop"]) for c in configs] == [(2, 20.0, 96), (1, 7.0, 96)]
+    assert [(c["steps"], c["style"], c["crop"]) for c in configs] == [(2, 60.0, 96), (1, 7.0, 96)]
     made = folder / capsys.readouterr().out.strip()
     card = find(str(made)).card
     assert (card["steps_before"], card["steps"]) == (2, 1)
@@ -155,8 +155,9 @@ def test_two_processes_train_one_network(folder: Path, vgg: VGG19) -> None:
     (folder / "two.py").write_text(TWO)
     # Style alone is the mean over a batch; the discriminator learns, and is not listened to yet.
     values = {"style": 20.0, "adversarial": 0.03, "adversarial_from": 9, "warmup_steps": 1}
-    values |= dict.fromkeys(("content", "temporal", "equivariance", "palette", "tone"), 0.0)
-    values |= {"total_variation": 0.0, "crop": 96, "painting_long_side": 128, "steps": 1}
+    others = ("texture", "content", "temporal", "equivariance", "palette", "colours", "tone")
+    values |= dict.fromkeys((*others, "total_variation"), 0.0)
+    values |= {"crop": 96, "painting_long_side": 128, "steps": 1}
     words = ["painting.png", "--photos", "photos", "--device", "cpu", "--base", "none", "--set"]
     run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(

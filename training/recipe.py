@@ -29,39 +29,39 @@ class Recipe:
     size: str = "small"
     painting_long_side: int = 768
     """Pixels: the larger the painting is shown, the larger the strokes."""
-    content: float = 0.4
-    style: float = 20.0
-    texture: float = 0.0
+    content: float = 0.22
+    style: float = 60.0
+    texture: float = 40.0
     """Of strokes alone: `style` may be satisfied by the painting's colours and contrast."""
     coarse: float = 0.5
     """Share of the losses of style and texture that is taken at half size, where larger strokes
     show."""
-    palette: float = 3.0
-    colours: float = 0.0
+    palette: float = 5.0
+    colours: float = 5.0
     """Of the distribution of colours: rare ones, which `palette` leaves out, appear."""
-    tone: float = 1.0
-    temporal: float = 1500.0
+    tone: float = 1.5
+    temporal: float = 10_000.0
     temporal_from: float = 0.1
     """Share of `temporal` to begin with; all of it counts from 60 % of the run. Strokes are found
     while they may still shimmer, then held still."""
-    noise: float = 1.0
+    noise: float = 2.0
     """Sensor noise of the second view, as a multiple of a webcam's."""
-    shift: float = 10.0
+    shift: float = 40.0
     """Pixels, at most, by which the second view is shifted. What is at the border of one view is
     then inside the other, and the network learns to paint it alike."""
-    border: float = 1.0
+    border: float = 4.0
     """How many times the outer pixels count in the temporal loss."""
-    equivariance: float = 3000.0
+    equivariance: float = 12_000.0
     """Of the difference that a shift by whole pixels makes: without, edges are painted with lumps
     and meshes of the network's own grid."""
-    adversarial: float = 0.03
+    adversarial: float = 12.0
     total_variation: float = 0.02
     batch: int = 1
     crop: int = 256
     steps: int = 700
     warmup_steps: int = 50
     adversarial_from: int = 100
-    learning_rate: float = 1e-3
+    learning_rate: float = 1.2e-3
     discriminator_rate: float = 2e-4
     discriminator_dropout: float = 0.0
     gradient_penalty: float = 0.0
