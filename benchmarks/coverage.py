@@ -44,8 +44,7 @@ class Judge:
     def __init__(self, painting: Path, *, long_side: int, cache: Path | None = None) -> None:
         self._vgg: VGG19 = load_vgg19(None)
         self._painting = read_painting(painting, long_side)
-        weights = f"{_CONTENT}:{_STYLE}"
-        self._key = f"{_digest(read_pixels(painting))}:{long_side}:{ITERATIONS}:{weights}"
+        self._key = key_of(painting, long_side=long_side)
         self._cache = cache
         with torch.no_grad():
             features = self._features(self._painting[None])
@@ -114,6 +113,12 @@ class Judge:
         with torch.autocast("cpu", torch.bfloat16, enabled=fast):
             features: dict[str, Tensor] = self._vgg(x_NCHW, upto=upto)
         return {name: value.float() for name, value in features.items()}
+
+
+def key_of(painting: Path, *, long_side: int) -> str:
+    """Return what the optimum of a photo depends on but for the photo, whose digest follows."""
+    digest = _digest(read_pixels(painting))
+    return f"{digest}:{long_side}:{ITERATIONS}:{_CONTENT}:{_STYLE}"
 
 
 def square(photo: Image, side: int = SIDE_PX) -> Image:

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 from stylecam.benchmarks import gallery, quality, rows, stability
 from stylecam.benchmarks.cards import network_sha256, write_card
 from stylecam.benchmarks.command import main as bench
-from stylecam.benchmarks.coverage import SHIPPED, Judge, square
+from stylecam.benchmarks.coverage import SHIPPED, Judge, key_of, square
 from stylecam.benchmarks.perceptual import ShiftTolerantLPIPS
 from stylecam.benchmarks.texture import tinted
 from stylecam.realtime.cli import main
@@ -242,9 +242,20 @@ def test_the_shipped_optima_are_found_whatever_the_painting_is_called(
 ) -> None:
     path = tmp_path / "mine.jpg"
     path.write_bytes((quality.PAINTINGS / "great-wave.jpg").read_bytes())
-    judge = Judge(path, long_side=768, cache=tmp_path / "best.json")
+    long_side = find("great-wave").card["painting_long_side"]
+    judge = Judge(path, long_side=long_side, cache=tmp_path / "best.json")
     assert judge.best(square(photo)) in json.loads(SHIPPED.read_text()).values()
     assert not (tmp_path / "best.json").exists()
+
+
+@pytest.mark.parametrize("style", built_in(), ids=lambda style: style.name)
+def test_the_optima_of_every_style_are_shipped(style: Style) -> None:
+    """Finding them takes a minute, and they change with the painting and its size."""
+    painting = quality.painting_of(style)
+    assert painting is not None
+    key = key_of(painting, long_side=style.card["painting_long_side"])
+    found = [name for name in json.loads(SHIPPED.read_text()) if name.startswith(f"{key}:")]
+    assert len(found) == len(list(quality.PHOTOS.glob("*.jpg")))
 
 
 def test_contrast_tells_why_a_pale_style_shimmers_less(clip: stability.Clip) -> None:
