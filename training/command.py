@@ -23,7 +23,7 @@ examples:
   stylecam train painting.jpg --photos ~/Pictures          30 minutes, makes painting.onnx
   stylecam train painting.jpg --photos holiday.mp4 photos/ --minutes 60 -o mine.onnx
   stylecam train painting.jpg --photos photos/ --set painting_long_side=1024   larger strokes
-  stylecam train painting.jpg --photos photos/ --set style=40 temporal=500     bolder, less steady
+  stylecam train painting.jpg --photos photos/ --set texture=80 temporal=4000   bolder, less steady
   stylecam train --resume painting.jpg --photos photos/    continue the stopped run runs/painting
   stylecam train --resume painting.jpg --photos photos/ -o mine.onnx     the run of mine.onnx
   stylecam train training/recipes/great-wave.toml --photos photos/       retrain a built-in style
@@ -77,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
         action="extend",
         default=[],
         metavar="KEY=VALUE",
-        help="settings of the recipe, as style=40 (docs/training.md)",
+        help="settings of the recipe, as texture=80 (docs/training.md)",
     )
     more.add_argument(
         "--base",
