@@ -156,8 +156,6 @@ def test_what_is_said_twice_is_added_up_or_refused() -> None:
 
 
 def test_means_are_of_their_stage_only() -> None:
-    then = read_recipe(RECIPES / "stained-glass.toml").then
-    assert [stage.mean for stage in then] == [1, 1, 1, 0.55, 1, 1, 0.8]
     values = {"name": "x", "painting": "x.png", "then": [{"mean": 0.5}, {"style": 3}]}
     assert [stage.mean for stage in from_values(values).then] == [0.5, 1]
     with pytest.raises(TrainingError, match="no such setting"):
