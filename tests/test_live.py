@@ -19,7 +19,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from media import decode
+from media import decode, grown
 from rich.console import Console
 from stylecam.realtime.engines.echo import EchoEngine
 from stylecam.realtime.errors import (
@@ -287,7 +287,7 @@ def test_a_signal_ends_a_live_run_well(number: signal.Signals, tmp_path: Path) -
     )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
-        if any(path.stat().st_size > 1_000 for path in tmp_path.glob(".out*.part.mkv")):
+        if grown(tmp_path, ".out*.part.mkv"):
             break
         time.sleep(0.02)
     begun = time.monotonic()

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from media import ClipMaker, decode, times
+from media import ClipMaker, decode, grown, times
 from media.running import NO_DISPLAY, STYLECAM, refused
 
 
@@ -33,7 +33,7 @@ def _interrupt(
     )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
-        if any(path.stat().st_size > 1_000 for path in cwd.glob(after)):
+        if grown(cwd, after):
             break
         time.sleep(0.02)
     process.send_signal(by)

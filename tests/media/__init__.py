@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -42,6 +43,15 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
     """Return the peak signal-to-noise ratio of two uint8 pictures in decibels."""
     error = np.square(a.astype(np.float64) - b).mean()
     return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
+
+
+def grown(folder: Path, pattern: str) -> bool:
+    """Return whether a file of that name has been written to. Others may go while one looks."""
+    for path in folder.glob(pattern):
+        with suppress(FileNotFoundError):
+            if path.stat().st_size > 1_000:
+                return True
+    return False
 
 
 def arrive(number: int) -> None:
