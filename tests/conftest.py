@@ -38,7 +38,7 @@ SLOW = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: a quarter of the tests, three quarters of the time")
+    config.addinivalue_line("markers", "slow: a quarter of the tests, most of the time")
     config.addinivalue_line("markers", "needs_cuda: runs on an NVIDIA GPU only")
     config.addinivalue_line("markers", "needs_display: opens a real window; xvfb-run gives one")
     config.addinivalue_line("markers", "needs_camera: runs with a camera only")
