@@ -74,7 +74,7 @@ class Protocol:
         row: dict[str, Any] = {"style": style.name, "network_sha256": network_sha256(style.path)}
         row["statistics"] = options.statistics
         report(f"{style.name}: clips")
-        row["shimmer"], borders, contrasts = {}, [], []
+        row["shimmer"], borders, errors, contrasts = {}, [], [], []
         for clip in self.clips:
             with painter(style, options, clip.frames[0]) as paint:
                 painted = [paint(frame) for frame in clip.frames]
@@ -84,9 +84,11 @@ class Protocol:
                 found = stability.shimmer(clip.frames, painted, gap, moves)
                 row["shimmer"][f"{clip.name} gap {gap}"] = round(found.ratio, 2)
                 borders.append(found.border)
+                errors.append(found.border_error)
         row["mean_shimmer"] = round(statistics.mean(row["shimmer"].values()), 2)
         row["contrast"] = round(statistics.mean(contrasts), 2)
         row["border"] = round(statistics.mean(borders), 2)
+        row["border_error"] = round(statistics.mean(errors), 2)
         still = self.clips[0].frames[0]
         report(f"{style.name}: noise and far change")
         with painter(style, options, still) as paint:
@@ -260,6 +262,6 @@ BENCHMARK: Final = Benchmark(
     keys=("style", "statistics"),
     columns=(
         *("style", "statistics", "coverage", "worst_coverage", "texture", "st_lpips"),
-        *("mean_shimmer", "shift_error", "noise_gain", "far_change", "border"),
+        *("mean_shimmer", "shift_error", "noise_gain", "far_change", "border", "border_error"),
     ),
 )

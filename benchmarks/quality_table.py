@@ -22,6 +22,7 @@ COLUMNS: Final = {
     "noise_gain": "noise gain",
     "far_change": "far change",
     "border": "border",
+    "border_error": "border error",
 }
 """What is shown of a row, and its heading. Shimmer is of squares: a pale style has less of it."""
 

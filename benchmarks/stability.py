@@ -52,6 +52,8 @@ class Shimmer(NamedTuple):
     ratio: float
     border: float
     """The same ratio in the outer 16 pixels, over that inside."""
+    border_error: float
+    """The painting's mean warping error in the outer 16 pixels, over that inside."""
 
 
 def read_clip(path: Path) -> Clip:
@@ -105,6 +107,7 @@ def shimmer(
     band = np.ones(inputs[0].shape[:2], np.bool_)
     band[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX] = False
     sums = np.zeros((2, 2))  # input or painting, border or inside
+    pixels = np.zeros(2)
     for index, move in enumerate(moves):
         later = index + gap
         squares = (
@@ -113,11 +116,17 @@ def shimmer(
         )
         for place, where in enumerate((band, ~band)):
             seen = move.visible_HW & where
+            pixels[place] += seen.sum()
             for which, square in enumerate(squares):
                 sums[which, place] += square[seen].sum()
     before, after = sums[0], sums[1]
     ratios = after / np.maximum(before, 1e-9)
-    return Shimmer(float(after.sum() / before.sum()), float(ratios[0] / ratios[1]))
+    errors = after / np.maximum(pixels, 1)
+    return Shimmer(
+        float(after.sum() / before.sum()),
+        float(ratios[0] / ratios[1]),
+        float(errors[0] / max(errors[1], 1e-9)),
+    )
 
 
 def contrast(inputs: Sequence[Image], painted: Sequence[Image]) -> float:

@@ -57,6 +57,7 @@ def test_shimmer_is_one_for_the_input_and_grows_with_flicker(clip: stability.Cli
     same = stability.shimmer(clip.frames, clip.frames, 1, moves)
     assert same.ratio == pytest.approx(1)
     assert same.border == pytest.approx(1)
+    assert 0.3 < same.border_error < 3, "that of the scene"
     halved = [(frame // 2) for frame in clip.frames]
     assert stability.shimmer(clip.frames, halved, 1, moves).ratio < 0.5
     flicker = [f + np.uint8(40 * (i % 2)) for i, f in enumerate(halved)]
@@ -64,7 +65,9 @@ def test_shimmer_is_one_for_the_input_and_grows_with_flicker(clip: stability.Cli
     framed = [frame.copy() for frame in clip.frames]
     for index, frame in enumerate(framed):
         frame[:8] = 255 * (index % 2)
-    assert stability.shimmer(clip.frames, framed, 1, moves).border > 5
+    found = stability.shimmer(clip.frames, framed, 1, moves)
+    assert found.border > 5
+    assert found.border_error == pytest.approx(found.border * same.border_error)
 
 
 def test_noise_gain_and_far_change_of_known_painters(photo: Image) -> None:

@@ -192,18 +192,18 @@ def test_a_gpu_has_its_section_once_it_has_rows(kept: Path) -> None:
 
 
 def test_quality_has_its_commit_and_date_on_the_page(kept: Path) -> None:
-    figures = {"coverage": 0.8, "mean_shimmer": 5.0, "contrast": 0.9, "border": 1.4}
+    figures = {"coverage": 0.8, "mean_shimmer": 5.0, "border": 1.4, "border_error": 0.7}
     measured = [quality_row(name) | figures for name in ("great-wave", "comic", "x")]
     measured[0]["texture"] = 0.4
     rows.append("quality", measured, folder=kept)
     page = pages.text(of=kept)
     assert "| coverage | texture | st-LPIPS | shimmer | contrast |" in page
-    assert "| great-wave | 0.80 | 0.40 |  | 5.00 | 0.90 |  |  |  | 1.40 | abc |" in page
-    assert "| x | 0.80 |  |  | 5.00 | 0.90 |  |  |  | 1.40 | abc | 2026-01-02 |" in page
+    assert "| great-wave | 0.80 | 0.40 |  | 5.00 |  |  |  |  | 1.40 | 0.70 | abc |" in page
+    assert "| x | 0.80 |  |  | 5.00 |  |  |  |  | 1.40 | 0.70 | abc | 2026-01-02 |" in page
     # A mean of some would pass for one of all: older rows have no texture.
-    assert "| mean of our 2 | 0.80 |  |  | 5.00 | 0.90 |  |  |  | 1.40 |  |  |" in page
+    assert "| mean of our 2 | 0.80 |  |  | 5.00 |  |  |  |  | 1.40 | 0.70 |  |  |" in page
     assert "Measured in f32" in page
-    mean = "| mean of our 2 | 0.80 |  |  | 5.00 | 0.90 |  |  |  | 1.40 |\n"
+    mean = "| mean of our 2 | 0.80 |  |  | 5.00 |  |  |  |  | 1.40 | 0.70 |\n"
     assert mean in f"{report.figures(kept)}\n"
 
 
