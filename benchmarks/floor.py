@@ -68,9 +68,11 @@ def measure(
     One core is shown by its rates alone; the engine is timed as it runs for files.
     """
     core = load().Core()
+    from stylecam.realtime.engines.openvino_border import with_fixed_border
+
     model = core.read_model(style.path)
     model.reshape({0: [1, height, width, 3]})
-    work = count(model)
+    work = count(with_fixed_border(model))
     able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     cores = usable_cores()
     rows = []

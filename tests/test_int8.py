@@ -17,6 +17,7 @@ from openvino import opset13 as ops
 from stylecam.benchmarks.quality import read_photo
 from stylecam.benchmarks.stability import noise_gain
 from stylecam.realtime.engines import Engine, EngineOptions, open_engine
+from stylecam.realtime.engines.openvino_border import with_fixed_border
 from stylecam.realtime.engines.openvino_int8 import Spread, in_8_bits, spread_after
 from stylecam.realtime.errors import EngineError
 from stylecam.realtime.pictures import Image
@@ -58,7 +59,9 @@ def test_the_painting_is_that_of_float(style: str) -> None:
 
 def test_weights_leave_a_bit_free() -> None:
     """Without VNNI sums of two products are kept in 16 bits, and would overflow."""
-    model = in_8_bits(ov.Core().read_model(find("great-wave").path))
+    model = ov.Core().read_model(find("great-wave").path)
+    model.reshape({0: [1, 64, 64, 3]})
+    model = in_8_bits(with_fixed_border(model))
     weights = [
         op.input_value(1).get_node()
         for op in model.get_ops()

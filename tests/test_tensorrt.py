@@ -46,6 +46,8 @@ from stylecam.realtime.errors import EngineError
 from stylecam.realtime.pictures import Converter
 from stylecam.realtime.styles import Style
 from stylecam.realtime.styles import find as find_style
+from stylecam.training.export import export_style
+from stylecam.training.network import Generator
 
 SIZE = (64, 96)
 GPU = Gpu(torch.device("cpu"), "NVIDIA GeForce RTX 4090", "8.9")
@@ -361,16 +363,22 @@ def test_a_tensorrt_network_paints_a_clip_in_slots() -> None:
     engine.close()
 
 
-def test_weights_are_found_by_the_names_of_both_builders() -> None:
-    kernels = PlanarStyle(OnnxModule(find_style("great-wave").path)).kernels()
+def test_weights_are_found_by_the_names_of_both_builders(tmp_path: Path) -> None:
+    export_style(Generator(), {}, tmp_path / "style.onnx")
+    kernels = PlanarStyle(OnnxModule(tmp_path / "style.onnx")).kernels()
     assert kernel_names([*kernels, "axis"], kernels) == {name: name for name in kernels}
+    convolutions = [name for name, value in kernels.items() if value.ndim == 4]
     layer = "[CONVOLUTION]-[aten_ops.convolution.default]-[/convolution{}] {}"
-    theirs = [layer.format(f"_{n}" if n else "", "KERNEL") for n in range(len(kernels) - 1)]
-    theirs += [layer.format("_13", "BIAS"), "/replication_pad2d_pad_after_0 CONSTANT"]
+    numbers = [f"_{n}" if n else "" for n in range(len(convolutions))]
+    theirs = [layer.format(number, "KERNEL") for number in numbers]
+    biased = [3, 4, 12, 13, 17]  # what is one at the border's two, what it adds there, and the head
+    theirs += [layer.format(numbers[n], "BIAS") for n in biased]
+    theirs += [layer.format("_20", "BIAS"), "/replication_pad2d_pad_after_0 CONSTANT"]
     found = kernel_names(theirs, kernels)
     assert found[theirs[0]] == "generator.stem.conv.weight"
-    assert found[theirs[3]] == "generator.eighth.0.first.conv.weight"
-    assert found[theirs[-2]] == "generator.head.conv.bias"
+    assert found[theirs[4]] == "generator.down_eighth.border.weight"
+    assert found[theirs[5]] == "generator.eighth.0.first.conv.weight"
+    assert found[theirs[-3]] == "generator.head.conv.bias"
     assert sorted(found.values()) == sorted(kernels)
     with pytest.raises(EngineError, match="no weights of the names generator"):
         kernel_names(theirs[1:], kernels)

@@ -249,9 +249,12 @@ def test_a_terminal_of_80_columns_shows_what_is_left() -> None:
         report(Row(125, 700, losses, 1.0, 720.0, 125, False))
     with showing(console, Place(2, 3, steps_after=900), minutes=None, wanted=600) as report:
         report(Row(125, 700, losses, 1.0, 720.0, 125, False))
+    with showing(console, Place(), minutes=None, wanted=600) as report:
+        report(Row(125, 700, {"border": 0.0321}, 1.0, 575.0, 125, False))
     text = shown.getvalue()
     assert "stage 2/3, step 125/700, 27 min left; style 0.43 temporal 0.0012" in text
     assert "step 125/700, 12 min left; style 0.43 content 0.92 temporal 0.0012" in text
+    assert "step 125/700, 10 min left; border 0.032" in text
     assert "About 100 steps will fit into 10 minutes; 600 are advised, about 60 minutes." in text
 
 

@@ -123,6 +123,17 @@ def test_after_each_step_flat_areas_are_held_flat_and_the_mean_follows(
     assert any((value - expected[name]).abs().max() > 1e-4 for name, value in trained.items())
 
 
+def test_at_a_rate_of_0_the_border_alone_learns(folder: Path, vgg: VGG19) -> None:
+    recipe = dataclasses.replace(TINY, learning_rate=0.0)
+    learner, stream = trainer(folder, vgg, recipe), pairs(folder, recipe)
+    before = {name: value.clone() for name, value in learner.average.state_dict().items()}
+    for step in range(3):
+        assert learner.train_step(stream[step], progress=step / 4).keys() == {"border"}
+    for network in (learner.generator, learner.average):
+        for name, value in network.state_dict().items():
+            assert torch.equal(value, before[name]) == (".border." not in name), name
+
+
 def test_the_temporal_weight_ramps_up(folder: Path, vgg: VGG19) -> None:
     learner = trainer(folder, vgg, dataclasses.replace(TINY, temporal_from=0.2))
     assert learner.ramp(0) == pytest.approx(0.2)

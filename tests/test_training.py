@@ -127,19 +127,6 @@ def test_texture_is_heard_where_means_are_right(vgg: VGG19) -> None:
     assert losses.texture_loss(brighter, covariances) < 1e-6
 
 
-def test_equivariance_is_lost_by_what_lies_on_the_grid() -> None:
-    x, mesh = picture(side=128), torch.zeros(1, 3, 128, 128)
-    mesh[..., ::2] = 0.2
-    for shift in ((0, 1), (5, 2)):
-        rolled = x.roll(shift, (2, 3))
-        assert losses.equivariance_loss(x, rolled, shift) == 0
-        differs = losses.equivariance_loss(x + mesh, rolled + mesh, shift)
-        assert differs == pytest.approx(0.04 if shift[1] % 2 else 0, abs=1e-6)
-    seam = x.clone()
-    seam[..., : losses.SEAM_PX] = 0
-    assert losses.equivariance_loss(x, seam, (0, 0)) == 0
-
-
 def test_losses_are_finite_where_there_is_nothing(vgg: VGG19) -> None:
     flat = torch.full((1, 3, 96, 96), 0.4)
     assert losses.palette_loss(picture(), flat).isfinite()
@@ -242,25 +229,6 @@ def test_rare_colours_are_missed_by_their_distribution_alone() -> None:
         losses.colours_loss(painted, rare).backward()
         optimizer.step()
     assert losses.colours_loss(painted.detach(), rare) < 0.02
-
-
-def test_temporal_loss_counts_only_what_is_visible() -> None:
-    a, b = torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 4)
-    b[..., :2, :] = 1
-    hidden = torch.ones(1, 1, 4, 4)
-    hidden[..., :2, :] = 0
-    assert losses.temporal_loss(a, b, hidden) == 0
-    assert losses.temporal_loss(a, b, torch.ones(1, 1, 4, 4)) == 0.5
-
-
-def test_temporal_loss_weighs_the_border() -> None:
-    still, seen = torch.zeros(1, 3, 64, 64), torch.ones(1, 1, 64, 64)
-    at_border, inside = still.clone(), still.clone()
-    at_border[..., 0, :] = inside[..., 32, :] = 1
-    for border, share in ((1.0, 1 / 64), (4.0, 4 / (4 * 64 - 3 * 16))):
-        found = losses.temporal_loss(still, at_border, seen, border=border)
-        assert found == pytest.approx(share, rel=1e-5)
-        assert losses.temporal_loss(still, inside, seen, border=border) < found or border == 1
 
 
 def test_discriminator_learns_to_tell_paintings() -> None:

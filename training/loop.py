@@ -206,10 +206,10 @@ class Run:
             kept = f"{self._folder / 'checkpoint.pt'} of step {self._saved}"
         resume = "" if kept == "nothing" else "--resume "
         rate = self._trainer.recipe.learning_rate / 3
-        return Diverged(
-            f"{error}; {kept} is kept",
-            hint=f"{resume}--set learning_rate={rate:.1g}, or less weight for that term",
-        )
+        remedy = f"--set learning_rate={rate:.1g}, or less weight for that term"
+        if not rate:  # the border alone, whose rate is not the recipe's
+            remedy = "--set gradient_clip=0.1"
+        return Diverged(f"{error}; {kept} is kept", hint=resume + remedy)
 
 
 def _loader(pairs: Pairs, trainer: Trainer) -> DataLoader[Pair]:

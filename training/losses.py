@@ -1,4 +1,4 @@
-"""What the generator is asked for: content, style, texture, colours and steadiness."""
+"""What a painting is asked for: content, style, texture, colours."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from torch import Tensor
 from .vgg import TAPS
 
 CONTENT_LAYER = "3_1"
-BORDER_PX = 16
-SEAM_PX = 32
-"""What a seam of a rolled picture, or its border, may still reach of what is compared."""
 LEAST_VARIANCE = 1e-5
 LEAST_FEATURE_VARIANCE = 1.0
 """Far below those of any picture with something on it: with nothing, quotients stay finite."""
@@ -131,31 +128,3 @@ def total_variation(x_NCHW: Tensor) -> Tensor:
     down = (x_NCHW[..., 1:, :] - x_NCHW[..., :-1, :]).abs().mean()
     across = (x_NCHW[..., :, 1:] - x_NCHW[..., :, :-1]).abs().mean()
     return down + across
-
-
-def equivariance_loss(painted: Tensor, rolled: Tensor, shift: tuple[int, int]) -> Tensor:
-    """Mean square distance between the painting of a photo rolled by `shift` (down, right) and the
-    rolled painting, away from the seams.
-
-    A network with strides can tell where on its grid an edge lies, and paints it accordingly: with
-    lumps, steps and meshes of its own period, which then stay while the scene moves. Whole pixels
-    need no resampling, whose blur hides such differences from `temporal_loss`.
-    """
-    margin = min(SEAM_PX, min(painted.shape[2:]) // 4)
-    inside = (..., slice(margin, -margin), slice(margin, -margin))
-    return (rolled[inside] - painted.roll(shift, (2, 3))[inside]).square().mean()
-
-
-def temporal_loss(
-    moved: Tensor, expected: Tensor, visible_N1HW: Tensor, *, border: float = 1.0
-) -> Tensor:
-    """Mean square distance between the painting of a moved photo and the moved painting.
-
-    Only where the motion shows nothing new (`visible_N1HW`, 0 or 1). The outer `BORDER_PX` pixels,
-    where a network must guess what lies beyond, count `border` times.
-    """
-    weights = visible_N1HW * border
-    inside = (..., slice(BORDER_PX, -BORDER_PX), slice(BORDER_PX, -BORDER_PX))
-    weights[inside] = visible_N1HW[inside]
-    error = (moved - expected).square().mean(1, keepdim=True)
-    return (error * weights).sum() / weights.sum().clamp_min(1)

@@ -7,6 +7,9 @@ convolutions are cheap, and carries detail past the bottom through the skips:
                          |       |                                |
     RGB <--head+shuffle-- + <---- + <------- 1x1, bilinear up <----+
 
+Near the picture's border, where it must guess what lies beyond, it has weights of its own: what
+`Border` adds to two layers at 1/8, whose features reach furthest.
+
 Instance norm carries the style (Ulyanov, Vedaldi, Lempitsky 2017, arXiv:1701.02096); there is no
 skip from the input picture itself, because instance norm and such a skip fight each other.
 """
@@ -39,11 +42,37 @@ SIZES: Final[dict[str, Size]] = {
 }
 
 
+class Border(nn.Module):
+    """Adds to features near the border, two features deep, and nothing inside.
+
+    What is added is a convolution of ones, which is the same everywhere but where zeros are padded,
+    less what it is inside.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(channels, 1, 5, 5))
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        # By a convolution: a graph of dynamic size would else be full of arithmetic of shapes.
+        nothing = torch.zeros(1, len(self.weight), 1, 1).to(x_NCHW)
+        ones = F.conv2d(x_NCHW, nothing, torch.ones(1).to(x_NCHW))
+        inside = self.weight.sum((1, 2, 3))
+        return x_NCHW + F.conv2d(ones, self.weight, -inside, padding=2)
+
+
 class ConvNorm(nn.Module):
     """Convolution, instance norm over each picture, and ReLU unless it is the last of a block."""
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, relu: bool = True
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        relu: bool = True,
+        border: bool = False,
     ) -> None:
         super().__init__()
         padding = (kernel - stride + 1) // 2 if kernel % 2 == 0 else kernel // 2
@@ -54,10 +83,11 @@ class ConvNorm(nn.Module):
             inputs, outputs, kernel, stride, padding, bias=False, padding_mode=mode
         )
         self.norm = nn.InstanceNorm2d(outputs, affine=True)
+        self.border = Border(outputs) if border else nn.Identity()
         self.relu = relu
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        x_NCHW = self.norm(self.conv(x_NCHW))
+        x_NCHW = self.border(self.norm(self.conv(x_NCHW)))
         return F.relu(x_NCHW) if self.relu else x_NCHW
 
 
@@ -115,9 +145,9 @@ class Generator(nn.Module):
         half, quarter, eighth, quarter_blocks, eighth_blocks = SIZES[size]
         self.stem = ConvNorm(3, half, 4, stride=2)
         self.down_quarter = ConvNorm(half, quarter, 3, stride=2)
-        self.down_eighth = ConvNorm(quarter, eighth, 3, stride=2)
+        self.down_eighth = ConvNorm(quarter, eighth, 3, stride=2, border=True)
         self.eighth = nn.Sequential(*(Residual(eighth) for _ in range(eighth_blocks)))
-        self.up_quarter = ConvNorm(eighth, quarter, 1)
+        self.up_quarter = ConvNorm(eighth, quarter, 1, border=True)
         self.quarter = nn.Sequential(*(Residual(quarter) for _ in range(quarter_blocks)))
         self.up_half = ConvNorm(quarter, half, 1)
         self.head = Head(half)
@@ -129,6 +159,10 @@ class Generator(nn.Module):
         quarter = self.quarter(_double(self.up_quarter(eighth)) + quarter)
         half = _double(self.up_half(quarter)) + half
         return torch.sigmoid(self.head(half))
+
+    def borders(self) -> list[Border]:
+        """Return the layers that know where the border is."""
+        return [layer for layer in self.modules() if isinstance(layer, Border)]
 
     @torch.no_grad()
     def mean_with(self, other: Generator, share: float) -> Generator:

@@ -51,11 +51,15 @@ def introduce(
     )
     for note in scenes.notes:
         console.print(f"note: {note}", highlight=False)
-    console.print(
-        "What to expect: colours and first strokes after 200 steps, a usable style after "
+    expect = (
+        "colours and first strokes after 200 steps, a usable style after "
         f"{WANTED_STEPS} from the base ({WANTED_FROM_NOTHING:,} from scratch); the last third, "
-        f"when the learning rate falls, refines it. {watch} "
-        "Ctrl-C stops early and still writes the style.",
+        "when the learning rate falls, refines it."
+    )
+    if recipe.learning_rate == 0:
+        expect = "at a learning rate of 0 nothing changes but what is painted at the border."
+    console.print(
+        f"What to expect: {expect} {watch} Ctrl-C stops early and still writes the style.",
         highlight=False,
     )
 
@@ -123,6 +127,8 @@ def told(row: Row, place: Place) -> str:
         del shown[1]
         stage = f"stage {place.number}/{place.of}, "
         left_s += 60 * place.minutes_after or row.seconds_a_step * place.steps_after
+    if "style" not in row.losses:
+        shown = ["border"]
     figures = " ".join(f"{name} {row.losses[name]:.2g}" for name in shown)
     return f"{stage}step {row.step}/{row.steps}, {_duration(left_s)} left; {figures}"
 

@@ -19,7 +19,6 @@ class Range(NamedTuple):
 _WEIGHT: Final = Range(0, 1e6)
 _SHARE: Final = Range(0, 1)
 _STEPS: Final = Range(0, 1_000_000)
-_RATE: Final = Range(1e-7, 0.1)
 RANGES: Final = {
     "painting_long_side": Range(64, 4096),
     **dict.fromkeys(("content", "style", "texture", "palette", "colours", "tone"), _WEIGHT),
@@ -28,14 +27,13 @@ RANGES: Final = {
     **dict.fromkeys(("coarse", "temporal_from", "mean"), _SHARE),
     "noise": Range(0, 20),
     "shift": Range(0, 128),
-    "border": Range(0, 1000),
     "batch": Range(1, 256),
     "crop": Range(64, 1024, multiple_of=8),
     "steps": Range(1, 1_000_000),
     "warmup_steps": Range(1, 1_000_000),
     "adversarial_from": _STEPS,
-    "learning_rate": _RATE,
-    "discriminator_rate": _RATE,
+    "learning_rate": Range(0, 0.1),
+    "discriminator_rate": Range(1e-7, 0.1),
     "discriminator_dropout": Range(0, 0.9),
     "gradient_clip": Range(1e-6, 1e6),
     "ema": Range(0, 0.99999),

@@ -49,8 +49,6 @@ class Recipe:
     shift: float = 40.0
     """Pixels, at most, by which the second view is shifted. What is at the border of one view is
     then inside the other, and the network learns to paint it alike."""
-    border: float = 4.0
-    """How many times the outer pixels count in the temporal loss."""
     equivariance: float = 12_000.0
     """Of the difference that a shift by whole pixels makes: without, edges are painted with lumps
     and meshes of the network's own grid."""
@@ -62,6 +60,7 @@ class Recipe:
     warmup_steps: int = 50
     adversarial_from: int = 100
     learning_rate: float = 1.2e-3
+    """0 leaves all as it is but what is painted at the border."""
     discriminator_rate: float = 2e-4
     discriminator_dropout: float = 0.0
     gradient_penalty: float = 0.0

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import losses, ranks
+from .border import BorderLesson
 from .data import painting_patches
 from .discriminator import (
     Discriminator,
@@ -21,10 +22,11 @@ from .discriminator import (
 )
 from .errors import Diverged
 from .motion import Pair
-from .network import MULTIPLE, Generator
+from .network import Generator
 from .pictures import read_painting
 from .recipe import Recipe
 from .vgg import VGG19, has_bfloat16
+from .views import Views
 
 PATCHES: Final = 4
 TEMPORAL_RAMP: Final = 0.6
@@ -36,6 +38,7 @@ _PARTS: Final = (
     "average",
     "discriminator",
     "optimizer",
+    "border_optimizer",
     "discriminator_optimizer",
 )
 
@@ -74,7 +77,12 @@ class Trainer:
         self.average = Generator(recipe.size).to(device).requires_grad_(False)
         self.average.load_state_dict(self.generator.state_dict())
         self.discriminator = Discriminator(dropout=recipe.discriminator_dropout).to(device)
-        self.optimizer = torch.optim.Adam(self.generator.parameters(), lr=recipe.learning_rate)
+        self._inside = [
+            value for name, value in self.generator.named_parameters() if ".border." not in name
+        ]
+        self.optimizer = torch.optim.Adam(self._inside, lr=recipe.learning_rate)
+        self.lesson = BorderLesson(self.generator)
+        self.border_optimizer = self.lesson.optimizer
         self.discriminator_optimizer = torch.optim.Adam(
             self.discriminator.parameters(), lr=recipe.discriminator_rate, betas=(0.5, 0.99)
         )
@@ -86,6 +94,11 @@ class Trainer:
         self.paintings = [read_painting(path, recipe.painting_long_side) for path in paintings]
         with torch.no_grad():
             self.targets = [self._targets(painting[None].to(device)) for painting in self.paintings]
+
+    @property
+    def _which(self) -> int:
+        """The painting whose turn it is."""
+        return self.step % len(self.paintings)
 
     def state(self) -> dict[str, Any]:
         """Return what `load` needs to resume from here."""
@@ -127,66 +140,66 @@ class Trainer:
         Raises Diverged when one is not finite: before the network steps to which it belongs. The
         generator steps first, so it has when it is the discriminator's.
         """
-        recipe, which = self.recipe, self.step % len(self.paintings)
         # Each step draws its own numbers, so that a resumed run ends where a whole one does.
-        seed = (recipe.seed * 1_000_003 + self.step) * ranks.world() + ranks.rank()
-        torch.manual_seed(seed)
-        for group in self.optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * self.rate(progress)
-
-        painted, terms = self._paint(pair.to(self.device), which, heard=self.adversarial(progress))
-        weights = {name: float(getattr(recipe, name)) for name in terms}
-        weights["temporal"] *= self.ramp(progress)
-        loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        ranks.average_gradients(self.generator.parameters())
-        norm = nn.utils.clip_grad_norm_(self.generator.parameters(), recipe.gradient_clip)
-        self._demand_finite(terms | {"gradient": norm})
-        self.optimizer.step()
-        self.generator.head.settle()
+        torch.manual_seed((self.recipe.seed * 1_000_003 + self.step) * ranks.world() + ranks.rank())
+        pair = pair.to(self.device)
+        terms = self._inside_step(pair, progress) if self.recipe.learning_rate > 0 else {}
+        lesson = self.lesson.step(
+            pair.first, rate=self.rate(progress), clip=self.recipe.gradient_clip
+        )
+        self._demand_finite(lesson)
+        terms["border"] = lesson["border"]
         self._follow()
-        if recipe.adversarial > 0:
-            terms["discriminator"] = self._discriminator_step(painted.detach(), which)
         self.step += 1
         return {name: float(term.detach()) for name, term in terms.items()}
 
-    def _paint(self, pair: Pair, which: int, *, heard: bool) -> tuple[Tensor, dict[str, Tensor]]:
+    def _inside_step(self, pair: Pair, progress: float) -> dict[str, Tensor]:
+        """Let all weights of both networks take a step but those of the border; returns the terms
+        of the losses.
+        """
+        recipe = self.recipe
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * self.rate(progress)
+        painted, terms = self._paint(pair, heard=self.adversarial(progress))
+        weights = {name: float(getattr(recipe, name)) for name in terms}
+        weights["temporal"] *= self.ramp(progress)
+        loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+        self.generator.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        ranks.average_gradients(self._inside)
+        norm = nn.utils.clip_grad_norm_(self._inside, recipe.gradient_clip)
+        self._demand_finite(terms | {"gradient": norm})
+        self.optimizer.step()
+        self.generator.head.settle()
+        if recipe.adversarial > 0:
+            terms["discriminator"] = self._discriminator_step(painted.detach())
+        return terms
+
+    def _paint(self, pair: Pair, *, heard: bool) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the painting of the first view, and the terms of the loss, each named as its
         weight in the recipe is; the adversarial one if the discriminator is `heard`.
         """
-        recipe, views = self.recipe, [pair.first, pair.second]
-        if recipe.equivariance > 0:
-            shift = self._shift()
-            views.append(pair.first.roll(shift, (2, 3)))
-        painted, moved, *rolled = self.generator(torch.cat(views)).chunk(len(views))
+        recipe, which = self.recipe, self._which
+        views = Views(pair, rolled=recipe.equivariance > 0)
+        painted, steadiness = views.compare(self.generator(views.photos()))
         with torch.no_grad():
             photo_features = self._features(pair.first, upto=losses.CONTENT_LAYER)
         features = self._features(painted)
-        expected, visible = pair.motion.apply(painted), pair.motion.visible_N1HW
         painting = self.paintings[which][None].to(self.device)
         terms = {
             "content": losses.content_loss(features, photo_features),
-            "temporal": losses.temporal_loss(moved, expected, visible, border=recipe.border),
             "total_variation": losses.total_variation(painted),
             "palette": losses.palette_loss(painted, painting),
             "tone": losses.tone_loss(painted, pair.first),
         }
-        terms |= self._style(painted, features, which)
+        terms |= steadiness | self._style(painted, features, which)
         if recipe.colours > 0:
             terms["colours"] = losses.colours_loss(painted, painting)
-        if recipe.equivariance > 0:
-            terms["equivariance"] = losses.equivariance_loss(painted, rolled[0], shift)
         if heard:
             self.discriminator.requires_grad_(False)  # its own gradients come later
             terms["adversarial"] = adversarial_loss(self.discriminator, painted)
             self.discriminator.requires_grad_(True)
         return painted, terms
-
-    def _shift(self) -> tuple[int, int]:
-        """Draw a shift that is no whole step of the network's grid in both directions."""
-        down, right = divmod(int(torch.randint(1, MULTIPLE**2, ())), MULTIPLE)
-        return down, right
 
     def _demand_finite(self, figures: dict[str, Tensor]) -> None:
         bad = [name for name, value in figures.items() if not math.isfinite(float(value.detach()))]
@@ -235,10 +248,10 @@ class Trainer:
         for mean, value in zip(self.average.parameters(), self.generator.parameters(), strict=True):
             mean.lerp_(value, 1 - keep)
 
-    def _discriminator_step(self, fake: Tensor, which: int) -> Tensor:
+    def _discriminator_step(self, fake: Tensor) -> Tensor:
         random = torch.Generator().manual_seed(torch.initial_seed())
         crop = min(128, fake.shape[-1])
-        real = painting_patches(self.paintings[which], PATCHES, crop, random).to(self.device)
+        real = painting_patches(self.paintings[self._which], PATCHES, crop, random).to(self.device)
         # Patches of the painted photo at the same scale, as many.
         places = torch.randint(0, fake.shape[-1] - crop + 1, (PATCHES, 2), generator=random)
         fakes = torch.stack([

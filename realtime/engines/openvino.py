@@ -51,9 +51,14 @@ class OpenVINOEngine:
         self.statistics: SmoothedStatistics | None = None
         try:
             model.reshape({0: [1, height, width, 3]})
-            if options.statistics == "smoothed" and style.native:
+            # For one picture rewriting takes longer than it saves; 8 bits need the border so.
+            clip = options.statistics == "smoothed" and style.native
+            if clip or (precision == "int8" and style.native):
+                from .openvino_border import with_fixed_border
+
+                model = with_fixed_border(model)
+            if clip:
                 if device == "CPU" and _is_x86():
-                    # Not for one picture: it takes longer than it saves.
                     from .openvino_layout import with_fast_layout
 
                     model = with_fast_layout(model, doubling=precision != "bf16")

@@ -150,23 +150,26 @@ class TensorRTNetwork:
             )
 
 
-def kernel_names(theirs: Iterable[str], kernels: Mapping[str, Any]) -> dict[str, str]:
+def kernel_names(theirs: Iterable[str], kernels: Mapping[str, Tensor]) -> dict[str, str]:
     """Return which of our kernels each of an engine's weights is; others are left as they are.
 
     TensorRT's ONNX parser keeps our names. torch-tensorrt numbers the convolutions in the order of
     the network, which is that of `kernels`: "[CONVOLUTION]-[...]-[/convolution_3] KERNEL". Raises
     EngineError unless each of ours is found, as others would keep another style's weights.
     """
-    convolutions = [name for name in kernels if not name.endswith(".bias")]
+    convolutions: list[dict[str, str]] = []
+    for name, weights in kernels.items():
+        if weights.ndim == 4:
+            convolutions.append({"KERNEL": name})
+        else:
+            convolutions[-1]["BIAS"] = name
     found: dict[str, str] = {}
     for name in theirs:
         numbered = re.search(r"/convolution(?:_(\d+))?\] (KERNEL|BIAS)$", name)
-        ours = name
+        ours: str | None = name
         if numbered and int(numbered[1] or 0) < len(convolutions):
-            ours = convolutions[int(numbered[1] or 0)]
-            if numbered[2] == "BIAS":
-                ours = f"{ours.removesuffix('.weight')}.bias"
-        if ours in kernels:
+            ours = convolutions[int(numbered[1] or 0)].get(numbered[2])
+        if ours is not None and ours in kernels:
             found[name] = ours
     missing = set(kernels) - set(found.values())
     if missing:

@@ -49,7 +49,7 @@ def blend(shares: list[tuple[Style, float]]) -> Path:
         if sizes != {n: p.end - p.start for n, p in places.items()}:
             raise StyleError(
                 f"{first.name} and {style.name} cannot be blended: their networks differ",
-                hint="blend styles of one size, made by stylecam from one base",
+                hint="blend styles of one size, trained from one base by this version of stylecam",
             )
         for name, place in theirs.items():
             means[name] += share * np.frombuffer(other[place.start : place.end], "<f4")
