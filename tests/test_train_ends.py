@@ -72,6 +72,16 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_spoils_nothing(
     assert all(value.isfinite().all() for value in learner.generator.state_dict().values())
 
 
+def test_a_border_that_is_not_finite_spoils_nothing(workplace: Path, vgg: VGG19) -> None:
+    learner = trainer(workplace, vgg, dataclasses.replace(QUICK, learning_rate=0.0))
+    with torch.no_grad():
+        learner.generator.head.conv.bias[0] = float("nan")
+    with pytest.raises(Diverged, match="step 1: border, border's gradient is no") as caught:
+        run_of(workplace, learner).train()
+    assert "--set gradient_clip=0.1" in caught.value.hint
+    assert all(border.weight.isfinite().all() for border in learner.generator.borders())
+
+
 def test_what_diverges_in_a_further_stage_goes_on_from_the_one_before(
     workplace: Path, vgg: VGG19
 ) -> None:

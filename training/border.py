@@ -36,16 +36,16 @@ FLAT: Final = 0.0002
 
 
 class BorderLesson:
-    """Teaches a generator its border, step by step."""
+    """Teaches a generator its border, step by step: first `study`, then `step`."""
 
     def __init__(self, generator: Generator) -> None:
         self._generator = generator
         self._weights = [border.weight for border in generator.borders()]
         self.optimizer = torch.optim.Adam(self._weights, lr=RATE)
 
-    def step(self, photo: Tensor, *, rate: float, clip: float) -> dict[str, Tensor]:
-        """Take a step on a photo (N, 3, H, W) at `rate` times the learning rate; returns the loss
-        and the norm of its gradient, which is clipped to `clip`.
+    def study(self, photo: Tensor, *, clip: float) -> dict[str, Tensor]:
+        """Return the loss for a photo (N, 3, H, W), and the norm of its gradient, which is kept
+        clipped to `clip`.
         """
         cuts, generator = Cuts(photo), self._generator
         named = {name: value.detach() for name, value in generator.named_parameters()}
@@ -55,14 +55,16 @@ class BorderLesson:
         with torch.no_grad():
             whole = functional_call(generator, named | none, photo)
         loss = cuts.compare(whole, functional_call(generator, named | own, cuts.photos()))
-        for group in self.optimizer.param_groups:
-            group["lr"] = RATE * rate
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         ranks.average_gradients(self._weights)
-        norm = nn.utils.clip_grad_norm_(self._weights, clip)
+        return {"border": loss, "border's gradient": nn.utils.clip_grad_norm_(self._weights, clip)}
+
+    def step(self, rate: float) -> None:
+        """Take a step at `rate` times the learning rate."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = RATE * rate
         self.optimizer.step()
-        return {"border": loss, "border's gradient": norm}
 
 
 class Cuts:

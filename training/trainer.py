@@ -137,18 +137,17 @@ class Trainer:
     def train_step(self, pair: Pair, *, progress: float) -> dict[str, float]:
         """Let both networks take one step, `progress` of the run done; returns the loss figures.
 
-        Raises Diverged when one is not finite: before the network steps to which it belongs. The
-        generator steps first, so it has when it is the discriminator's.
+        Raises Diverged when one is not finite: before the weights step to which it belongs. Those
+        of the generator step first, then the discriminator's, then the border's.
         """
         # Each step draws its own numbers, so that a resumed run ends where a whole one does.
         torch.manual_seed((self.recipe.seed * 1_000_003 + self.step) * ranks.world() + ranks.rank())
         pair = pair.to(self.device)
         terms = self._inside_step(pair, progress) if self.recipe.learning_rate > 0 else {}
-        lesson = self.lesson.step(
-            pair.first, rate=self.rate(progress), clip=self.recipe.gradient_clip
-        )
-        self._demand_finite(lesson)
-        terms["border"] = lesson["border"]
+        studied = self.lesson.study(pair.first, clip=self.recipe.gradient_clip)
+        self._demand_finite(studied)
+        self.lesson.step(self.rate(progress))
+        terms["border"] = studied["border"]
         self._follow()
         self.step += 1
         return {name: float(term.detach()) for name, term in terms.items()}
