@@ -112,7 +112,7 @@ def test_threads_may_begin_at_once_with_one_each() -> None:
     done = subprocess.run(
         [sys.executable, "-c", program], check=True, timeout=60, capture_output=True
     )
-    assert done.stdout.split() == [b"painted"] * 4
+    assert done.stdout.count(b"painted") == 4  # a word and its newline are written apart
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
