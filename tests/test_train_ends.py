@@ -79,7 +79,7 @@ def test_a_border_that_is_not_finite_spoils_nothing(workplace: Path, vgg: VGG19)
     with pytest.raises(Diverged, match="step 1: border, border's gradient is no") as caught:
         run_of(workplace, learner).train()
     assert "--set gradient_clip=0.1" in caught.value.hint
-    assert all(border.weight.isfinite().all() for border in learner.generator.borders())
+    assert all(w.isfinite().all() for w in learner.generator.borders().values())
 
 
 def test_what_diverges_in_a_further_stage_goes_on_from_the_one_before(

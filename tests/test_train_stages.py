@@ -18,6 +18,7 @@ from stylecam.training.command import main, parser, plan
 from stylecam.training.export import read_generator
 from stylecam.training.loop import Row
 from stylecam.training.progress import Place, counted, showing, told
+from stylecam.training.recipe import stages_of
 
 STAGES = (
     'name = "tiny"\npainting = "painting.png"\nsteps = 2\nwarmup_steps = 1\n'
@@ -148,6 +149,18 @@ def test_the_minutes_of_a_recipe_are_shared_by_its_stages(workplace: Path) -> No
     assert [made.minutes_of(0, spent=0), made.minutes_of(1, spent=2)] == [2, 3]
     assert made.minutes_of(1, spent=4.5) == 1.5  # of what is left
     assert 0 < made.minutes_of(2, spent=8) < 1e-3
+
+
+def test_a_stage_for_the_border_takes_little_time_and_keeps_to_the_border(workplace: Path) -> None:
+    """Else it would take the minutes of the others, and a rate for them would be one for it."""
+    border = "[[then]]\nlearning_rate = 0\nsteps = 800\n"
+    (workplace / "tiny.toml").write_text(
+        f'name = "tiny"\npainting = "painting.png"\nsteps = 300\n{border}'
+    )
+    words = ["tiny.toml", "--photos", "photos", "--minutes", "4", "--set", "learning_rate=0.001"]
+    made = plan(parser().parse_args(words))
+    assert [made.minutes_of(0, spent=0), made.minutes_of(1, spent=3)] == [3, 1]
+    assert [stage.learning_rate for stage in stages_of(made.recipe)] == [0.001, 0]
 
 
 def test_a_stage_may_be_the_mean_with_the_one_before(workplace: Path) -> None:

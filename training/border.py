@@ -40,16 +40,15 @@ class BorderLesson:
 
     def __init__(self, generator: Generator) -> None:
         self._generator = generator
-        self._weights = [border.weight for border in generator.borders()]
-        self.optimizer = torch.optim.Adam(self._weights, lr=RATE)
+        self._own = generator.borders()
+        self.optimizer = torch.optim.Adam(self._own.values(), lr=RATE)
 
     def study(self, photo: Tensor, *, clip: float) -> dict[str, Tensor]:
         """Return the loss for a photo (N, 3, H, W), and the norm of its gradient, which is kept
         clipped to `clip`.
         """
-        cuts, generator = Cuts(photo), self._generator
+        cuts, generator, own = Cuts(photo), self._generator, self._own
         named = {name: value.detach() for name, value in generator.named_parameters()}
-        own = {name: value for name, value in generator.named_parameters() if ".border." in name}
         # Without a border, or all might be painted flat to be alike at the border.
         none = {name: torch.zeros_like(value) for name, value in own.items()}
         with torch.no_grad():
@@ -57,8 +56,9 @@ class BorderLesson:
         loss = cuts.compare(whole, functional_call(generator, named | own, cuts.photos()))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        ranks.average_gradients(self._weights)
-        return {"border": loss, "border's gradient": nn.utils.clip_grad_norm_(self._weights, clip)}
+        ranks.average_gradients(own.values())
+        norm = nn.utils.clip_grad_norm_(own.values(), clip)
+        return {"border": loss, "border's gradient": norm}
 
     def step(self, rate: float) -> None:
         """Take a step at `rate` times the learning rate."""

@@ -98,10 +98,9 @@ def read_generator(path: Path) -> Generator:
     }
     for size in SIZES:
         generator = Generator(size)
-        whole = generator.state_dict()
         # A file from before there were any adds nothing at the border, as a new network does.
-        found = {name: value for name, value in whole.items() if ".border." in name} | state
-        shapes = {name: value.shape for name, value in whole.items()}
+        found = {name: value.detach() for name, value in generator.borders().items()} | state
+        shapes = {name: value.shape for name, value in generator.state_dict().items()}
         if shapes == {name: value.shape for name, value in found.items()}:
             generator.load_state_dict(found)
             return generator

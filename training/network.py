@@ -160,9 +160,13 @@ class Generator(nn.Module):
         half = _double(self.up_half(quarter)) + half
         return torch.sigmoid(self.head(half))
 
-    def borders(self) -> list[Border]:
-        """Return the layers that know where the border is."""
-        return [layer for layer in self.modules() if isinstance(layer, Border)]
+    def borders(self) -> dict[str, nn.Parameter]:
+        """Return the border's weights by name, among those of the network."""
+        return {
+            f"{name}.weight": layer.weight
+            for name, layer in self.named_modules()
+            if isinstance(layer, Border)
+        }
 
     @torch.no_grad()
     def mean_with(self, other: Generator, share: float) -> Generator:

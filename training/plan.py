@@ -63,8 +63,8 @@ class Plan:
         """Return a stage's share of the time that is left once those before it have spent some."""
         if self.minutes is None:
             return None
-        steps = [stage.steps for stage in stages_of(self.recipe)[index:]]
-        return max(LEAST_MINUTES, (self.minutes - spent) * steps[0] / sum(steps))
+        work = [stage.work for stage in stages_of(self.recipe)[index:]]
+        return max(LEAST_MINUTES, (self.minutes - spent) * work[0] / sum(work))
 
 
 def begun(options: argparse.Namespace) -> Plan:

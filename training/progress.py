@@ -26,6 +26,7 @@ class Place(NamedTuple):
     of: int = 1
     whence: str = "from scratch"
     steps_after: int = 0
+    """As many of this one's steps as take that long."""
     minutes_after: float = 0.0
 
 

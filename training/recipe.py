@@ -12,6 +12,8 @@ from .errors import TrainingError
 from .ranges import RANGES, check
 
 SIZES: Final = ("small", "large")
+BORDER_WORK: Final = 1 / 8
+"""How long a step takes that teaches the border alone, compared with one that teaches all."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +93,11 @@ class Recipe:
             )
 
     @property
+    def work(self) -> float:
+        """How long this stage takes, counted in steps that teach all weights."""
+        return self.steps * (1.0 if self.learning_rate else BORDER_WORK)
+
+    @property
     def paintings(self) -> list[str]:
         """The painting, or all of them."""
         return [self.painting] if isinstance(self.painting, str) else self.painting
@@ -151,7 +158,7 @@ def stages_of(recipe: Recipe) -> list[Recipe]:
 
 def changed(recipe: Recipe, texts: list[str]) -> Recipe:
     """Return the recipe with values given as "key=value"; each counts for every stage, a seed for
-    the first: that of a further stage is one more.
+    the first: that of a further stage is one more. A further stage at a rate of 0 keeps that.
 
     Raises TrainingError naming the text that is wrong, or the key that is given twice.
     """
@@ -181,8 +188,10 @@ def changed(recipe: Recipe, texts: list[str]) -> Recipe:
     try:
         stages = []
         for number, stage in enumerate(stages_of(recipe)):
-            seed = {"seed": changes["seed"] + number} if "seed" in changes else {}
-            stages.append(dataclasses.replace(stage, **changes | seed))
+            own = {"seed": changes["seed"] + number} if "seed" in changes else {}
+            if number and not stage.learning_rate:
+                own["learning_rate"] = 0.0
+            stages.append(dataclasses.replace(stage, **changes | own))
         return dataclasses.replace(stages[0], then=tuple(stages[1:]))
     except TrainingError as error:
         raise TrainingError(f"--set {error}") from error

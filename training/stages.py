@@ -132,14 +132,15 @@ class Stages:
             whence = f"from stage {index}"
         else:
             whence = start.whence if start else "from scratch"
-        after = sum(recipe.steps for recipe in self._recipes[index + 1 :])
-        minutes_after = (minutes or 0.0) * after / self._recipes[index].steps
-        return Place(index + 1, len(self._recipes), whence, after, minutes_after)
+        recipe, later = self._recipes[index], self._recipes[index + 1 :]
+        after = sum(stage.work for stage in later) / recipe.work
+        steps_after, minutes_after = round(after * recipe.steps), after * (minutes or 0.0)
+        return Place(index + 1, len(self._recipes), whence, steps_after, minutes_after)
 
     def _wanted(self, index: int) -> int:
         """Return how many steps are advised from here on."""
         if len(self._recipes) > 1:
-            return sum(recipe.steps for recipe in self._recipes[index:])
+            return round(sum(recipe.work for recipe in self._recipes[index:]))
         return WANTED_FROM_NOTHING if self._planned.start == NOTHING else WANTED_STEPS
 
     def _started(self, index: int, minutes: float | None) -> dict[str, Any]:

@@ -77,8 +77,9 @@ class Trainer:
         self.average = Generator(recipe.size).to(device).requires_grad_(False)
         self.average.load_state_dict(self.generator.state_dict())
         self.discriminator = Discriminator(dropout=recipe.discriminator_dropout).to(device)
+        borders = self.generator.borders()
         self._inside = [
-            value for name, value in self.generator.named_parameters() if ".border." not in name
+            value for name, value in self.generator.named_parameters() if name not in borders
         ]
         self.optimizer = torch.optim.Adam(self._inside, lr=recipe.learning_rate)
         self.lesson = BorderLesson(self.generator)

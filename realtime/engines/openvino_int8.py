@@ -94,7 +94,7 @@ def spread_after(op: Any, before: list[Spread]) -> Spread | None:
     values = constant(op)
     if values is None:
         return None
-    if values.ndim > 1 and values.shape[2:] != (1, 1):
+    if max(values.shape[2:], default=1) > 1:  # more than one number a channel
         return before[0]  # nothing but near the border
     values, (mean, variance, _) = values.reshape(-1), before[0]
     if op.get_type_name() == "Multiply":
